@@ -1,0 +1,21 @@
+"""Map the folders that people edit (fixtures, suites, templates) into the one import package."""
+
+from setuptools import find_packages, setup
+
+MAPPED = {"cellbench.fixtures": "fixtures", "cellbench.suites": "suites", "cellbench.templates": "reports/templates",
+          "cellbench.schemas": "reports/schema"}
+
+packages = find_packages("src")
+for name, folder in MAPPED.items():
+    packages += [name, *(f"{name}.{sub}" for sub in find_packages(folder))]
+
+setup(
+    packages=packages,
+    package_dir={"": "src", **MAPPED},
+    package_data={
+        "cellbench": ["py.typed"],
+        "cellbench.templates": ["*.j2", "*.typ", "*.css", "*.js", "*.svg"],
+        "cellbench.schemas": ["*.json"],
+        "cellbench.virtual": ["world/*.yaml", "world/certs/*"],
+    },
+)

@@ -1,0 +1,1 @@
+"""Facts with their sources: commands, result codes, URCs, series, guide sections. No behaviour."""

@@ -1,0 +1,1 @@
+"""Module series and variants as data; the only place where they differ."""
