@@ -1,0 +1,205 @@
+"""What happens in a run: attempts with their steps, measurements, verdicts, trace files; and events.
+
+The first classes are the payloads of journal records, in the order in which a run writes them; the
+last ones are what :mod:`cellbench.record.run` builds from them.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cellbench.base.trace import Span
+from cellbench.record.measurement import Judgement, Limit, Measurement
+from cellbench.record.verdict import Verdict
+
+
+class Kind(enum.StrEnum):
+    """The kinds of journal records, with the class of their data."""
+
+    HEADER = "run.header"  # Header
+    FACTS = "run.facts"  # the parts of a Header that became known later
+    SLOT = "slot"  # SlotEntry
+    UNIT = "unit"  # UnitEntry
+    ATTEMPT_STARTED = "attempt.started"  # AttemptStarted
+    STEP = "step"  # StepMark
+    MEASUREMENT = "measurement"  # MeasurementRecord
+    NOTE = "note"  # Note
+    TRACE = "trace"  # TraceFile
+    ATTEMPT_ENDED = "attempt.ended"  # AttemptEnded
+    EVENT = "event"  # Event
+    SEGMENT = "segment"  # SegmentStarted: the first record of a worker's file
+    MERGED = "segment.merged"  # SegmentMerged: that many lines of a worker's file follow
+    RUN_ENDED = "run.ended"  # RunEnded
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStarted:
+    """An attempt begins. ``attempt`` is unique in the run; ``number`` counts the attempts of this
+    procedure on this slot from 1; ``slot`` is "" for a procedure that needs none."""
+
+    attempt: str
+    procedure: str
+    slot: str = ""
+    number: int = 1
+    sections: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepMark:
+    """A step begins (``duration_s`` None) or has ended; ``depends_on`` as the step declares."""
+
+    attempt: str
+    index: int
+    name: str
+    duration_s: float | None = None
+    depends_on: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementRecord:
+    """A measurement as the journal holds it; ``step`` is the index of its step, -1 for none."""
+
+    attempt: str
+    name: str
+    value: float | str
+    unit: str
+    limit: Limit | None
+    judgement: Judgement
+    utc_ns: int
+    span: Span | None = None
+    step: int = -1
+
+    @classmethod
+    def of(cls, attempt: str, measurement: Measurement, step: int = -1) -> MeasurementRecord:
+        """The record of a measurement taken in an attempt."""
+        return cls(attempt, measurement.name, measurement.value, measurement.unit, measurement.limit,
+                   measurement.judgement, measurement.utc_ns, measurement.span, step)
+
+    @property
+    def measurement(self) -> Measurement:
+        """The measurement itself."""
+        return Measurement(self.name, self.value, self.unit, self.limit, self.judgement, self.utc_ns,
+                           self.span)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence that the procedure leaves for the reader."""
+
+    attempt: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TraceFile:
+    """A transcript of one port, written for one attempt (:mod:`cellbench.record.transcript`).
+
+    ``file`` is relative to the run's folder; ``first`` and ``last`` are sequence numbers of its
+    records; ``dropped`` counts records left out to keep the file within its bound.
+    """
+
+    attempt: str
+    port: str
+    file: str
+    first: int
+    last: int
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """An attempt is over; the record that must be on disk before the next test begins."""
+
+    attempt: str
+    procedure: str
+    slot: str
+    verdict: Verdict
+    duration_s: float
+    sections: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened beside the attempts: power switched, a worker lost, a port vanished.
+
+    ``what`` names the kind of event; ``power`` carries ``values["state"]``, "on" or "off".
+    """
+
+    what: str
+    slot: str = ""
+    detail: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentStarted:
+    """The head of a worker's file; ``header`` is the sha256 of the controller's header line."""
+
+    run: str
+    worker: str
+    slot: str
+    header: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentMerged:
+    """The controller took in a worker's file: ``records`` lines that end in ``head`` follow it."""
+
+    worker: str
+    slot: str
+    records: int
+    head: str
+    torn_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """A run is over. ``reason`` is "completed", or says what stopped it."""
+
+    exit_status: int
+    duration_s: float
+    reason: str = "completed"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a finished attempt; ``duration_s`` is None when it never ended."""
+
+    index: int
+    name: str
+    utc_ns: int
+    duration_s: float | None
+    depends_on: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One run of a procedure on a slot, whole.
+
+    ``verdict`` is None only for an attempt that was cut: it began and nothing says how it ended.
+    """
+
+    id: str
+    procedure: str
+    slot: str
+    number: int
+    sections: tuple[str, ...]
+    utc_ns: int
+    duration_s: float | None
+    verdict: Verdict | None
+    steps: tuple[Step, ...] = ()
+    measurements: tuple[MeasurementRecord, ...] = ()
+    notes: tuple[str, ...] = ()
+    traces: tuple[TraceFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TimedEvent:
+    """An event with its time."""
+
+    utc_ns: int
+    event: Event
