@@ -1,0 +1,93 @@
+"""Instruments by kind: an explicit table of the house's own drivers, and entry points for others.
+
+A kind names its settings model, the class it serves and how it is opened. Settings reach a driver as a
+plain mapping (JSON-able, secrets already resolved), so that they can cross a process border.
+"""
+
+from __future__ import annotations
+
+import difflib
+import enum
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from cellbench.base.errors import FrameworkError, RigError
+
+if TYPE_CHECKING:
+    from cellbench.instruments.line.model import LineBoard
+    from cellbench.instruments.settings import InstrumentSettings
+    from cellbench.instruments.supply.model import Supply
+
+ENTRY_POINT_GROUP = "cellbench.instruments"
+
+# kind → module that declares KINDS; the modules are imported only when the kind is asked for
+BUILT_IN: Mapping[str, str] = {
+    "supply.scpi-generic": "cellbench.instruments.supply.scpi",
+    "line.numato-ethernet": "cellbench.instruments.line.numato_ethernet",
+}
+
+
+class InstrumentClass(enum.Enum):
+    """What an instrument is to a rig."""
+
+    SUPPLY = "supply"
+    LINE = "line"
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentKind:
+    """One driver: its kind, settings, how to open it and how its equipment is told apart.
+
+    ``equipment`` gives the key under which the equipment is locked on a host: two settings with the
+    same key are one piece of equipment. ``pins`` gives how many contacts and inputs (line boards) or
+    channels and 0 (supplies) the settings state, None where they do not say. ``measures_current``
+    and ``has_protection`` are what the model can at all.
+    """
+
+    kind: str
+    serves: InstrumentClass
+    settings: type[InstrumentSettings]
+    open: Callable[[str, Mapping[str, object]], Supply | LineBoard]
+    equipment: Callable[[Mapping[str, object]], str]
+    pins: Callable[[Mapping[str, object]], tuple[int | None, int | None]]
+    measures_current: bool = False
+    has_protection: bool = False
+
+
+def built_in_kinds() -> tuple[InstrumentKind, ...]:
+    """The house's own drivers."""
+    return tuple(find_kind(name) for name in BUILT_IN)
+
+
+def known_kinds() -> tuple[str, ...]:
+    """The names of all kinds that can be opened here."""
+    others = {entry.name for entry in metadata.entry_points(group=ENTRY_POINT_GROUP)}
+    return tuple(sorted(set(BUILT_IN) | others))
+
+
+def find_kind(name: str) -> InstrumentKind:
+    """The driver of one kind; RigError names the nearest when there is none."""
+    if name in BUILT_IN:
+        return _pick(name, importlib.import_module(BUILT_IN[name]).KINDS, BUILT_IN[name])
+    for entry in metadata.entry_points(group=ENTRY_POINT_GROUP):
+        if entry.name == name:
+            try:
+                declared = entry.load()
+            except Exception as error:  # a foreign package may fail in any way; the rig cannot use it
+                raise RigError(f"instrument kind {name}: {entry.value} cannot be loaded: {error}",
+                               remedy="repair or remove the package that declares it") from error
+            return _pick(name, declared if isinstance(declared, tuple) else (declared,), entry.value)
+    kinds = known_kinds()
+    near = difflib.get_close_matches(name, kinds, n=1, cutoff=0.6)
+    raise RigError(f"unknown instrument kind {name!r}; known are {', '.join(kinds)}",
+                   remedy=f"did you mean {near[0]}?" if near else "install the package that declares it")
+
+
+def _pick(name: str, declared: tuple[object, ...], where: str) -> InstrumentKind:
+    for kind in declared:
+        if isinstance(kind, InstrumentKind) and kind.kind == name:
+            return kind
+    raise FrameworkError(f"{where} declares no instrument kind {name}")

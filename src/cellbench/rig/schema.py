@@ -1,0 +1,319 @@
+"""The rig file as typed models: one host's bench, its slots, network, services and far side.
+
+Units stand in the names. Loading (positions, cross checks, remedies) is in load.py; docs/rig-file.md
+and reports/schema/rig.schema.json are generated from these models.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from cellbench.catalogue.model import Series
+from cellbench.instruments.settings import Host, InstrumentSettings, Secret, Strict, TcpPort, Text
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,31}$")]
+Role = Annotated[str, Field(pattern=r"^[a-z][a-z0-9\-]{0,31}$")]
+Location = Annotated[str, Field(pattern=r"^[0-9]{1,3}-[0-9]{1,3}(\.[0-9]{1,3}){0,6}$")]
+Pin = Annotated[int, Field(ge=0, le=1023)]
+
+
+class Evidence(enum.Enum):
+    """Whether values come from hardware or from a simulation."""
+
+    MEASURED = "measured"
+    SIMULATED = "simulated"
+
+
+class Level(enum.Enum):
+    """An electrical level."""
+
+    LOW = "low"
+    HIGH = "high"
+
+
+class DeclaredCapability(enum.Enum):
+    """What a slot can that the file does not show otherwise; declared by the technician."""
+
+    CUT_RF = "cut-rf"
+    SWAP_SIM = "swap-sim"
+    SECOND_ANTENNA = "second-antenna"
+    GNSS_ANTENNA = "gnss-antenna"
+    GOLDEN_UNIT = "golden-unit"
+    USB_DTR = "usb-dtr"
+
+
+class UsbRoots(Strict):
+    """Where the USB tree is looked for."""
+
+    sysfs: Text = "/sys"
+    """Root of sysfs."""
+    dev: Text = "/dev"
+    """Directory of the device nodes."""
+
+
+class Power(Strict):
+    """The supply output that feeds a slot."""
+
+    supply: Name
+    """Name of an instrument of a `supply.` kind."""
+    channel: Annotated[int, Field(ge=1, le=16)]
+    """Channel of that supply, from 1."""
+    voltage_v: Annotated[float, Field(gt=0, le=60)]
+    """Voltage at the module's VCC, in volt."""
+    current_limit_a: Annotated[float, Field(gt=0, le=20)]
+    """Current limit, in ampere; not below the peak of a transmit burst."""
+    over_voltage_v: Annotated[float, Field(gt=0, le=60)] | None = None
+    """Over-voltage protection to set, in volt; unset: left as the supply has it."""
+
+
+class DrivenLine(Strict):
+    """A line of the module that the bench drives."""
+
+    on: Name
+    """Name of an instrument of a `line.` kind."""
+    pin: Pin
+    """Relay or output of that instrument, from 0."""
+    active: Level
+    """Electrical level at the module's pin while the line is asserted."""
+    inverted: bool = False
+    """true when the line is asserted while the contact is open (normally closed contact)."""
+
+
+class ReadLine(Strict):
+    """A line of the module that the bench reads."""
+
+    on: Name
+    """Name of an instrument of a `line.` kind."""
+    input: Pin
+    """Digital input of that instrument, from 0."""
+    active: Level
+    """Level at the input while the line is asserted (V_INT: high while the module is on)."""
+
+
+class Lines(Strict):
+    """Digital wires of a slot besides its UART; each may be missing."""
+
+    pwr_on: DrivenLine | None = None
+    """PWR_ON; asserted = pressed."""
+    reset_n: DrivenLine | None = None
+    """RESET_N; asserted = held in reset."""
+    usb_boot: DrivenLine | None = None
+    """USB_BOOT (series that have it); asserted = the next boot goes to download mode."""
+    vusb_det: DrivenLine | None = None
+    """VUSB_DET; asserted = USB voltage present."""
+    v_int: ReadLine | None = None
+    """V_INT; asserted = the module is on."""
+    ri: ReadLine | None = None
+    """RI, when not read through the UART port."""
+    cts: ReadLine | None = None
+    """CTS, when not read through the UART port."""
+    dcd: ReadLine | None = None
+    """DCD, when not read through the UART port."""
+
+    def driven(self) -> Mapping[str, DrivenLine]:
+        """The driven lines that exist, by name."""
+        found = {"pwr_on": self.pwr_on, "reset_n": self.reset_n, "usb_boot": self.usb_boot,
+                 "vusb_det": self.vusb_det}
+        return {name: line for name, line in found.items() if line is not None}
+
+    def read(self) -> Mapping[str, ReadLine]:
+        """The lines that can be read, by name."""
+        found = {"v_int": self.v_int, "ri": self.ri, "cts": self.cts, "dcd": self.dcd}
+        return {name: line for name, line in found.items() if line is not None}
+
+
+class Wire(enum.Enum):
+    """A modem control line of a UART."""
+
+    DTR = "dtr"
+    RTS = "rts"
+    CTS = "cts"
+    DSR = "dsr"
+    DCD = "dcd"
+    RI = "ri"
+
+
+class UartPort(Strict):
+    """A UART of the module: exactly one of `url` and `location`."""
+
+    url: Annotated[str, Field(pattern=r"^(/.+|rfc2217://.+:[0-9]+|socket://.+:[0-9]+)$")] | None = None
+    """A device path (take one below /dev/serial/by-id), `rfc2217://host:port` or `socket://host:port`."""
+    location: Location | None = None
+    """USB location of the serial adapter, as in /sys/bus/usb/devices (`1-4.2`)."""
+    interface: Annotated[int, Field(ge=0, le=31)] | None = None
+    """With `location`: which port of the adapter, in descriptor order, from 0; unset: the first."""
+    rate_bit_s: Annotated[int, Field(ge=0, le=4_000_000)] | None = None
+    """Rate to begin with, in bit/s; unset: the profile's factory rate (115200 with autobauding)."""
+    wired: tuple[Wire, ...] = (Wire.DTR, Wire.RTS, Wire.CTS, Wire.DSR, Wire.DCD, Wire.RI)
+    """Which control lines are connected."""
+
+    @model_validator(mode="after")
+    def _one_address(self) -> UartPort:
+        if (self.url is None) == (self.location is None):
+            raise ValueError("give exactly one of url and location")
+        if self.interface is not None and self.location is None:
+            raise ValueError("interface goes with location")
+        return self
+
+
+class UsbPort(Strict):
+    """The module's own USB interface."""
+
+    location: Location
+    """USB location of the module, as in /sys/bus/usb/devices (`1-4.2`)."""
+
+
+class Ports(Strict):
+    """Physical serial endpoints, by role; each may be missing."""
+
+    uart: UartPort | None = None
+    """The main UART."""
+    aux_uart: UartPort | None = None
+    """The auxiliary UART (series and configurations that have it)."""
+    usb: UsbPort | None = None
+    """USB; its serial ports are found by location, VID:PID and descriptor order."""
+
+
+class Sim(Strict):
+    """The SIM in a slot."""
+
+    ref: Name
+    """Name of the SIM; attaches are counted by it and the network."""
+    pin: Secret | None = None
+    """The SIM's PIN, by reference, when it has one."""
+    number: Annotated[str, Field(pattern=r"^\+?[0-9]{3,15}$")] | None = None
+    """The SIM's own telephone number."""
+
+
+class Apn(Strict):
+    """The network that a slot's SIM meets."""
+
+    apn: Annotated[str, Field(min_length=1, max_length=99, pattern=r"^[A-Za-z0-9_.\-]+$")]
+    """Access point name."""
+    plmn: Annotated[str, Field(pattern=r"^[0-9]{5,6}$")] | None = None
+    """Mobile country and network code of the network to register on; unset: any."""
+    user: Text | None = None
+    """User name of the access point."""
+    password: Secret | None = None
+    """Password of the access point, by reference."""
+
+
+class Slot(Strict):
+    """One place for a module."""
+
+    series: Series
+    """Series of the module in this slot."""
+    variant: Text | None = None
+    """Variant, for example LENA-R8001M10; unset: what the module says."""
+    ordering_code: Text | None = None
+    """Full ordering code, for example LENA-R8001M10-00C-00; unset: what the module says."""
+    power: Power | None = None
+    """Supply output; without it, procedures that cut power are NOT_POSSIBLE."""
+    lines: Lines = Lines()
+    """Digital wires."""
+    ports: Ports = Ports()
+    """Serial endpoints."""
+    sim: Sim | None = None
+    """SIM."""
+    network: Apn | None = None
+    """Network of this slot, in place of the rig's."""
+    limits: Text | None = None
+    """Limits file of this slot, in place of the product's; relative to this file."""
+    capabilities: tuple[DeclaredCapability, ...] = ()
+    """Extra abilities of the slot."""
+
+
+class Service(Strict):
+    """A role on the far side of the network; suites name the role, never the address."""
+
+    host: Host | None = None
+    """Address as the module shall use it."""
+    name: Host | None = None
+    """Name that the network's resolver knows for it."""
+    port: TcpPort | None = None
+    """Port; unset: the role has none (ICMP)."""
+    ca: Text | None = None
+    """File with the certificate authority that signs the server; relative to this file."""
+    paths: dict[Role, Text] = Field(default_factory=dict)
+    """Paths or resources on the server, by purpose."""
+    user: Text | None = None
+    """User name on the server."""
+    password: Secret | None = None
+    """Password on the server, by reference."""
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Service:
+        if self.host is None and self.name is None:
+            raise ValueError("give host or name, or both")
+        return self
+
+
+class VirtualFarSide(Strict):
+    """The control room of a virtual rack."""
+
+    kind: Literal["virtual"]
+    """`virtual`."""
+    control: Text | None = None
+    """The rack's directory; unset: the launched rack's."""
+
+
+class NoFarSide(Strict):
+    """Nothing can make the network act."""
+
+    kind: Literal["none"]
+    """`none`."""
+
+
+FarSide = Annotated[VirtualFarSide | NoFarSide, Field(discriminator="kind")]
+
+
+class AttachBudgetSettings(Strict):
+    """How often one SIM may attach to one network, as a token bucket."""
+
+    capacity: Annotated[int, Field(ge=1, le=100_000)] = 20
+    """Attaches that may follow each other."""
+    refill_per_hour: Annotated[float, Field(gt=0, le=1_000_000)] = 20.0
+    """Attaches gained per hour (the guides' makers advise at most 20 registrations an hour)."""
+
+
+class RigFile(Strict):
+    """One host's bench."""
+
+    rig: Name
+    """Name of the rig."""
+    evidence: Evidence = Evidence.MEASURED
+    """`measured`, or `simulated` on a virtual rack; printed on every report."""
+    timing: Literal["real", "fast"] = "real"
+    """How the modules' own durations run; `fast` only on a virtual rack; printed on every report."""
+    launch: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
+    """Command that starts the rack; its ready line names the rig file with the addresses. ` --dir` and a
+    directory are appended to it."""
+    station: Text | None = None
+    """Name of the station as printed on certificates."""
+    usb: UsbRoots = UsbRoots()
+    """Where the USB tree is looked for."""
+    instruments: dict[Name, InstrumentSettings] = Field(default_factory=dict)
+    """Supplies and line drivers, by name; each `kind` has settings of its own."""
+    slots: Annotated[dict[Name, Slot], Field(min_length=1, max_length=256)]
+    """Places for modules, by name."""
+    network: Apn | None = None
+    """Network that all slots meet unless they say otherwise."""
+    services: dict[Role, Service] = Field(default_factory=dict)
+    """Service map: role → where it is."""
+    far_side: FarSide = NoFarSide(kind="none")
+    """What can make the network act."""
+    attach_budget: AttachBudgetSettings = AttachBudgetSettings()
+    """Budget of attaches per SIM and network."""
+    minimum_on_time_s: Annotated[float, Field(ge=0, le=600)] | None = None
+    """Shortest time on before a power-off, in seconds; unset: the profile's fact (30 s)."""
+    limits: dict[Text, Text] = Field(default_factory=dict)
+    """Limits file per product (series, variant or ordering code → file relative to this one); the most
+    specific key that matches a slot counts."""
+
+    def network_of(self, slot: str) -> Apn | None:
+        """The network a slot meets."""
+        return self.slots[slot].network or self.network
