@@ -227,6 +227,15 @@ class Slot(Strict):
     """Extra abilities of the slot."""
 
 
+class Probe(Strict):
+    """Where the host itself reaches a service, to tell a dead service from a dead module."""
+
+    host: Host
+    """Address as the host uses it."""
+    port: TcpPort
+    """Port as the host uses it."""
+
+
 class Service(Strict):
     """A role on the far side of the network; suites name the role, never the address."""
 
@@ -244,6 +253,8 @@ class Service(Strict):
     """User name on the server."""
     password: Secret | None = None
     """Password on the server, by reference."""
+    probe: Probe | None = None
+    """Where the host itself reaches the same server; unset: at host and port, when both are given."""
 
     @model_validator(mode="after")
     def _reachable(self) -> Service:
