@@ -181,6 +181,7 @@ class Attempt:
     """One run of a procedure on a slot, whole.
 
     ``verdict`` is None only for an attempt that was cut: it began and nothing says how it ended.
+    ``unit`` is an index into the run's units, -1 when none was identified.
     """
 
     id: str
@@ -195,6 +196,7 @@ class Attempt:
     measurements: tuple[MeasurementRecord, ...] = ()
     notes: tuple[str, ...] = ()
     traces: tuple[TraceFile, ...] = ()
+    unit: int = -1
 
 
 @dataclass(frozen=True, slots=True)

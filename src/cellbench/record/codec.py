@@ -33,7 +33,7 @@ def encode(value: object) -> Any:
     if isinstance(value, enum.Enum):
         return value.value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: encode(getattr(value, name)) for name in _names(kind)}
+        return {name: encode(getattr(value, name)) for name in _names(type(value))}
     if isinstance(value, Mapping):
         return {str(key): encode(item) for key, item in value.items()}
     if isinstance(value, (tuple, list, set, frozenset)):
@@ -60,7 +60,7 @@ def _fields(kind: type) -> tuple[tuple[str, Any], ...]:
 
 
 @functools.cache
-def _shape(kind: Any) -> tuple[str, Any]:
+def _shape(kind: object) -> tuple[str, Any]:
     """What to do with a type: its family and what the family needs to know."""
     origin = typing.get_origin(kind)
     if origin is types.UnionType or origin is typing.Union:
