@@ -23,7 +23,7 @@ class Strict(BaseModel):
 
 
 class Secret(Strict):
-    """A secret by reference: exactly one of `env` and `file`; the secret itself never stands in a rig file."""
+    """A secret by reference: exactly one of `env` and `file`; the secret itself never stands in the file."""
 
     env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     """Name of the environment variable that holds the secret."""
