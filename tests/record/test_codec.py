@@ -20,8 +20,8 @@ limits = st.none() | st.builds(Limit, low=st.none() | st.floats(allow_nan=False)
                                one_of=st.lists(texts, max_size=3).map(tuple), source=texts)
 
 
-@given(st.builds(MeasurementRecord, attempt=texts, name=texts, value=st.floats(allow_nan=False) | texts, unit=texts,
-                 limit=limits, judgement=st.sampled_from(Judgement), utc_ns=st.integers(),
+@given(st.builds(MeasurementRecord, attempt=texts, name=texts, value=st.floats(allow_nan=False) | texts,
+                 unit=texts, limit=limits, judgement=st.sampled_from(Judgement), utc_ns=st.integers(),
                  span=st.none() | st.builds(Span, texts, st.integers(0), st.integers(0)), step=st.integers()))
 def test_a_measurement_comes_back_as_it_was(measured: MeasurementRecord) -> None:
     line = json.dumps(encode(measured), allow_nan=False)
@@ -45,7 +45,8 @@ def test_unknown_keys_are_left_out_and_missing_ones_take_their_default() -> None
     assert decode(Event, {"what": "power", "colour": "red"}) == Event("power")
 
 
-@pytest.mark.parametrize("data", [{"what": 1}, {}, [], {"what": "x", "values": []}, {"what": "x", "values": {"a": 1}}])
+@pytest.mark.parametrize("data", [{"what": 1}, {}, [], {"what": "x", "values": []},
+                                  {"what": "x", "values": {"a": 1}}])
 def test_what_does_not_fit_is_named(data: object) -> None:
     with pytest.raises(ValueError, match="Event"):
         decode(Event, data)

@@ -27,9 +27,10 @@ def write_run(folder: Path, *, workers: int = 0, end: bool = True, merge: bool =
     for worker, writer in writers.items():
         for number in range(2):
             name = f"{worker}:{number}"
-            writer.append(Kind.ATTEMPT_STARTED, AttemptStarted(name, f"p{number}", f"slot-{worker}"), sync=True)
-            writer.append(Kind.ATTEMPT_ENDED, AttemptEnded(name, f"p{number}", f"slot-{worker}",
-                                                           Verdict(Outcome.PASS), 0.5), sync=True)
+            slot = f"slot-{worker}"
+            writer.append(Kind.ATTEMPT_STARTED, AttemptStarted(name, f"p{number}", slot), sync=True)
+            ended = AttemptEnded(name, f"p{number}", slot, Verdict(Outcome.PASS), 0.5)
+            writer.append(Kind.ATTEMPT_ENDED, ended, sync=True)
         if worker:
             writer.close()
     if workers and merge:
@@ -141,7 +142,8 @@ def test_damage_before_the_end_is_told_with_its_line(tmp_path: Path) -> None:
     assert [problem.line for problem in verify(path).problems][:1] == [2]
 
 
-@pytest.mark.parametrize("content", ["", "rubbish\n", "{}\n", "[]\n", '{"schema":1,"kind":"step","data":{}}\n'])
+@pytest.mark.parametrize("content", ["", "rubbish\n", "{}\n", "[]\n",
+                                     '{"schema":1,"kind":"step","data":{}}\n'])
 def test_what_is_no_journal_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "journal.jsonl").write_text(content)
     with pytest.raises(OperatorError, match="no journal"):
@@ -176,9 +178,9 @@ def test_a_full_disk_leaves_the_chain_whole(tmp_path: Path) -> None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
     try:
+        journal.append(Kind.NOTE, {"attempt": "a", "text": "x" * 300})
         with pytest.raises(OperatorError, match="make room"):
-            for _ in range(20):
-                journal.append(Kind.NOTE, {"attempt": "a", "text": "x" * 300})
+            journal.append(Kind.NOTE, {"attempt": "a", "text": "x" * 3000})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     journal.append(Kind.RUN_ENDED, RunEnded(12, 1.0))

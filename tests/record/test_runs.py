@@ -25,7 +25,8 @@ journal = JournalWriter.create(Path(sys.argv[1]) / "journal.jsonl",
 journal.append(Kind.SLOT, SlotEntry("s1", "LENA-R8"))
 journal.append(Kind.EVENT, Event("power", "s1", values={"state": "on"}))
 journal.append(Kind.ATTEMPT_STARTED, AttemptStarted("1", "suites/test_a.py::test_one", "s1"), sync=True)
-journal.append(Kind.ATTEMPT_ENDED, AttemptEnded("1", "suites/test_a.py::test_one", "s1", Verdict(Outcome.PASS), 1.0))
+passed = Verdict(Outcome.PASS)
+journal.append(Kind.ATTEMPT_ENDED, AttemptEnded("1", "suites/test_a.py::test_one", "s1", passed, 1.0))
 journal.append(Kind.ATTEMPT_STARTED, AttemptStarted("2", "suites/test_a.py::test_two", "s1"), sync=True)
 journal.append(Kind.STEP, StepMark("2", 0, "power on", 0.2))
 journal.append(Kind.STEP, StepMark("2", 1, "wait for registration"))
@@ -76,13 +77,14 @@ def test_a_cut_run_is_told_of_once_and_kept(tmp_path: Path) -> None:
 
 def test_runs_are_told_apart(tmp_path: Path) -> None:
     kill_a_run(tmp_path / "run-cut")
-    ended = JournalWriter.create(tmp_path / "b" / "journal.jsonl", Header("ended", 1, "rig", process=this_process()))
+    me = this_process()
+    ended = JournalWriter.create(tmp_path / "b" / "journal.jsonl", Header("ended", 1, "rig", process=me))
     ended.append(Kind.RUN_ENDED, RunEnded(1, 2.0))
     ended.close()
-    running = JournalWriter.create(tmp_path / "c" / "journal.jsonl", Header("running", 9, "rig", process=this_process()))
+    running = JournalWriter.create(tmp_path / "c" / "journal.jsonl", Header("running", 9, "rig", process=me))
     running.append(Kind.STEP, StepMark("1", 0, "x"))
-    elsewhere = ProcessEntry("another-host", 1, 1, "boot")
-    JournalWriter.create(tmp_path / "d" / "journal.jsonl", Header("elsewhere", 10, "rig", process=elsewhere)).close()
+    elsewhere = Header("elsewhere", 10, "rig", process=ProcessEntry("another-host", 1, 1, "boot"))
+    JournalWriter.create(tmp_path / "d" / "journal.jsonl", elsewhere).close()
     (tmp_path / "not-a-run").mkdir()
     (tmp_path / "e").mkdir()
     (tmp_path / "e" / "journal.jsonl").write_text("rubbish")
@@ -113,4 +115,5 @@ def test_a_slot_nobody_switched_is_said_so(tmp_path: Path) -> None:
     journal.append(Kind.SLOT, SlotEntry("s1", "LARA-R6"))
     journal.append(Kind.EVENT, Event("worker-lost", "s1"))
     journal.close()
-    assert "between two attempts, 0 attempts kept; s1 was never switched by this run" in cut_runs(tmp_path)[0].text
+    text = cut_runs(tmp_path)[0].text
+    assert "between two attempts, 0 attempts kept; s1 was never switched by this run" in text

@@ -148,12 +148,12 @@ def _check(line: _Line, walk: _Walk) -> Iterator[ChainProblem]:
     record = _loads(line.raw)
     if record is None or _parse(line) is None:
         yield ChainProblem(line.file, line.number, "this line is no journal record")
+    elif record.get("kind") == Kind.SEGMENT and _mapping(record.get("data")).get("header") != walk.header:
+        yield ChainProblem(line.file, line.number, "this segment belongs to the journal of another run")
     elif record.get("prev") != line.wanted:
         yield ChainProblem(line.file, line.number,
                            "prev is not the hash of the line before: this line or the one before it was "
                            "changed, taken out or put in")
-    elif record.get("kind") == Kind.SEGMENT and _mapping(record.get("data")).get("header") != walk.header:
-        yield ChainProblem(line.file, line.number, "this segment belongs to the journal of another run")
 
 
 def _walk(path: Path, walk: _Walk) -> Iterator[_Line]:
