@@ -1,0 +1,1 @@
+"""The DTE's side of the AT dialogue, without I/O: encode, receive, session."""
