@@ -1,0 +1,97 @@
+"""The park: all servers of the far side, started together, steered by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from cellbench.base.protocols import Endpoint
+
+from .dns import DnsServer
+from .echo import EchoServer
+from .icmp import IcmpServer
+from .server import Server, State
+
+MAKERS: Mapping[str, Callable[[Mapping[str, object]], Server]] = MappingProxyType({
+    "echo": EchoServer,
+    "dns": DnsServer,
+    "icmp": IcmpServer,
+})
+"""Kind of server → what makes one; a new kind is one file and one row."""
+
+GROUP = "group"
+
+
+class Park:
+    """The servers of a world file on free ports of 127.0.0.1 (``base.protocols.ServerPark``).
+
+    A definition is a mapping whose ``server`` names the kind (default: its own name); the kind ``group`` steers
+    its ``members`` under one name. Kinds that nobody makes are known by name and refused with a sentence.
+    """
+
+    def __init__(self) -> None:
+        self._servers: dict[str, Server] = {}
+        self._groups: dict[str, tuple[str, ...]] = {}
+        self._unmade: set[str] = set()
+
+    async def start(self, definitions: Mapping[str, object]) -> None:
+        """Start every server that can be made. Raises ValueError for a definition without sense."""
+        for name, definition in definitions.items():
+            if not isinstance(definition, Mapping):
+                raise ValueError(f"server {name}: a mapping is expected")
+            kind = str(definition.get("server", name))
+            if kind == GROUP:
+                self._groups[name] = tuple(str(member) for member in definition["members"])
+            elif kind in MAKERS:
+                self._servers[name] = MAKERS[kind](definition)
+            else:
+                self._unmade.add(name)
+        try:
+            for server in self._servers.values():
+                await server.start()
+        except OSError:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop all servers; a stopped park can be started anew."""
+        for server in self._servers.values():
+            await server.stop()
+        self._servers.clear()
+        self._groups.clear()
+        self._unmade.clear()
+
+    def endpoints(self) -> Mapping[str, tuple[Endpoint, ...]]:
+        """Where each server listens, by name; a group has the places of its members."""
+        found = {name: server.endpoints() for name, server in self._servers.items()}
+        for group, members in self._groups.items():
+            found[group] = tuple(place for member in members for place in found.get(member, ()))
+        return found
+
+    async def set_state(self, name: str, state: str) -> None:
+        """Put a server, or all members of a group, into a state; returns when it is in force.
+
+        Raises KeyError for a name that the world does not have, ValueError for a state that this server cannot
+        take and for a server that is not made here.
+        """
+        try:
+            wanted = State(state)
+        except ValueError:
+            raise ValueError(f"no server knows the state {state!r}") from None
+        servers = [self._find(member) for member in self._groups.get(name, (name,))]
+        for server in servers:
+            if wanted not in server.states:
+                able = ", ".join(sorted(known.value for known in server.states))
+                raise ValueError(f"server {name} cannot be {state}; it can be {able}")
+        for server in servers:
+            await server.set_state(wanted)
+
+    def report(self, name: str) -> Mapping[str, str]:
+        """What a server saw last; of a group, what its first member saw. Errors as ``set_state``."""
+        return self._find(self._groups.get(name, (name,))[0]).report()
+
+    def _find(self, name: str) -> Server:
+        if name in self._unmade:
+            made = ", ".join(sorted({*self._servers, *self._groups}))
+            raise ValueError(f"server {name} is part of the world but not among the servers made here: {made}")
+        return self._servers[name]
