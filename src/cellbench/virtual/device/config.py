@@ -1,17 +1,163 @@
-"""What a virtual module is told at its making: identity, pace, and the facts nobody could tell for sure."""
+"""What a virtual module is told at its making: identity, pace, SIM, network, and doubtful facts."""
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from cellbench.catalogue.model import Evidence, Series
+from cellbench.catalogue.modules.model import ModuleProfile
+from cellbench.virtual.device.behaviour import Behaviour, behaviour_for
+from cellbench.virtual.device.pace import Timing
+
+__all__ = ["Behaviour", "ElementaryFile", "ModuleConfig", "NetworkFacts", "SimFacts", "Timing", "config_for"]
 
 
-class Timing(enum.Enum):
-    """How fast the module's own durations pass."""
+@dataclass(frozen=True, slots=True)
+class ElementaryFile:
+    """One elementary file of the SIM; ``record`` 0 is a transparent file."""
 
-    FAST = "fast"
-    REAL = "real"
+    number: int
+    name: str
+    content: bytes
+    writable: bool = False
+    record: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SimFacts:
+    """The card in the slot."""
+
+    imsi: str = "222885850018994"
+    iccid: str = "8939883485100059944F"
+    pin: str | None = None  # None: the PIN lock is off
+    pin_code: str = "1234"
+    puk: str = "12345678"
+    numbers: tuple[tuple[str, str, int], ...] = ()  # alpha, number, type of +CNUM
+    files: tuple[ElementaryFile, ...] = ()
+    present: bool = True
+    logical_channels: int = 3
+    apdus: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFacts:
+    """The operator the SIM lives in."""
+
+    plmn: str = "22288"
+    long_name: str = "I WIND"
+    short_name: str = "WIND"
+    default_apn: str = ""
+    apns: tuple[str, ...] = ()  # empty: every APN is known
+    neighbours: tuple[tuple[str, str, str], ...] = ()  # plmn, long, short; forbidden ones of +COPS=?
+    dns: tuple[str, ...] = ("10.80.0.53", "10.80.0.54")
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleConfig:
+    """Everything about one virtual module that is not its profile."""
+
+    model: str
+    firmware: str
+    imei: str
+    timing: Timing = Timing.FAST
+    behaviour: Behaviour = field(kw_only=True)
+    sim: SimFacts = field(default_factory=SimFacts)
+    network: NetworkFacts = field(default_factory=NetworkFacts)
+
+
+_OPERATORS = {"22288": ("I WIND", "WIND"), "22201": ("I TIM", "TIM")}
+_PLMN_OF = {long: plmn for plmn, (long, _) in _OPERATORS.items()}
+_FILE_SIZES = {28531: 14, 28643: 18, 28542: 11}
+
+
+def config_for(profile: ModuleProfile, world: Mapping[str, Any], *, timing: Timing = Timing.FAST,
+               index: int = 0, behaviour: Mapping[str, object] | None = None) -> ModuleConfig:
+    """The configuration of a virtual module in a world (the parsed world file).
+
+    ``index`` tells modules of one series apart: the first has the world's own IMEI and SIM, each
+    further one numbers counted up from them. ``behaviour`` changes doubtful facts by name.
+    """
+    key = profile.series.value.partition("-")[2]  # R8, R6: the keys of the world file
+    module = world["module"][key]
+    model = str(module.get("model", profile.variant))
+    if not model.startswith(profile.variant):
+        model = profile.ordering_codes[0] if profile.ordering_codes else profile.variant
+    return ModuleConfig(
+        model=model,
+        firmware=str(module.get("firmware", profile.factory.get("firmware", "02.14,A00.01"))),
+        imei=_counted_imei(str(_first(module["imei"])), index),
+        timing=timing,
+        behaviour=behaviour_for(profile.series, behaviour),
+        sim=_sim(world["sim"], index),
+        network=_network(world["network"], key),
+    )
+
+
+def _first(value: object) -> object:
+    return value[0] if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
+def luhn_digit(digits: str) -> str:
+    """The check digit of an IMEI (3GPP TS 23.003 annex B) or ICCID (ITU-T E.118)."""
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit) * (2 if place % 2 == 0 else 1)
+        total += value - 9 if value > 9 else value
+    return str(-total % 10)
+
+
+def _counted_imei(imei: str, index: int) -> str:
+    if index == 0:
+        return imei
+    body = f"{int(imei[:14]) + index:014d}"
+    return body + luhn_digit(body)
+
+
+def _counted_iccid(iccid: str, index: int) -> str:
+    if index == 0:
+        return iccid
+    body = f"{int(iccid[:18]) + index:018d}"
+    return body + luhn_digit(body) + iccid[19:]
+
+
+def swapped(digits: str) -> bytes:
+    """Digits as nibbles swapped in pairs, F filled (TS 24.008 10.5.1.4, TS 102 221 13.2)."""
+    padded = digits if len(digits) % 2 == 0 else digits + "F"
+    return bytes.fromhex("".join(padded[place + 1] + padded[place] for place in range(0, len(padded), 2)))
+
+
+def imsi_file(imsi: str) -> bytes:
+    """EF_IMSI of an IMSI (TS 31.102 4.2.2): length, parity nibble, digits swapped."""
+    coded = swapped("9" + imsi) if len(imsi) % 2 else swapped("1" + imsi + "F")
+    return bytes([len(coded)]) + coded.ljust(8, b"\xff")
+
+
+def _sim(world: Mapping[str, Any], index: int) -> SimFacts:
+    imsi_0 = str(_first(world["imsi"]))
+    imsi = f"{int(imsi_0) + index:015d}"
+    iccid = _counted_iccid(str(_first(world["iccid"])), index)
+    files = [ElementaryFile(12258, "ICCID", swapped(iccid))]
+    for number, facts in world.get("ef", {}).items():
+        size = int(facts.get("bytes", _FILE_SIZES.get(number, 0)))
+        content = bytes.fromhex(str(facts["hex"])) if "hex" in facts else b"\xff" * size
+        if number == 28423:
+            content = imsi_file(imsi)
+        files.append(ElementaryFile(int(number), str(facts["name"]), content,
+                                    bool(facts.get("writable", False)), int(facts.get("record", 0))))
+    pin = world.get("pin")
+    return SimFacts(imsi=imsi, iccid=iccid, pin=None if pin in (None, "none") else str(pin), files=tuple(files),
+                    logical_channels=int(world.get("logical_channels", 3)),
+                    apdus={str(name): str(value) for name, value in world.get("apdu", {}).items()})
+
+
+def _network(world: Mapping[str, Any], key: str) -> NetworkFacts:
+    mine = world[key]
+    long_name = str(mine.get("operator", ""))
+    plmn = str(mine.get("plmn", _PLMN_OF.get(long_name, "22288")))
+    known_long, short = _OPERATORS.get(plmn, (long_name, long_name))
+    apns = [str(apn) for one in ("R8", "R6") for apn in world.get(one, {}).get("apns", ())]
+    default = str(mine.get("default_apn", ""))
+    others = tuple((number, *names) for number, names in _OPERATORS.items() if number != plmn)
+    return NetworkFacts(plmn=plmn, long_name=long_name or known_long, short_name=short, default_apn=default,
+                        apns=tuple(dict.fromkeys([*apns, *([default] if default else [])])), neighbours=others)

@@ -1,0 +1,194 @@
+"""Facts that no document at hand settles, as settings of the virtual module.
+
+Each field of :class:`Behaviour` is one setting with a default per series, the kind of evidence behind
+the default and a sentence; the documentation lists them from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from cellbench.catalogue.model import Evidence, Series
+
+
+@dataclass(frozen=True, slots=True)
+class SettingInfo:
+    """One setting as the documentation shows it."""
+
+    name: str
+    doc: str
+    evidence: Evidence
+    source: str
+    defaults: Mapping[Series, object]
+
+
+def fact(doc: str, evidence: Evidence, source: str, *, r8: object, r6: object) -> Any:
+    """Declare a setting with its default on each series."""
+    defaults = {Series.LENA_R8: r8, Series.LARA_R6: r6}
+    return field(metadata={"doc": doc, "evidence": evidence, "source": source, "defaults": defaults})
+
+
+G, M, D, S, X = Evidence.GUIDE, Evidence.MANUAL, Evidence.DRIVER, Evidence.STANDARD, Evidence.GUESS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """Every doubtful fact of one virtual module; make it by :func:`behaviour_for`."""
+
+    # the AT interface
+    ports_serialised: bool = fact(
+        "One command at a time over all AT ports, the others wait in order of arrival.",
+        G, "LARA-R6: application note; LENA-R8 guide 4.2.2 says so, chapter 13.1 the opposite",
+        r8=False, r6=True)
+    abort_result: str = fact(
+        "Final result code of an aborted command, empty for none.",
+        G, "LENA-R8 guide 4.1.3: none; LARA-R6 unknown", r8="", r6="ABORTED")
+    info_lines_apart: bool = fact(
+        "Each line of an information text response has its own CR LF in front.",
+        X, "habit of the chip makers' firmware", r8=True, r6=False)
+    error_unknown: int = fact(
+        "+CME ERROR number of an unknown command.", X, "facts sheet 14.4: 100, 3, 4 or 50", r8=100, r6=4)
+    error_form: int = fact(
+        "+CME ERROR number of a form that the command does not have.", X, "facts sheet 14.4", r8=4, r6=4)
+    error_parameter: int = fact(
+        "+CME ERROR number of a parameter that is missing, too many or out of range.",
+        X, "facts sheet 14.2: 50 incorrect parameters", r8=50, r6=50)
+    error_too_long: int = fact(
+        "+CME ERROR number of a command line longer than the module takes.",
+        M, "error list of the LENA-R8 AT manual: 1650 command line too long", r8=1650, r6=1650)
+    cmee_factory: int = fact("+CMEE at delivery.", X, "world file: 0", r8=0, r6=0)
+    urc_queue: int = fact("URCs kept for a busy port; older ones are dropped.", X, "", r8=100, r6=100)
+    typing_holds_urcs_s: float = fact(
+        "Seconds without a character after which a half-typed line no longer holds URCs back.",
+        X, "", r8=5.0, r6=5.0)
+    prompt_early_bytes_lost: bool = fact(
+        "Payload bytes that come sooner than the settling time after @ are lost.",
+        G, "LARA-R6 guide 5.3.1: wait 50 ms", r8=True, r6=True)
+    escape_gap_s: float = fact(
+        "Longest time between two characters of the escape sequence.",
+        G, "LARA-R6 guide 9.1.4: 500 ms", r8=0.5, r6=0.5)
+    escape_trailing_s: float = fact(
+        "Silence after +++ before it counts as the escape sequence.",
+        X, "LARA-R6 guide 9.1.4: a single frame of 3 bytes", r8=0.5, r6=0.5)
+    autobaud_again: bool = fact(
+        "With +IPR=0 the rate is measured anew when the host changes its rate, else once a boot.",
+        X, "", r8=True, r6=False)
+    autobaud_settle_s: float = fact(
+        "Time after the measuring AT during which the UART takes nothing.",
+        G, "LENA-R8 guide 5.3: 100 ms", r8=0.05, r6=0.0)
+    first_byte_wakes: bool = fact(
+        "In sleep by data the first character received only wakes the module and is lost.",
+        D, "public driver", r8=True, r6=True)
+    k_refused_on_usb: int = fact(
+        "+CME ERROR number of AT&K on a USB port, 0 when it is taken.",
+        D, "public driver and issue thread (LARA-R6 00.13,A00.01: operation not supported)", r8=4, r6=4)
+    upsv_refused_on_usb: bool = fact(
+        "+UPSV is refused on a USB port.", D, "public driver tolerates ERROR", r8=False, r6=False)
+
+    # identity and start
+    csgt_error_when_off: bool = fact(
+        "+CSGT? answers ERROR while the greeting is off.", D, "public driver", r8=True, r6=False)
+    cpof_before_ok: bool = fact(
+        "+CPOF: MS OFF comes before the OK of +CPWROFF.", D, "issue thread 241 of the public driver",
+        r8=True, r6=False)
+    cfun_read_stk: bool = fact(
+        "+CFUN? shows <STK_mode> after the mode.", X, "remembered", r8=False, r6=True)
+    cops0_leaves_minimum: bool = fact(
+        "AT+COPS=0 in +CFUN: 0 makes it +CFUN: 1, else it is refused.",
+        G, "LENA-R8 guide 13.1", r8=True, r6=False)
+    reset_pin_graceful: bool = fact(
+        "RESET_N saves settings and detaches before the restart.",
+        M, "LARA-R6 data sheet; LENA-R8 unknown, taken as abrupt", r8=False, r6=True)
+    factory_restore_boots: int = fact(
+        "Boots that +UFACTORY needs to be done.", M, "LARA-R6 application note: 0,1 wants a second reboot",
+        r8=1, r6=1)
+    usim_busy_s: float = fact(
+        "Seconds after AT is ready in which the SIM answers busy.", X, "remembered: 1 to 3 s", r8=1.5, r6=2.0)
+    vint_rise_s: float = fact("PWR_ON to V_INT high.", X, "remembered: 50 to 300 ms", r8=0.1, r6=0.1)
+    usb_up_s: float = fact("V_INT high to USB enumeration.", X, "remembered: 2 to 4 s", r8=2.5, r6=3.0)
+    boot_s: float = fact("V_INT high to the greeting and the first AT.", X, "remembered", r8=4.5, r6=6.5)
+    detach_s: float = fact("+CPWROFF to its OK: the detach.", X, "", r8=1.0, r6=1.0)
+    vint_fall_s: float = fact("OK of +CPWROFF to V_INT low.", X, "facts sheet 1.2: 2 to 5 s", r8=2.5, r6=2.5)
+    restore_s: float = fact("Added to a boot that restores the file system.", M, "up to 15 s", r8=4.0, r6=10.0)
+
+    # radio
+    search_s: float = fact("Start of the search to the attach request.", X, "", r8=3.0, r6=4.0)
+    attach_s: float = fact("Attach request to its answer.", X, "", r8=1.5, r6=1.5)
+    scan_s: float = fact("+COPS=? over all bands.", X, "", r8=30.0, r6=40.0)
+    cfun_on_s: float = fact("+CFUN=1 to its OK.", X, "", r8=1.0, r6=1.0)
+    cfun_off_s: float = fact("+CFUN=0 or 4 to its OK, the detach included.", X, "", r8=1.5, r6=1.5)
+    activate_s: float = fact("+CGACT=1 to its answer.", X, "", r8=0.8, r6=0.8)
+    deactivate_s: float = fact("+CGACT=0 to its answer.", X, "", r8=0.5, r6=0.5)
+    rrc_release_s: float = fact("Last data to the release of the radio connection.", M, "5 to 60 s",
+                                r8=10.0, r6=10.0)
+    creg_without_n: bool = fact(
+        "+CREG? answers without <n>.", D, "public driver; issue thread 210", r8=True, r6=False)
+    creg_repeated: bool = fact(
+        "+CREG comes twice after an LTE registration: with the LTE width and AcT, then in upper case with "
+        "four digits and no AcT.", D, "issue thread 210", r8=True, r6=False)
+    act_in_greg: bool = fact("+CGREG lines carry AcT.", D, "public driver", r8=False, r6=True)
+    greg_on_lte: int = fact(
+        "<stat> of +CGREG while registered on LTE.", D, "public driver: 0; application note: 4", r8=0, r6=4)
+    cereg_blank: bool = fact(
+        "A blank stands before AcT in the answer of +CEREG?.", D, "issue thread 210", r8=True, r6=False)
+    cereg_extra_field: bool = fact(
+        "+CEREG? with n=4 or 5 has an empty field (RAC or MME) after the TAC.", D, "public driver",
+        r8=False, r6=True)
+    cereg_causes_always: bool = fact(
+        "+CEREG? with n=4 or 5 prints cause fields as 0 when there is no cause.", D, "issue thread 210",
+        r8=True, r6=False)
+    cops_list_line_ends: bool = fact(
+        "LF CR stands before each entry of +COPS=?.", D, "public driver", r8=True, r6=False)
+    cops_format_factory: int = fact(
+        "Format of +COPS? at delivery.", G, "LENA-R8 guide Table 15: 2; LARA-R6 guide 2.3.1: 0", r8=2, r6=0)
+    cgatt_no_blank: bool = fact("+CGATT:1 without the blank.", D, "issue thread 210", r8=True, r6=False)
+    ctzr_order_first: bool = fact("Time zone URC comes before the registration URC.", X, "", r8=False, r6=False)
+    umnoprof_100_refused: bool = fact(
+        "+UMNOPROF=100 is refused.", D, "test of the public driver; the LARA-R6 guide uses 100", r8=False, r6=False)
+
+    # contexts
+    cgact_lists_initial: bool = fact(
+        "+CGACT? lists context 0 while it is active.", G, "LENA-R8 guide Table 15 yes, Table 17 no",
+        r8=True, r6=True)
+    cgact_hides_initial_with_others: bool = fact(
+        "+CGACT? leaves context 0 out once another context is active.", G, "LENA-R8 guide Table 17 row 8",
+        r8=True, r6=False)
+    cgact_lists_inactive: bool = fact(
+        "+CGACT? lists defined contexts that are not active.", S, "LENA-R8 guide 7.2.1: no answer if not active",
+        r8=False, r6=True)
+    last_pdn_error: int = fact(
+        "+CME ERROR number when the last PDN connection would be closed.",
+        M, "error list of the LENA-R8 AT manual: 171 or 1149", r8=171, r6=171)
+    apn_unknown_error: int = fact(
+        "+CME ERROR number when the network does not know the APN.",
+        M, "error list of the LENA-R8 AT manual: 127", r8=127, r6=127)
+    auth_failed_error: int = fact(
+        "+CME ERROR number when the network refuses user and password.", S, "27.007: 149; list: 129",
+        r8=149, r6=149)
+    uauthreq_needs_strings: bool = fact(
+        "+UAUTHREQ with type 0 wants two empty strings.", D, "public driver", r8=True, r6=False)
+    uauthreq_automatic: bool = fact("+UAUTHREQ takes type 3.", D, "public driver tries each type", r8=False, r6=False)
+    cgpaddr_late_s: float = fact(
+        "Time after +CGACT in which +CGPADDR shows no address.", D, "public driver", r8=0.0, r6=0.0)
+    context_zero_suffix: bool = fact(
+        "+CGDCONT? prints the two zeros for context 0 too.", G, "LENA-R8 guide Tables 15, 17, 20", r8=False, r6=True)
+    cgcontrdp_dns: bool = fact(
+        "+CGCONTRDP carries usable DNS addresses.", D, "test of the public driver", r8=False, r6=True)
+
+
+def behaviour_for(series: Series, overrides: Mapping[str, object] | None = None) -> Behaviour:
+    """The defaults of a series with some settings changed; KeyError names a setting that does not exist."""
+    values: dict[str, Any] = {one.name: one.metadata["defaults"][series] for one in fields(Behaviour)}
+    for name, value in (overrides or {}).items():
+        if name not in values:
+            raise KeyError(name)
+        values[name] = value
+    return Behaviour(**values)
+
+
+def documented() -> tuple[SettingInfo, ...]:
+    """All settings, for the documentation."""
+    return tuple(SettingInfo(one.name, one.metadata["doc"], one.metadata["evidence"], one.metadata["source"],
+                             one.metadata["defaults"]) for one in fields(Behaviour))
