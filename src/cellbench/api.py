@@ -1,0 +1,85 @@
+"""What suites, fixtures and an OEM's own tests may use; everything else is inside.
+
+Names are imported at their first use, so that collecting suites costs little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from cellbench.base.errors import (
+    Aborted,
+    CellbenchError,
+    NetworkError,
+    NotApplicable,
+    NotPossible,
+    OperatorError,
+    Owner,
+    RigError,
+    ServiceError,
+    UnitError,
+)
+from cellbench.plugin.procedure import Procedure, procedure
+from cellbench.record.measurement import Judgement, Limit
+
+if TYPE_CHECKING:
+    import pytest
+
+    from cellbench.base.protocols import FarSide
+    from cellbench.plugin.equipment import Equipment
+    from cellbench.plugin.recorder import Recorder
+    from cellbench.plugin.run import Run
+    from cellbench.rig.dut import Dut, DutState, Identity
+    from cellbench.rig.schema import Apn as Network
+    from cellbench.rig.schema import Service
+    from cellbench.rig.slot import Boot, PowerState, Slot
+
+__all__ = [
+    "Aborted", "Boot", "CellbenchError", "Dut", "DutState", "Equipment", "FarSide", "Identity", "Judgement",
+    "Limit", "Network", "NetworkError", "NotApplicable", "NotPossible", "OperatorError", "Owner", "PowerState",
+    "Procedure", "Recorder", "RigError", "Run", "Service", "ServiceError", "Slot", "UnitError", "current_run",
+    "limits_for", "open_equipment", "procedure", "recorder_of", "serial_of",
+]
+
+
+def current_run(config: pytest.Config) -> Run:
+    """The run that a pytest session asked for; OperatorError when it asked for no rig."""
+    from cellbench.plugin.run import RUN
+
+    run = config.stash.get(RUN, None)
+    if run is None:
+        raise OperatorError("this test needs a rig and none was asked for",
+                            remedy="say --rig FILE or set CELLBENCH_RIG")
+    return run
+
+
+def open_equipment(run: Run) -> Equipment:
+    """The bench of this process, opened at its first use."""
+    from cellbench.plugin.equipment import Equipment
+
+    if run.equipment is None:
+        run.equipment = Equipment(run)
+    return run.equipment
+
+
+def recorder_of(item: pytest.Item) -> Recorder:
+    """The recorder of a running test; one that records nothing outside a run."""
+    from cellbench.plugin.attempts import ATTEMPT
+    from cellbench.plugin.recorder import Recorder
+
+    attempt = item.stash.get(ATTEMPT, None)
+    return attempt.recorder if attempt is not None else Recorder(None, "")
+
+
+def limits_for(run: Run, slot: str) -> Mapping[str, Limit]:
+    """The limits that the rig file names for the module in a slot, by measurement name."""
+    from cellbench.rig.limits import limits_of_slot
+
+    return limits_of_slot(run.rig, slot)
+
+
+def serial_of(run: Run) -> str:
+    """The serial number given for the unit, "" when none was."""
+    return str(run.config.getoption("cellbench_serial") or "")
+

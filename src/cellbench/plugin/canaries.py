@@ -1,0 +1,98 @@
+"""Canaries: what is looked at, the moment a check fails, before the unit is blamed.
+
+The supply's reading always; the registration state for "network"; the service itself, asked directly by
+the host, for "service:<role>".
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Mapping, Sequence
+
+from cellbench.base.errors import CellbenchError, NetworkError, Owner, RigError
+from cellbench.plugin.verdicts import Canary
+from cellbench.rig.dut import Dut
+from cellbench.rig.schema import Service
+from cellbench.rig.slot import PowerState, Slot
+
+_TOLERANCE = 0.05
+_PROBE_S = 3.0
+
+
+def look(slot: Slot, services: Mapping[str, Service], depends_on: Sequence[str]) -> list[Canary]:
+    """Everything that a failure on ``slot`` may be blamed on, in the order of blame."""
+    found = [_supply(slot)]
+    for name in depends_on:
+        if name == "network":
+            found.append(_network(slot))
+        elif name.startswith("service:"):
+            role = name.partition(":")[2]
+            found.append(_service(role, services.get(role)))
+    return found
+
+
+def _supply(slot: Slot) -> Canary:
+    if slot.lease is None or slot.model.power is None:
+        return Canary(Owner.RIG, True, "this slot has no supply to look at")
+    if slot.state is PowerState.OFF:
+        return Canary(Owner.RIG, True, "the supply is off, as the procedure left it")
+    try:
+        reading = slot.reading()
+    except RigError as error:
+        return Canary(Owner.RIG, False, f"the supply does not answer: {error}")
+    want = slot.model.power.voltage_v
+    seen = f"supply {reading.voltage_v:.3g} V, {reading.current_a:.3g} A"
+    if reading.tripped:
+        return Canary(Owner.RIG, False, f"the supply's {reading.tripped} protection has tripped")
+    if not reading.enabled:
+        return Canary(Owner.RIG, False, "the supply's output is off although nothing switched it off")
+    if abs(reading.voltage_v - want) > want * _TOLERANCE:
+        return Canary(Owner.RIG, False, f"{seen} where {want:g} V is set")
+    return Canary(Owner.RIG, True, seen)
+
+
+def _network(slot: Slot) -> Canary:
+    try:
+        stat = Dut(slot, slot.channel(slot.roles()[0])).registration()
+    except NetworkError as error:
+        return Canary(Owner.NETWORK, False, str(error))
+    except (CellbenchError, IndexError) as error:
+        # a module that does not answer says nothing about the network
+        return Canary(Owner.NETWORK, True, f"registration unknown: {error}")
+    if stat in (1, 5, 6, 7, 9, 10):
+        return Canary(Owner.NETWORK, True, f"registered, <stat> is {stat}")
+    return Canary(Owner.NETWORK, False, f"the module is not registered, <stat> is {stat}")
+
+
+def _service(role: str, service: Service | None) -> Canary:
+    if service is None:
+        return Canary(Owner.RIG, False, f"the rig file names no service {role}")
+    probe = service.probe
+    host = probe.host if probe else service.host
+    port = probe.port if probe else service.port
+    if host is None or port is None:
+        return Canary(Owner.SERVICE, True, f"{role}: the rig file gives no place to ask it directly")
+    try:
+        if role in _UDP_PROBES:
+            _ask_udp(host, port, _UDP_PROBES[role])
+        else:
+            socket.create_connection((host, port), _PROBE_S).close()
+    except OSError as error:
+        return Canary(Owner.SERVICE, False, f"{role} at {host}:{port} does not answer the host: {error}")
+    return Canary(Owner.SERVICE, True, f"{role} at {host}:{port} answers the host")
+
+
+def _ask_udp(host: str, port: int, question: bytes) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        asker.settimeout(_PROBE_S)
+        asker.sendto(question, (host, port))
+        asker.recvfrom(65535)
+
+
+def _dns_question(name: str) -> bytes:
+    labels = b"".join(bytes((len(label),)) + label.encode() for label in name.split("."))
+    return struct.pack(">HHHHHH", 0x4342, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">HH", 1, 1)
+
+
+_UDP_PROBES: Mapping[str, bytes] = {"dns": _dns_question("echo.u-blox.com"), "echo-udp": b"canary"}

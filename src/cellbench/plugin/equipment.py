@@ -1,0 +1,161 @@
+"""The equipment of one process of a run: its bench, the modules in it, their transcripts, the canaries."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cellbench.base.clock import Deadline
+from cellbench.base.errors import CellbenchError, RigError
+from cellbench.plugin.canaries import look
+from cellbench.plugin.verdicts import Canary
+from cellbench.record.attempt import Kind, TraceFile
+from cellbench.record.header import UnitEntry
+from cellbench.record.transcript import write_transcript
+from cellbench.rig.bench import Bench
+from cellbench.rig.dut import Dut, DutState
+from cellbench.rig.slot import PowerState, Slot
+from cellbench.roots.farside import far_side
+from cellbench.roots.launch import Launched, launch
+from cellbench.rig.load import LoadedRig, load_rig
+from cellbench.host.transcript import Transcript
+
+if TYPE_CHECKING:
+    from cellbench.plugin.run import Run
+
+_LAUNCH_WAIT_S = 90.0
+
+
+class Equipment:
+    """Opened at the first test that needs a slot; closed at the end of the session."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._launched: Launched | None = None
+        self._transcripts: dict[str, Transcript] = {}
+        self._marks: dict[str, int] = {}
+        self._distrusted: set[str] = set()
+        self._identified: set[str] = set()
+        self.rig = self._find_rig()
+        self.bench = Bench(
+            rig=self.rig, run=run.id, controller_pid=self._controller_pid(),
+            trace=self._transcript, events=self._event_sink, far_side_for=lambda slot: far_side(self.rig, slot))
+
+    # -- modules ---------------------------------------------------------------------------------
+
+    def dut_at(self, slot_name: str, state: DutState) -> Dut | None:
+        """The module of a slot in a state; None for OFF. A module that an attempt left in doubt is
+        power-cycled first."""
+        slot = self.bench.slot(slot_name)
+        if slot_name in self._distrusted:
+            self._distrusted.discard(slot_name)
+            slot.power_off(hard=not self._answers(slot), cause="the last attempt left the module in doubt")
+        if state is DutState.OFF:
+            if slot.state is not PowerState.OFF:
+                slot.power_off(cause="procedure begins from off")
+            return None
+        if slot.state is not PowerState.ON or not slot.is_powered():
+            slot.power_on()
+        dut = Dut(slot, slot.channel(slot.roles()[0]))
+        dut.settle()
+        self._identify(dut)
+        if state in (DutState.REGISTERED, DutState.ONLINE):
+            dut.register()
+        if state is DutState.ONLINE:
+            network = self.rig.model.network_of(slot_name)
+            dut.activate(apn=network.apn if network else None)
+        return dut
+
+    def distrust(self, slot_name: str) -> None:
+        """The last attempt did not pass: the next one begins with a power cycle."""
+        self._distrusted.add(slot_name)
+
+    # -- evidence --------------------------------------------------------------------------------
+
+    def canaries(self, slot_name: str, depends_on: Sequence[str]) -> Sequence[Canary]:
+        """Look at the rig and at each dependency, now."""
+        return look(self.bench.slot(slot_name), self.rig.model.services, depends_on)
+
+    def store_traces(self, attempt: str, slot_name: str, folder: Path) -> list[TraceFile]:
+        """Write what passed the slot's ports during an attempt, secrets blanked."""
+        transcript = self._transcripts.get(slot_name)
+        if transcript is None:
+            return []
+        since = self._marks.get(slot_name, 0)
+        self._marks[slot_name] = transcript.mark()
+        return write_transcript(folder, attempt, transcript.since(since))
+
+    def close(self) -> None:
+        """Switch off, give back, end a rack that this process launched."""
+        try:
+            self.bench.close()
+        finally:
+            if self._launched is not None:
+                self._launched.stop()
+                self._launched = None
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _find_rig(self) -> LoadedRig:
+        run = self._run
+        if run.rig.model.launch is None:
+            return run.rig
+        if run.part.value == "worker":
+            return load_rig(Path(_await_note(run.launch_note)))
+        self._launched = launch_for(run)
+        return self._launched.rig
+
+    def _controller_pid(self) -> int:
+        return os.getppid() if self._run.part.value == "worker" else os.getpid()
+
+    def _transcript(self, slot_name: str) -> Transcript:
+        return self._transcripts.setdefault(slot_name, Transcript())
+
+    def _event_sink(self, slot_name: str):  # type: ignore[no-untyped-def]
+        def sink(what: str, detail: str, values: Mapping[str, str]) -> None:
+            self._run.event(what, slot_name, detail, values)
+
+        return sink
+
+    def _identify(self, dut: Dut) -> None:
+        name = dut.slot.name
+        if name in self._identified:
+            return
+        identity = dut.identify(sim=True)
+        self._run.open_journal().append(Kind.UNIT, UnitEntry(
+            name, self._run.config.getoption("cellbench_serial") or "", identity.imei, identity.iccid,
+            dut.profile.series.value, identity.model, identity.firmware, identity.model, 0))
+        self._identified.add(name)
+
+    @staticmethod
+    def _answers(slot: Slot) -> bool:
+        try:
+            return slot.channel(slot.roles()[0]).send("AT", timeout_s=1.0, check=False).final.success
+        except (CellbenchError, IndexError):
+            return False
+
+
+def launch_for(run: Run) -> Launched:
+    """Start the rack of a run and leave a note for its workers."""
+    launched = launch(run.rig, timing=run.config.getoption("--timing"))
+    run.folder.mkdir(parents=True, exist_ok=True)
+    scratch = run.launch_note.with_suffix(".new")
+    scratch.write_text(str(launched.rig.path))
+    scratch.replace(run.launch_note)
+    return launched
+
+
+def _await_note(path: Path) -> str:
+    import time
+
+    deadline = Deadline.after(_LAUNCH_WAIT_S)
+    while not path.exists():
+        if deadline.expired:
+            raise RigError(f"the controller has launched no rack after {_LAUNCH_WAIT_S:g} s")
+        time.sleep(0.02)
+    return path.read_text()
+
+
+

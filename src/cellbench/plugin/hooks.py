@@ -1,0 +1,252 @@
+"""What happens around every test of a run: which slots it gets, its attempt, its verdict, the exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from cellbench.base.errors import Aborted, Owner
+from cellbench.catalogue.guide import SECTIONS
+from cellbench.plugin.attempts import AttemptBook
+from cellbench.plugin.procedure import Procedure, procedure_from, procedure_of
+from cellbench.plugin.run import Part, Run
+from cellbench.plugin.verdicts import exit_status
+from cellbench.record.attempt import Kind
+from cellbench.record.header import ProcedureEntry
+from cellbench.record.verdict import Outcome, Verdict
+
+SLOT_FIXTURE = "slot_name"
+
+_WORDS = {
+    Outcome.ERROR: ("error", "E", "ERROR"),
+    Outcome.ABORTED: ("error", "A", "ABORTED"),
+    Outcome.FAIL: ("failed", "F", "FAIL"),
+    Outcome.NOT_APPLICABLE: ("not applicable", "n", "NOT APPLICABLE"),
+    Outcome.NOT_POSSIBLE: ("not possible", "p", "NOT POSSIBLE"),
+}
+
+
+class RunHooks:
+    """Registered by the plug-in when a rig is asked for, in every process of the run."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.book = AttemptBook(run)
+        self.verdicts: list[Verdict] = []
+        self.aborting = False
+        self._sections = {section.id: section for section in SECTIONS}
+
+    # -- collection ------------------------------------------------------------------------------
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Give a test the slots whose profile it applies to; an unknown section stops the collection."""
+        mark = next(iter(metafunc.definition.iter_markers("procedure")), None)
+        marked = procedure_from(mark) if mark is not None else None
+        if marked is not None:
+            self._check_sections(marked, metafunc.definition.nodeid)
+        if SLOT_FIXTURE not in metafunc.fixturenames:
+            return
+        names = [name for name in self.run.own_slots if self._applies(marked, name)]
+        metafunc.parametrize(SLOT_FIXTURE, names, scope="function")
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Leave out tests that no slot of this session is for."""
+        kept = [item for item in items if not _has_no_slot(item)]
+        if len(kept) < len(items):
+            config.hook.pytest_deselected(items=[item for item in items if _has_no_slot(item)])
+            items[:] = kept
+
+    def _check_sections(self, marked: Procedure, where: str) -> None:
+        unknown = [name for name in marked.sections if name not in self._sections]
+        if unknown:
+            raise pytest.UsageError(f"{where}: no guide has a section {', '.join(unknown)}; "
+                                    "see cellbench.catalogue.guide")
+
+    def _applies(self, marked: Procedure | None, slot: str) -> bool:
+        if marked is None:
+            return True
+        series = self.run.rig.model.slots[slot].series
+        if marked.series:
+            return series.value in marked.series
+        if not marked.sections:
+            return True
+        return any(series in self._sections[name].series for name in marked.sections)
+
+    # -- one test --------------------------------------------------------------------------------
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Workers follow their controller into death and take SIGINT as an abort."""
+        if self.run.part is Part.WORKER:
+            from cellbench.guardian.processes import set_parent_death_signal
+
+            set_parent_death_signal(signal.SIGKILL)
+        if self.run.part is not Part.CONTROLLER and not session.config.option.collectonly:
+            from cellbench.plugin.interrupt import install_abort
+
+            install_abort(self, session)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Leave word of the test that begins, before anything of it runs."""
+        self.book.note_now(nodeid)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """An attempt around every procedure; it is on disk before the next test begins."""
+        marked = procedure_of(item)
+        if marked is None and SLOT_FIXTURE not in getattr(item, "fixturenames", ()):
+            return (yield)
+        attempt = self.book.begin(item, marked)
+        try:
+            return (yield)
+        except KeyboardInterrupt:
+            attempt.add(Verdict(Outcome.ABORTED, Owner.OPERATOR, "interrupted"))
+            raise
+        finally:
+            self.book.end(attempt)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]
+                                  ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Judge the phase and say so in the report."""
+        report = yield
+        attempt = self.book.current
+        if attempt is None:
+            return report
+        error = call.excinfo.value if call.excinfo is not None else None
+        verdict = attempt.judge(error, call.when or "setup")
+        if verdict.outcome is not Outcome.PASS:
+            _say(report, verdict, item)
+        return report
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """ERROR is an error inside a test body, too; NOT_* is counted apart."""
+        name = getattr(report, "cellbench_outcome", None)
+        if name is None:
+            return None
+        category, letter, word = _WORDS[Outcome(name)]
+        owner = getattr(report, "cellbench_owner", "")
+        return category, letter, f"{word} {owner}".rstrip() if word == "ERROR" else word
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count verdicts where the whole run is seen."""
+        if self.run.part is Part.WORKER:
+            return
+        name = getattr(report, "cellbench_outcome", None)
+        if name is not None:
+            owner = getattr(report, "cellbench_owner", "")
+            self.verdicts.append(Verdict(Outcome(name), Owner(owner) if owner else None))
+        elif report.failed:
+            self.verdicts.append(Verdict(Outcome.FAIL, Owner.UNIT))
+
+    # -- the end ---------------------------------------------------------------------------------
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """The procedure list goes into the journal of whoever collected."""
+        if session.config.option.collectonly or self.run.part is Part.CONTROLLER:
+            return
+        entries = _procedures(session.items)
+        if entries:
+            self.run.open_journal().append(Kind.FACTS, {"procedures": entries})
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Switch off, close the books, set the exit status."""
+        if self.run.equipment is not None:
+            self.run.equipment.close()
+        if self.run.part is Part.WORKER:
+            self.run.end(int(exitstatus), "worker finished")
+            return
+        status = self._status(int(exitstatus))
+        session.exitstatus = status
+        if self.run.journal is None:
+            return
+        self.run.end(status, "interrupted" if status == 2 else "completed")
+        self._documents(session)
+
+    def _status(self, pytests: int) -> int:
+        if pytests in (2, 3, 4):
+            return pytests
+        decided = exit_status(self.verdicts)
+        return decided if decided or pytests != 1 else 1
+
+    def _documents(self, session: pytest.Session) -> None:
+        asked = session.config.getoption("--reports")
+        if asked == "none":
+            return
+        from cellbench.report.write import write_reports
+
+        formats = tuple(asked.split(",")) if asked else None
+        self.paths = write_reports(self.run.folder, formats)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Where the run left its documents, and runs that were cut before."""
+        if self.run.part is Part.WORKER or not self.run.folder.is_dir():
+            return
+        from cellbench.plugin.summary import write_summary
+
+        write_summary(terminalreporter, self.run)
+
+    # -- interruption ----------------------------------------------------------------------------
+
+    def abort(self, session: pytest.Session) -> None:
+        """Stop after the running test, whose attempt ends as ABORTED."""
+        self.aborting = True
+        session.shouldstop = "interrupted"
+        if self.book.current is not None and self.book.current.running:
+            raise Aborted("the run was interrupted")
+
+
+def _say(report: pytest.TestReport, verdict: Verdict, item: pytest.Item) -> None:
+    report.cellbench_outcome = verdict.outcome.value  # type: ignore[attr-defined]
+    report.cellbench_owner = verdict.owner.value if verdict.owner else ""  # type: ignore[attr-defined]
+    if verdict.outcome in (Outcome.NOT_APPLICABLE, Outcome.NOT_POSSIBLE):
+        path, line, _ = item.location
+        report.outcome = "skipped"
+        report.longrepr = (path, (line or 0) + 1, verdict.reason)
+        return
+    report.outcome = "failed"
+    lines = [f"{verdict.outcome.value} {report.cellbench_owner}: {verdict.reason}"]  # type: ignore[attr-defined]
+    lines += [f"  {line}" for line in verdict.evidence]
+    report.sections.append(("verdict", "\n".join(lines)))
+
+
+def _has_no_slot(item: pytest.Item) -> bool:
+    callspec = getattr(item, "callspec", None)
+    return (SLOT_FIXTURE in getattr(item, "fixturenames", ())
+            and not isinstance(callspec.params.get(SLOT_FIXTURE) if callspec else None, str))
+
+
+def procedure_id(nodeid: str) -> str:
+    """A test's identity in the store: its node id without ``[slot]``."""
+    return nodeid.split("[", 1)[0]
+
+
+def slot_of(item: pytest.Item) -> str:
+    """The slot that a collected test runs on, "" for none."""
+    callspec = getattr(item, "callspec", None)
+    return str(callspec.params.get(SLOT_FIXTURE, "")) if callspec else ""
+
+
+def _procedures(items: list[pytest.Item]) -> list[ProcedureEntry]:
+    found: dict[str, ProcedureEntry] = {}
+    for item in items:
+        marked = procedure_of(item)
+        if marked is None:
+            continue
+        name = procedure_id(item.nodeid)
+        before = found.get(name)
+        slots = (*(before.slots if before else ()), *((slot_of(item),) if slot_of(item) else ()))
+        document = (getattr(getattr(item, "function", None), "__doc__", "") or "").strip()
+        found[name] = ProcedureEntry(name, marked.title, marked.sections, tuple(dict.fromkeys(slots)), document)
+    return list(found.values())
+
+
+def started_mark(run: Run, worker: str) -> str:
+    """The file in which a worker names the test it has begun."""
+    return os.path.join(run.folder, f"now-{worker}")
+

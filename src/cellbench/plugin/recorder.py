@@ -1,0 +1,101 @@
+"""What a procedure says while it runs: steps, measurements, notes; written to the journal at once."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from cellbench.base.clock import SYSTEM_CLOCK
+from cellbench.base.trace import Span
+from cellbench.record.attempt import Kind, MeasurementRecord, Note, StepMark
+from cellbench.record.journal import JournalWriter
+from cellbench.record.measurement import Judgement, Limit, Measurement
+
+
+class LimitFailed(AssertionError):
+    """A measurement lies outside its limit."""
+
+
+@dataclass(slots=True)
+class Recorder:
+    """The journal as one attempt sees it.
+
+    Procedures get it as the fixture ``record``.
+    """
+
+    journal: JournalWriter | None
+    attempt: str
+    depends_on: tuple[str, ...] = ()
+    _step: int = -1
+    _count: int = 0
+    _depends: list[tuple[str, ...]] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def step(self, name: str, *, depends_on: tuple[str, ...] = ()) -> Iterator[None]:
+        """A named part of the procedure; ``depends_on`` names what must hold for a failure in it to be
+        the unit's: "network", "service:echo" ..."""
+        index, self._count, outer = self._count, self._count + 1, self._step
+        self._step = index
+        self._depends.append(depends_on)
+        self._write(Kind.STEP, StepMark(self.attempt, index, name, None, depends_on))
+        began, problem = time.monotonic(), ""
+        try:
+            yield
+        except BaseException as error:
+            problem = str(error).split("\n", 1)[0] or type(error).__name__
+            raise
+        else:
+            self._depends.pop()
+        finally:
+            self._step = outer
+            self._write(Kind.STEP, StepMark(
+                self.attempt, index, name, time.monotonic() - began, depends_on, problem))
+
+    def measure(self, name: str, value: float | str, unit: str = "", limit: Limit | None = None, *,
+                span: Span | None = None, check: bool = True) -> Judgement:
+        """Record a value and judge it; outside its limit it raises LimitFailed unless ``check`` is
+        False."""
+        judgement = limit.judge(value) if limit is not None else Judgement.UNJUDGED
+        taken = Measurement(name, value, unit, limit, judgement, SYSTEM_CLOCK.utc_ns(), span)
+        self._write(Kind.MEASUREMENT, MeasurementRecord.of(self.attempt, taken, self._step))
+        if judgement is Judgement.FAIL and check:
+            raise LimitFailed(f"{name} is {_shown(value, unit)}, allowed is {_range(limit, unit)}")
+        return judgement
+
+    def note(self, text: str) -> None:
+        """A sentence for the reader of the report."""
+        self._write(Kind.NOTE, Note(self.attempt, text))
+
+    @property
+    def dependencies(self) -> tuple[str, ...]:
+        """What the steps entered and not left in peace, and the procedure itself, depend on."""
+        names = list(self.depends_on)
+        for level in self._depends:
+            names.extend(name for name in level if name not in names)
+        return tuple(names)
+
+    def _write(self, kind: Kind, data: object) -> None:
+        if self.journal is not None:
+            self.journal.append(kind, data)
+
+
+def _shown(value: float | str, unit: str) -> str:
+    return repr(value) if isinstance(value, str) else f"{value:.6g} {unit}".rstrip()
+
+
+def _range(limit: Limit | None, unit: str) -> str:
+    if limit is None:
+        return "anything"
+    if limit.equals is not None:
+        text = repr(limit.equals)
+    elif limit.one_of:
+        text = "one of " + ", ".join(map(repr, limit.one_of))
+    elif limit.low is None:
+        text = f"at most {limit.high:g} {unit}".rstrip()
+    elif limit.high is None:
+        text = f"at least {limit.low:g} {unit}".rstrip()
+    else:
+        text = f"{limit.low:g} to {limit.high:g} {unit}".rstrip()
+    return f"{text} ({limit.source})" if limit.source else text

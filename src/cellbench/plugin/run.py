@@ -1,0 +1,207 @@
+"""One run on a rig, as one process of it sees it: the single process, the controller, or a worker."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import importlib.metadata
+import os
+import secrets
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cellbench import __version__
+from cellbench.base.clock import SYSTEM_CLOCK
+from cellbench.base.errors import CellbenchError, OperatorError
+from cellbench.catalogue.errata import ERRATA
+from cellbench.catalogue.guide import SECTIONS
+from cellbench.record.attempt import Event, Kind, RunEnded
+from cellbench.record.header import ErratumEntry, Header, SectionEntry, SlotEntry
+from cellbench.record.journal import JournalWriter
+from cellbench.record.process import this_process
+from cellbench.record.runs import cut_runs, mark_reported
+from cellbench.rig.load import LoadedRig, load_rig
+
+if TYPE_CHECKING:
+    from cellbench.plugin.equipment import Equipment
+
+RUN = pytest.StashKey["Run"]()
+DEFAULT_RESULTS = Path("reports/out")
+
+
+class Part(enum.Enum):
+    """Which process of the run this is."""
+
+    SINGLE = "single"
+    CONTROLLER = "controller"
+    WORKER = "worker"
+
+
+@dataclass(slots=True)
+class Run:
+    """What every hook and fixture of a run shares."""
+
+    config: pytest.Config
+    part: Part
+    rig: LoadedRig
+    slots: tuple[str, ...]
+    id: str
+    folder: Path
+    anchor: str = ""
+    worker: str = ""
+    journal: JournalWriter | None = None
+    equipment: Equipment | None = None
+    began: float = field(default_factory=time.monotonic)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def own_slots(self) -> tuple[str, ...]:
+        """The slots whose tests this process collects: a worker's own, else all."""
+        own = self.config.workerinput.get("cellbench_slot") if self.part is Part.WORKER else None  # type: ignore[attr-defined]
+        return (own,) if own else self.slots
+
+    @property
+    def launch_note(self) -> Path:
+        """Where the process that launched the rig leaves the path of the generated rig file."""
+        return self.folder / "launched"
+
+    def open_journal(self) -> JournalWriter:
+        """The journal of this process, made at its first use."""
+        if self.journal is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if self.part is Part.WORKER:
+                self.journal = JournalWriter.segment(
+                    self.folder / f"journal-{self.worker}.jsonl", run=self.id, worker=self.worker,
+                    slot=self.own_slots[0] if self.own_slots else "", anchor=self.anchor)
+            else:
+                self.journal = self._create_journal()
+        return self.journal
+
+    def event(self, what: str, slot: str = "", detail: str = "", values: Mapping[str, str] | None = None) -> None:
+        """Write an event to the journal, if there is one."""
+        if self.journal is not None:
+            self.journal.append(Kind.EVENT, Event(what, slot, detail, dict(values or {})))
+
+    def end(self, status: int, reason: str) -> None:
+        """Merge what the workers left and close the journal."""
+        if self.journal is None:
+            return
+        if self.part is Part.CONTROLLER:
+            self.journal.merge({path.stem.removeprefix("journal-"): path
+                                for path in sorted(self.folder.glob("journal-*.jsonl"))})
+        if self.part is not Part.WORKER:
+            self.journal.append(Kind.RUN_ENDED, RunEnded(status, time.monotonic() - self.began, reason), sync=True)
+        self.journal.close()
+        self.journal = None
+
+    def _create_journal(self) -> JournalWriter:
+        model = self.rig.model
+        results = self.folder.parent
+        cut = cut_runs(results, unreported_only=True) if results.is_dir() else ()
+        self.notes += [run.text for run in cut]
+        header = Header(
+            run=self.id, started_utc_ns=SYSTEM_CLOCK.utc_ns(), rig=model.rig, rig_file=str(self.rig.path),
+            rig_sha256=hashlib.sha256(self.rig.path.read_bytes()).hexdigest(),
+            evidence=model.evidence.value, timing=self.config.getoption("--timing") or model.timing,
+            purpose=self.config.getoption("--run-kind"), operator=os.environ.get("USER", ""),
+            command=tuple(self.config.invocation_params.args), process=this_process(),
+            versions=_versions(), settings=_settings(self.rig), sections=_sections(), errata=_errata(),
+            cut_runs=tuple(run.entry for run in cut))
+        journal = JournalWriter.create(self.folder / "journal.jsonl", header)
+        self.anchor = journal.head
+        for run in cut:
+            mark_reported(run, self.id)
+        for name in self.slots:
+            slot = model.slots[name]
+            journal.append(Kind.SLOT, SlotEntry(name, slot.series.value, slot.variant or "",
+                                                slot.ordering_code or ""))
+        return journal
+
+
+def slots_for(config: pytest.Config, path: Path) -> tuple[str, ...]:
+    """The slots of a rig file that this session is to use; UsageError for a name it does not have."""
+    rig = _load(path)
+    asked = tuple(dict.fromkeys(config.getoption("--slot")))
+    unknown = [name for name in asked if name not in rig.model.slots]
+    if unknown:
+        raise pytest.UsageError(f"{path}: no slot named {', '.join(unknown)}; it has {', '.join(rig.model.slots)}")
+    return asked or tuple(rig.model.slots)
+
+
+def open_run(config: pytest.Config, path: Path) -> Run:
+    """Make the run of this session and register its hooks."""
+    from cellbench.plugin import hooks, scheduling
+
+    worker = getattr(config, "workerinput", None)
+    slots = slots_for(config, path)
+    distributed = worker is None and _distributed(config)
+    if distributed:
+        _check_workers(config, len(slots))
+    if worker is not None:
+        run = Run(config, Part.WORKER, _load(path), slots, worker["cellbench_run"],
+                  Path(worker["cellbench_folder"]), worker["cellbench_anchor"], worker["workerid"])
+    else:
+        results = Path(config.getoption("--results") or config.rootpath / DEFAULT_RESULTS)
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        run = Run(config, Part.CONTROLLER if distributed else Part.SINGLE, _load(path), slots, name,
+                  results.resolve() / name)
+    config.stash[RUN] = run
+    config.pluginmanager.register(hooks.RunHooks(run), "cellbench-run")
+    if run.part is Part.CONTROLLER:
+        config.pluginmanager.register(scheduling.ControllerHooks(run), "cellbench-controller")
+    return run
+
+
+def _load(path: Path) -> LoadedRig:
+    try:
+        return load_rig(path)
+    except CellbenchError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _distributed(config: pytest.Config) -> bool:
+    return config.getoption("dist", "no") != "no" and not config.option.collectonly
+
+
+def _check_workers(config: pytest.Config, slots: int) -> None:
+    workers = len(config.option.tx or ())
+    if workers not in (0, slots):
+        raise pytest.UsageError(f"-n {workers} does not fit: this rig has {slots} slots; say -n auto or -n {slots}")
+
+
+def _versions() -> dict[str, str]:
+    versions = {"cellbench": __version__, "python": sys.version.split()[0]}
+    for name in ("pytest", "pytest-xdist", "pyvisa", "pyvisa-py"):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError as error:
+            raise OperatorError(f"{name} is not installed", remedy="run `make venv`") from error
+    return versions
+
+
+def _settings(rig: LoadedRig) -> dict[str, str]:
+    model = rig.model
+    minimum = model.minimum_on_time_s
+    return {
+        "minimum on-time": "by profile" if minimum is None else f"{minimum:g} s",
+        "attach budget": f"{model.attach_budget.capacity}, {model.attach_budget.refill_per_hour:g} an hour",
+    }
+
+
+def _sections() -> tuple[SectionEntry, ...]:
+    return tuple(SectionEntry(section.id, section.guide, section.number, section.title,
+                              tuple(sorted(series.value for series in section.series)), section.kind)
+                 for section in SECTIONS)
+
+
+def _errata() -> tuple[ErratumEntry, ...]:
+    return tuple(ErratumEntry(erratum.id, erratum.where, erratum.printed, erratum.taken_as,
+                              tuple(sorted(series.value for series in erratum.series)), erratum.kind)
+                 for erratum in ERRATA)

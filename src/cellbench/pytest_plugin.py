@@ -1,0 +1,117 @@
+"""The pytest plug-in: options, the mark ``procedure``, and the door to a run on a rig.
+
+A session that asks for no rig pays for this file alone; everything else is imported when a rig is
+asked for: by ``--rig``, by CELLBENCH_RIG, or by running suites where rigs/virtual.yaml stands.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from cellbench.plugin.run import Run
+
+pytest_plugins = [
+    "cellbench.fixtures.equipment",
+    "cellbench.fixtures.dut",
+    "cellbench.fixtures.services",
+    "cellbench.fixtures.record",
+]
+
+DEFAULT_RIG = Path("rigs/virtual.yaml")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of a run; each is described in docs/running.md."""
+    group = parser.getgroup("cellbench", "hardware-in-the-loop tests of cellular modules")
+    group.addoption("--rig", metavar="FILE",
+                    help="rig file (default: $CELLBENCH_RIG, else rigs/virtual.yaml)")
+    group.addoption("--slot", action="append", default=[], metavar="NAME",
+                    help="run on this slot only; may be repeated (default: all slots of the rig)")
+    group.addoption("--timing", choices=("fast", "real"), default=None,
+                    help="pace of a rack that the rig file launches (default: as the rig file says)")
+    group.addoption("--results", metavar="DIR", default=None,
+                    help="where runs leave their journals and reports (default: reports/out)")
+    group.addoption("--serial", metavar="TEXT", default=None, dest="cellbench_serial",
+                    help="serial number of the unit, for production runs")
+    group.addoption("--reports", default=None, metavar="LIST",
+                    help="comma-separated report formats written at the end (default: all; 'none' for none)")
+    group.addoption("--progress", choices=("auto", "plain", "off"), default="auto",
+                    help="live progress with slot, procedure, step and time left")
+    group.addoption("--run-kind", choices=("validation", "production"), default="validation",
+                    help="which documents the run ends with")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Refuse what would send a test again; let workers be replaced without a limit."""
+    if getattr(config.option, "reruns", None):
+        raise pytest.UsageError(
+            "--reruns sends a test that killed its worker again and hides it, which may be lethal in an update; "
+            "retries are made by the framework itself")
+    if getattr(config.option, "maxworkerrestart", "absent") is None:
+        config.option.maxworkerrestart = "1000000" if rig_path(config) else None
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """``-n auto`` starts one worker for each slot."""
+    path = rig_path(config)
+    if path is None:
+        return None
+    from cellbench.plugin.run import slots_for
+
+    return len(slots_for(config, path))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the mark; open the run when a rig is asked for."""
+    config.addinivalue_line(
+        "markers", "procedure(*sections, title, depends, needs): a guide section made executable")
+    config.addinivalue_line("markers", "demo: part of the tour that `make demo` runs")
+    config.addinivalue_line("markers", "soak: too long for make test")
+    path = rig_path(config)
+    if path is None:
+        return
+    from cellbench.plugin.run import open_run
+
+    open_run(config, path)
+
+
+def rig_path(config: pytest.Config) -> Path | None:
+    """The rig file that this session asks for, or None."""
+    worker = getattr(config, "workerinput", None)
+    if worker is not None:
+        named = worker.get("cellbench_rig")
+        return Path(named) if named else None
+    named = config.getoption("--rig", None) or os.environ.get("CELLBENCH_RIG")
+    if named:
+        return Path(named)
+    default = config.rootpath / DEFAULT_RIG
+    return default if default.is_file() and _runs_suites(config) else None
+
+
+def _runs_suites(config: pytest.Config) -> bool:
+    suites = (config.rootpath / "suites").resolve()
+    for argument in config.args:
+        path = (config.invocation_params.dir / argument.split("::")[0]).resolve()
+        if path == suites or suites in path.parents or path == config.rootpath:
+            return True
+    return False
+
+
+def current_run(config: pytest.Config) -> Run | None:
+    """The open run of this session, if a rig was asked for."""
+    return config.stash.get(_run_key(), None)
+
+
+def _run_key() -> pytest.StashKey[Run]:
+    from cellbench.plugin.run import RUN
+
+    return RUN

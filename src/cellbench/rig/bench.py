@@ -1,0 +1,86 @@
+"""A rig as a run holds it: its slots on lease, its services, its far side.
+
+Opened once per process of a run; closing it gives every lease back, and the guardian makes the slots
+safe.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cellbench.base.protocols import FarSide
+from cellbench.base.trace import TraceSink
+from cellbench.catalogue.modules import profile_for
+from cellbench.guardian.budget import AttachBudget
+from cellbench.guardian.client import GuardianClient
+from cellbench.rig.build import equipment_plan, slot_plan
+from cellbench.rig.load import LoadedRig
+from cellbench.rig.slot import EventSink, Slot, SlotTiming
+
+
+@dataclass(slots=True)
+class Bench:
+    """One host's bench, open."""
+
+    rig: LoadedRig
+    run: str
+    controller_pid: int
+    trace: Callable[[str], TraceSink]
+    events: Callable[[str], EventSink]
+    far_side_for: Callable[[str], FarSide]
+    _guardian: GuardianClient | None = None
+    _slots: dict[str, Slot] = field(default_factory=dict)
+
+    def slot(self, name: str) -> Slot:
+        """A slot, leased at its first use; RigError when somebody else holds it."""
+        if name not in self._slots:
+            self._slots[name] = self._open(name)
+        return self._slots[name]
+
+    def far_side(self, slot: str) -> FarSide:
+        """What makes the network act for a slot."""
+        return self.far_side_for(slot)
+
+    def open_slots(self) -> tuple[Slot, ...]:
+        """The slots that this process holds."""
+        return tuple(self._slots.values())
+
+    def close(self, *, hard: bool = False, cause: str = "end of run") -> None:
+        """Switch every slot off and give the leases back."""
+        for slot in self._slots.values():
+            try:
+                if slot.model.power is not None:
+                    slot.power_off(hard=hard, cause=cause)
+            finally:
+                slot.close()
+        self._slots.clear()
+        if self._guardian is not None:
+            self._guardian.close()
+            self._guardian = None
+
+    def _open(self, name: str) -> Slot:
+        model = self.rig.model.slots[name]
+        profile = profile_for(model.series, model.variant)
+        lease = None
+        if model.power is not None or model.lines.driven() or model.lines.read():
+            if self._guardian is None:
+                self._guardian = GuardianClient.connect()
+                self._guardian.enrol(equipment_plan(self.rig))
+            lease = self._guardian.lease(slot_plan(self.rig, name), run=self.run,
+                                         controller_pid=self.controller_pid or os.getpid())
+        minimum = self.rig.model.minimum_on_time_s
+        network = self.rig.model.network_of(name)
+        budget = AttachBudget.open(
+            sim=model.sim.ref if model.sim else name,
+            network=(network.plmn or network.apn) if network else "any",
+            capacity=self.rig.model.attach_budget.capacity,
+            refill_per_hour=self.rig.model.attach_budget.refill_per_hour)
+        return Slot(
+            name=name, model=model, profile=profile, roots=self.rig.model.usb, lease=lease,
+            trace=self.trace(name), events=self.events(name), budget=budget,
+            timing=SlotTiming(
+                minimum_on_s=profile.power.min_on_time_s.value if minimum is None else minimum,
+                boot_max_s=profile.power.boot_max_s.value,
+                power_off_max_s=profile.power.power_off_max_s.value))

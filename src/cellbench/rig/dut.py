@@ -1,0 +1,185 @@
+"""The DUT: an identified module in a slot, and what procedures do with it in one line."""
+
+from __future__ import annotations
+
+import enum
+import time
+from dataclasses import dataclass
+
+from cellbench.base.clock import Deadline
+from cellbench.base.errors import NetworkError, UnitError
+from cellbench.catalogue.modules.model import ModuleProfile
+from cellbench.host.answer import Answer
+from cellbench.host.channel import Channel
+from cellbench.host.errors import AtError
+from cellbench.rig.slot import Slot
+
+_POLL_S = 0.2
+_REGISTERED = frozenset({1, 5, 6, 7, 9, 10})  # 3GPP TS 27.007 10.1.22: home, roaming and their kinds
+_SEARCH_S = 300.0
+
+
+class DutState(enum.Enum):
+    """States that a procedure may ask for, each including the ones before it."""
+
+    OFF = "off"
+    READY = "ready"  # answers AT, +CMEE=2, no socket open
+    REGISTERED = "registered"
+    ONLINE = "online"  # the user's context is active
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the module and its SIM say of themselves; "" where the SIM did not answer."""
+
+    model: str
+    firmware: str
+    imei: str
+    iccid: str = ""
+    imsi: str = ""
+
+
+@dataclass(slots=True)
+class Dut:
+    """A module under test.
+
+    ``at`` is the main AT channel: the UART where the slot has one, else the first AT port on USB.
+    """
+
+    slot: Slot
+    at: Channel
+
+    @property
+    def profile(self) -> ModuleProfile:
+        """The facts of the module's series and variant."""
+        return self.slot.profile
+
+    @property
+    def cid(self) -> int:
+        """The context that user data goes by: the first of the series' user contexts."""
+        return self.profile.bearers.user_cids.value[0]
+
+    def port(self, role: str) -> Channel:
+        """Another AT channel of the same module (``at0``, ``uart`` ...)."""
+        return self.slot.channel(role)
+
+    def send(self, line: str, *, payload: bytes | None = None, timeout_s: float | None = None,
+             check: bool = True) -> Answer:
+        """Send one command line as printed; see Channel.send."""
+        return self.at.send(line, payload=payload, timeout_s=timeout_s, check=check)
+
+    def identify(self, *, sim: bool = True) -> Identity:
+        """Ask model, firmware, IMEI, and the SIM's numbers."""
+        lines = self.send("ATI0I9").info
+        imei = self.send("AT+CGSN").text
+        iccid = imsi = ""
+        if sim:
+            iccid = str(self._after_sim_busy("AT+CCID").value("+CCID")[0])
+            imsi = self._after_sim_busy("AT+CIMI").text
+        return Identity(lines[0], lines[1] if len(lines) > 1 else "", imei, iccid, imsi)
+
+    def registration(self) -> int:
+        """<stat> of +CEREG, or of +CREG where that is further (3GPP TS 27.007 7.2, 10.1.22)."""
+        stats = []
+        for name in ("+CEREG", "+CREG"):
+            fields = self.send(f"AT{name}?").value(name)
+            numbers = [field for field in fields[:2] if isinstance(field, int)]
+            # LENA-R8 leaves out <n> in +CREG? (module facts 16, quirk 1)
+            stats.append(numbers[-1] if numbers else 0)
+        return next((stat for stat in stats if stat in _REGISTERED), stats[0])
+
+    def register(self, timeout_s: float = _SEARCH_S) -> float:
+        """Wait until the module is registered; seconds it took. NetworkError when it is not in time."""
+        began = time.monotonic()
+        deadline = Deadline.after(timeout_s)
+        while (stat := self.registration()) not in _REGISTERED:
+            if deadline.expired:
+                raise NetworkError(f"slot {self.slot.name} is not registered after {timeout_s:g} s, <stat> is {stat}",
+                                   remedy="look at antenna, SIM and +CEER")
+            time.sleep(_POLL_S)
+        return time.monotonic() - began
+
+    def activate(self, cid: int | None = None, *, apn: str | None = None) -> int:
+        """Make a context usable: define it when an APN is given, activate it, wait for its address."""
+        number = self.cid if cid is None else cid
+        if not self._is_active(number):
+            if apn is not None and not self._is_defined(number):
+                self.send(f'AT+CGDCONT={number},"IP","{apn}"')
+            self._retry_while_busy(f"AT+CGACT=1,{number}")
+        deadline = Deadline.after(30.0)
+        while not self.address(number):
+            if deadline.expired:
+                raise UnitError(f"context {number} is active but has no address")
+            time.sleep(_POLL_S)
+        return number
+
+    def address(self, cid: int) -> str:
+        """The IPv4 address of a context, "" when it has none."""
+        for fields in self.send("AT+CGDCONT?").fields("+CGDCONT"):
+            if fields and fields[0] == cid and len(fields) > 3:
+                text = str(fields[3] or "").removeprefix("IPv4:").split(" ")[0]
+                return "" if text in ("", "0.0.0.0") else text
+        return ""
+
+    def reboot(self) -> float:
+        """Reboot by the series' command and wait for AT; seconds from its OK."""
+        self.slot.budget.spend("reboot")
+        wait = self.slot.timing.boot_max_s
+        roles = list(self.slot.channels)
+        with self.at.declare_reboot(wait):
+            self.send(f"AT{self.profile.reboot_command.value}")
+            began = time.monotonic()
+            self._await_reboot(wait)
+        for role in roles:
+            channel = self.slot.channels[role]
+            if channel is not self.at:
+                self._rejoin(role)
+        self.settle()
+        return time.monotonic() - began
+
+    def settle(self) -> None:
+        """The settings every procedure begins with: verbose errors, no open socket."""
+        self.send("AT+CMEE=2")
+        for number in range(self.profile.sockets.value):
+            answer = self.send(f"AT+USOCTL={number},0", check=False)
+            if answer.final.success:
+                self.send(f"AT+USOCL={number}", check=False)
+
+    def _await_reboot(self, timeout_s: float) -> None:
+        if "v_int" in self.slot.model.lines.read() and self.slot.lease is not None:
+            deadline = Deadline.after(min(10.0, timeout_s))
+            while self.slot.lease.sense("v_int") and not deadline.expired and not self.at.silent():
+                time.sleep(0.01)
+        self.at.sync(timeout_s)
+
+    def _rejoin(self, role: str) -> None:
+        channel = self.slot.channels.pop(role)
+        channel.stop()
+        self.slot.channel(role).sync(self.slot.timing.boot_max_s)
+
+    def _is_active(self, cid: int) -> bool:
+        return any(fields[:2] == (cid, 1) for fields in self.send("AT+CGACT?").fields("+CGACT"))
+
+    def _is_defined(self, cid: int) -> bool:
+        return any(fields and fields[0] == cid for fields in self.send("AT+CGDCONT?").fields("+CGDCONT"))
+
+    def _retry_while_busy(self, line: str) -> Answer:
+        # a fast ERROR just after registration means busy, up to 5 tries (module facts 16, "both")
+        for _ in range(4):
+            answer = self.send(line, check=False)
+            if answer.final.success:
+                return answer
+            time.sleep(_POLL_S)
+        return self.send(line)
+
+    def _after_sim_busy(self, line: str) -> Answer:
+        deadline = Deadline.after(15.0)
+        while True:
+            try:
+                return self.send(line)
+            except AtError as error:
+                if getattr(error, "number", None) not in (14, None) or deadline.expired:
+                    raise
+                if getattr(error, "number", None) is None and "busy" not in str(error).lower():
+                    raise
+            time.sleep(_POLL_S)

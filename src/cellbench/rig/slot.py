@@ -1,0 +1,317 @@
+"""A slot: one place for a module, its power, its lines, its ports.
+
+A slot leases its equipment from the guardian and is the only one that switches the module on and off.
+Power is cut as silicon wants it: +CPWROFF, V_INT low or its deadline, then the supply; a hard cut only
+when asked for, and recorded as such (docs/architecture.md, "Decisions made").
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cellbench.base.clock import Deadline
+from cellbench.base.errors import CellbenchError, NotPossible, RigError, UnitError
+from cellbench.base.protocols import AttachBudget
+from cellbench.base.trace import TraceSink
+from cellbench.catalogue.modules.model import ModuleProfile
+from cellbench.guardian.client import Lease, Reading
+from cellbench.host.channel import Channel
+from cellbench.host.errors import AtTimeout
+from cellbench.io.ports import open_pipe
+from cellbench.io.usb import UsbDevice, find_device
+from cellbench.rig.schema import Slot as SlotModel
+from cellbench.rig.schema import UsbRoots
+
+log = logging.getLogger(__name__)
+
+EventSink = Callable[[str, str, dict[str, str]], None]
+
+_POLL_S = 0.02
+_SUPPLY_SETTLE_S = 5.0
+_SURE_MARGIN_S = 0.05  # a pulse is held this much longer than the shortest the module must take
+
+
+class PowerState(enum.Enum):
+    """What the bench knows of the module's power."""
+
+    OFF = "off"
+    BOOTING = "booting"
+    ON = "on"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """One switch-on, timed from the end of the PWR_ON pulse, in seconds; None where it was not seen."""
+
+    v_int_s: float | None
+    uart_s: float | None
+    usb_s: float | None
+    greeting: str | None
+    inrush_peak_a: float | None
+
+
+@dataclass(slots=True)
+class SlotTiming:
+    """Times of the bench side, in seconds."""
+
+    minimum_on_s: float
+    boot_max_s: float
+    power_off_max_s: float
+
+
+@dataclass(slots=True)
+class Slot:
+    """One place for a module; see the module's docstring."""
+
+    name: str
+    model: SlotModel
+    profile: ModuleProfile
+    roots: UsbRoots
+    lease: Lease | None
+    trace: TraceSink
+    timing: SlotTiming
+    budget: AttachBudget
+    events: EventSink
+    state: PowerState = PowerState.UNKNOWN
+    on_since: float | None = None
+    channels: dict[str, Channel] = field(default_factory=dict)
+
+    # -- power -----------------------------------------------------------------------------------
+
+    def power_on(self, *, usb_boot: bool = False, record_inrush_s: float | None = None) -> Boot:
+        """Supply on, PWR_ON pulse, wait for the module; UnitError when it does not come up.
+
+        ``record_inrush_s`` samples the current for that many seconds from the supply's switching on.
+        """
+        lease = self._powered_lease()
+        self.close_channels()
+        self.budget.spend("power-on")
+        self.state = PowerState.BOOTING
+        inrush: Sequence[float] = ()
+        if record_inrush_s is not None:
+            inrush = lease.record_inrush(record_inrush_s)
+        else:
+            lease.power_on()
+        self.events("power", "supply on", {"state": "on"})
+        self.on_since = time.monotonic()
+        if "usb_boot" in self.model.lines.driven():
+            lease.drive("usb_boot", usb_boot)
+        if "vusb_det" in self.model.lines.driven():
+            lease.drive("vusb_det", True)
+        uart = self._arm_uart()
+        lease.pulse("pwr_on", self.profile.power.pwr_on_pulse_s.value[0] + _SURE_MARGIN_S)
+        boot = self._await_boot(uart, time.monotonic(), max(inrush, default=None))
+        self.state = PowerState.ON
+        return boot
+
+    def power_off(self, *, hard: bool = False, cause: str = "procedure") -> float | None:
+        """Switch off; returns seconds from +CPWROFF's OK to V_INT low, None when it was not seen.
+
+        ``hard`` cuts the supply at once. Without a supply the module is switched off by command only.
+        """
+        took: float | None = None
+        if not hard and self.state is not PowerState.OFF:
+            self._wait_minimum_on()
+            took = self._graceful_off()
+        self.close_channels()
+        if self.lease is not None and self.model.power is not None:
+            self.lease.power_off(hard=hard, cause=cause)
+            self.events("power", f"supply off, {'hard' if hard else 'orderly'}: {cause}", {"state": "off"})
+        self.state = PowerState.OFF
+        self.on_since = None
+        return took
+
+    def is_powered(self) -> bool:
+        """True when V_INT (or, without it, the supply's output) says that the module is on."""
+        if "v_int" in self.model.lines.read() and self.lease is not None:
+            return self.lease.sense("v_int")
+        return self.state in (PowerState.ON, PowerState.BOOTING)
+
+    def reading(self) -> Reading:
+        """What the supply measures now; NotPossible without a supply."""
+        return self._powered_lease().reading()
+
+    # -- lines -----------------------------------------------------------------------------------
+
+    def pulse(self, line: str, seconds: float) -> None:
+        """Assert a driven line for ``seconds``; NotPossible when it is not wired."""
+        self._wired(line).pulse(line, seconds)
+
+    def drive(self, line: str, asserted: bool) -> None:
+        """Assert or release a driven line; NotPossible when it is not wired."""
+        self._wired(line).drive(line, asserted)
+
+    def wait_v_int(self, high: bool, timeout_s: float) -> float:
+        """Seconds until V_INT has the level; UnitError when it does not in ``timeout_s``."""
+        if "v_int" not in self.model.lines.read() or self.lease is None:
+            raise NotPossible(f"slot {self.name} does not read V_INT", remedy="wire it and name it under lines")
+        began = time.monotonic()
+        deadline = Deadline.after(timeout_s)
+        while self.lease.sense("v_int") is not high:
+            if deadline.expired:
+                raise UnitError(f"V_INT of slot {self.name} is not {'high' if high else 'low'} after {timeout_s:g} s")
+            time.sleep(_POLL_S)
+        return time.monotonic() - began
+
+    # -- ports -----------------------------------------------------------------------------------
+
+    def channel(self, role: str) -> Channel:
+        """The AT channel of a role: ``uart``, ``aux_uart``, or ``at0``, ``at1`` ... on USB."""
+        if role not in self.channels:
+            self.channels[role] = self._open_channel(role)
+        return self.channels[role]
+
+    def roles(self) -> tuple[str, ...]:
+        """Roles that the rig file gives this slot ports for, the main one first."""
+        roles = []
+        if self.model.ports.uart is not None:
+            roles.append("uart")
+        if self.model.ports.usb is not None:
+            device = self._usb_device()
+            composition = self._composition(device)
+            count = sum(face.role == "at" for face in composition) if composition else 0
+            roles += [f"at{number}" for number in range(count)]
+        if self.model.ports.aux_uart is not None:
+            roles.append("aux_uart")
+        return tuple(roles)
+
+    def wait_usb(self, timeout_s: float) -> UsbDevice:
+        """The module on USB at this slot's location; RigError with what is there when it stays away."""
+        if self.model.ports.usb is None:
+            raise NotPossible(f"slot {self.name} has no USB", remedy="name its location under ports.usb")
+        deadline = Deadline.after(timeout_s)
+        while True:
+            device = self._usb_device()
+            composition = self._composition(device)
+            if device is not None and composition and len(device.ttys) >= len(composition):
+                return device
+            if deadline.expired:
+                raise UnitError(
+                    f"slot {self.name}: no module on USB at {self.model.ports.usb.location} after {timeout_s:g} s")
+            time.sleep(_POLL_S)
+
+    def close_channels(self) -> None:
+        """Close every port of this slot."""
+        for channel in self.channels.values():
+            channel.stop()
+        self.channels.clear()
+
+    def close(self) -> None:
+        """Give the lease back; the guardian makes the slot safe."""
+        self.close_channels()
+        if self.lease is not None:
+            self.lease.close()
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _powered_lease(self) -> Lease:
+        if self.lease is None or self.model.power is None:
+            raise NotPossible(f"slot {self.name} has no supply that the bench can switch",
+                              remedy="name one under power in the rig file")
+        return self.lease
+
+    def _wired(self, line: str) -> Lease:
+        if self.lease is None or line not in self.model.lines.driven():
+            raise NotPossible(f"slot {self.name} does not drive {line}", remedy="wire it and name it under lines")
+        return self.lease
+
+    def _arm_uart(self) -> Channel | None:
+        if self.model.ports.uart is None:
+            return None
+        return self.channel("uart")
+
+    def _await_boot(self, uart: Channel | None, began: float, inrush: float | None) -> Boot:
+        v_int = self.wait_v_int(True, _SUPPLY_SETTLE_S) if "v_int" in self.model.lines.read() else None
+        uart_s = usb_s = greeting = None
+        if uart is not None:
+            mark = uart.urcs.mark()
+            uart.sync(self.timing.boot_max_s)
+            uart_s = time.monotonic() - began
+            greeting = next((urc.text for urc in uart.urcs.since(mark) if urc.prefix == "greeting"), None)
+        if self.model.ports.usb is not None and self._usb_boots():
+            self.wait_usb(self.timing.boot_max_s)
+            if uart is None:
+                self.channel("at0").sync(self.timing.boot_max_s)
+            usb_s = time.monotonic() - began
+        return Boot(v_int, uart_s, usb_s, greeting, inrush)
+
+    def _usb_boots(self) -> bool:
+        return "vusb_det" in self.model.lines.driven() or self.model.ports.uart is None
+
+    def _wait_minimum_on(self) -> None:
+        if self.on_since is None:
+            return
+        left = self.on_since + self.timing.minimum_on_s - time.monotonic()
+        if left > 0:
+            threading.Event().wait(left)
+
+    def _graceful_off(self) -> float | None:
+        try:
+            channel = next(iter(self.channels.values())) if self.channels else self.channel(self.roles()[0])
+            with channel.declare_reboot(self.timing.power_off_max_s):
+                channel.send("AT+CPWROFF", timeout_s=self.timing.power_off_max_s, check=False)
+                if "v_int" in self.model.lines.read():
+                    return self.wait_v_int(False, self.timing.power_off_max_s)
+        except (AtTimeout, UnitError) as error:
+            log.warning("slot %s: no orderly switch-off: %s", self.name, error)
+            self.events("power", f"no orderly switch-off: {error}", {})
+        except (RigError, IndexError) as error:
+            log.warning("slot %s: no port for an orderly switch-off: %s", self.name, error)
+        return None
+
+    def _usb_device(self) -> UsbDevice | None:
+        if self.model.ports.usb is None:
+            return None
+        return find_device(Path(self.roots.sysfs), Path(self.roots.dev), self.model.ports.usb.location)
+
+    def _composition(self, device: UsbDevice | None) -> tuple[_Face, ...]:
+        if device is None:
+            return ()
+        for composition in self.profile.usb:
+            if (composition.vid, composition.pid) == (device.vid, device.pid):
+                return tuple(_Face(face.role, number) for number, face in enumerate(composition.interfaces))
+        return ()
+
+    def _open_channel(self, role: str) -> Channel:
+        url = self._url(role)
+        channel = Channel(open_pipe(url), self.profile, trace=self.trace, name=f"{self.name}.{role}")
+        channel.start()
+        return channel
+
+    def _url(self, role: str) -> str:
+        uart = {"uart": self.model.ports.uart, "aux_uart": self.model.ports.aux_uart}.get(role)
+        if uart is not None and uart.url is not None:
+            return uart.url
+        if uart is not None and uart.location is not None:
+            device = find_device(Path(self.roots.sysfs), Path(self.roots.dev), uart.location)
+            if device is None:
+                raise RigError(f"slot {self.name}: no serial adapter at USB location {uart.location}",
+                               remedy="run `cellbench check` to see what is there")
+            return str(device.ttys[uart.interface or 0])
+        if role.startswith("at"):
+            device = self.wait_usb(self.timing.boot_max_s)
+            faces = [face for face in self._composition(device) if face.role == "at"]
+            number = int(role[2:])
+            if number < len(faces):
+                return str(device.ttys[faces[number].index])
+        raise NotPossible(f"slot {self.name} has no port {role}", remedy="name it under ports in the rig file")
+
+
+@dataclass(frozen=True, slots=True)
+class _Face:
+    """One serial interface of the composition, in descriptor order."""
+
+    role: str
+    index: int
+
+
+def unit_is_dead(error: CellbenchError) -> bool:
+    """True for errors after which the module's state is not known."""
+    return isinstance(error, UnitError)

@@ -1,0 +1,112 @@
+"""Starting the rack that a rig file's ``launch:`` names."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from select import select
+
+from cellbench.base.clock import Deadline
+from cellbench.base.errors import RigError
+from cellbench.rig.load import LoadedRig, load_rig
+
+_READY_S = 60.0
+_STOP_S = 5.0
+
+
+@dataclass(slots=True)
+class Launched:
+    """A rack that this process started; ``rig`` is the generated rig file, loaded."""
+
+    rig: LoadedRig
+    process: subprocess.Popen[bytes]
+    directory: Path
+    temporary: bool
+
+    def stop(self) -> None:
+        """End the rack: SIGTERM, and SIGKILL when it does not listen."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(_STOP_S)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        if self.temporary:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def launch(rig: LoadedRig, *, timing: str | None = None, directory: Path | None = None) -> Launched:
+    """Start the rack and wait for its ready line.
+
+    The command gets ``--dir`` and, when asked for, ``--timing`` appended. RigError when it does not
+    come up, or when its rig file names other slots.
+    """
+    text = rig.model.launch
+    if text is None:
+        raise RigError(f"{rig.path}: the rig file launches nothing")
+    temporary = directory is None
+    place = directory or Path(tempfile.mkdtemp(prefix="cellbench-rack-"))
+    command = _command(text) + ["--dir", str(place)]
+    if timing is not None:
+        command += ["--timing", timing]
+    log = (place / "launch.log").open("wb")
+    # a session of its own: the terminal's Ctrl-C is for the run, which needs the rack to switch off in order
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+                               start_new_session=True)
+    log.close()
+    try:
+        ready = _ready(process, command, place)
+        generated = load_rig(Path(ready["rig_file"]))
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    _same_slots(rig, generated)
+    return Launched(generated, process, place, temporary)
+
+
+def _command(text: str) -> list[str]:
+    words = shlex.split(text)
+    if words and words[0] == "cellbench":
+        return [sys.executable, "-m", "cellbench", *words[1:]]
+    return words
+
+
+def _ready(process: subprocess.Popen[bytes], command: list[str], place: Path) -> dict[str, str]:
+    assert process.stdout is not None
+    deadline, line = Deadline.after(_READY_S), b""
+    while not line.endswith(b"\n"):
+        readable, _, _ = select([process.stdout], [], [], deadline.remaining)
+        chunk = os.read(process.stdout.fileno(), 65536) if readable else b""
+        if not chunk:
+            told = (place / "launch.log").read_text(errors="replace").strip().splitlines()
+            why = told[-1] if told else "it said nothing"
+            raise RigError(f"the rack did not come up: {shlex.join(command)}: {why}",
+                           remedy=f"look at {place / 'launch.log'}")
+        line += chunk
+    try:
+        ready: dict[str, str] = json.loads(line)
+    except ValueError:
+        raise RigError(f"the rack's ready line is no JSON: {line[:200]!r}") from None
+    if not ready.get("ready") or "rig_file" not in ready:
+        raise RigError(f"the rack's ready line names no rig file: {line[:200]!r}")
+    return ready
+
+
+def _same_slots(asked: LoadedRig, generated: LoadedRig) -> None:
+    want = {name: slot.series for name, slot in asked.model.slots.items()}
+    have = {name: slot.series for name, slot in generated.model.slots.items()}
+    if want != have:
+        raise RigError(f"{asked.path}: the launched rack has the slots {', '.join(have)}, "
+                       f"this file says {', '.join(want)}", remedy="make launch and slots agree")
