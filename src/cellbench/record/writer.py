@@ -42,10 +42,10 @@ class JournalWriter:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        except FileExistsError:
-            raise OperatorError(f"{path} exists: a journal is never written over",
-                                remedy="give the run another name") from None
         except OSError as problem:
+            if path.exists():
+                raise OperatorError(f"{path} exists: a journal is never written over",
+                                    remedy="give the run another name") from None
             raise OperatorError(f"cannot write the journal {path}: {problem.strerror}",
                                 remedy="choose another folder with --results") from problem
 
