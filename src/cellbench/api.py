@@ -20,16 +20,16 @@ from cellbench.base.errors import (
     ServiceError,
     UnitError,
 )
-from cellbench.plugin.procedure import Procedure, procedure
+from cellbench.session.procedure import Procedure, procedure
 from cellbench.record.measurement import Judgement, Limit
 
 if TYPE_CHECKING:
     import pytest
 
     from cellbench.base.protocols import FarSide
-    from cellbench.plugin.equipment import Equipment
-    from cellbench.plugin.recorder import Recorder
-    from cellbench.plugin.run import Run
+    from cellbench.session.equipment import Equipment
+    from cellbench.session.recorder import Recorder
+    from cellbench.session.run import Run
     from cellbench.rig.dut import Dut, DutState, Identity
     from cellbench.rig.schema import Apn as Network
     from cellbench.rig.schema import Service
@@ -45,7 +45,7 @@ __all__ = [
 
 def current_run(config: pytest.Config) -> Run:
     """The run that a pytest session asked for; OperatorError when it asked for no rig."""
-    from cellbench.plugin.run import RUN
+    from cellbench.session.run import RUN
 
     run = config.stash.get(RUN, None)
     if run is None:
@@ -56,7 +56,7 @@ def current_run(config: pytest.Config) -> Run:
 
 def open_equipment(run: Run) -> Equipment:
     """The bench of this process, opened at its first use."""
-    from cellbench.plugin.equipment import Equipment
+    from cellbench.session.equipment import Equipment
 
     if run.equipment is None:
         run.equipment = Equipment(run)
@@ -65,8 +65,8 @@ def open_equipment(run: Run) -> Equipment:
 
 def recorder_of(item: pytest.Item) -> Recorder:
     """The recorder of a running test; one that records nothing outside a run."""
-    from cellbench.plugin.attempts import ATTEMPT
-    from cellbench.plugin.recorder import Recorder
+    from cellbench.session.attempts import ATTEMPT
+    from cellbench.session.recorder import Recorder
 
     attempt = item.stash.get(ATTEMPT, None)
     return attempt.recorder if attempt is not None else Recorder(None, "")

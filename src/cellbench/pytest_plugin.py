@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from cellbench.plugin.run import Run
+    from cellbench.session.run import Run
 
 pytest_plugins = [
     "cellbench.fixtures.equipment",
@@ -64,7 +64,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     path = rig_path(config)
     if path is None:
         return None
-    from cellbench.plugin.run import slots_for
+    from cellbench.session.run import slots_for
 
     return len(slots_for(config, path))
 
@@ -79,7 +79,7 @@ def pytest_configure(config: pytest.Config) -> None:
     path = rig_path(config)
     if path is None:
         return
-    from cellbench.plugin.run import open_run
+    from cellbench.session.run import open_run
 
     open_run(config, path)
 
@@ -112,6 +112,6 @@ def current_run(config: pytest.Config) -> Run | None:
 
 
 def _run_key() -> pytest.StashKey[Run]:
-    from cellbench.plugin.run import RUN
+    from cellbench.session.run import RUN
 
     return RUN

@@ -86,6 +86,12 @@ class NotPossible(CellbenchError):
     owner = Owner.RIG
 
 
+class NotApplicable(CellbenchError):
+    """The series or variant lacks what the procedure is about: nothing to test."""
+
+    owner = Owner.OPERATOR
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One mistake in a file a person wrote, in the form ``file:line: path: message; remedy``."""

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from cellbench.base.protocols import ServerPark
 
-from .slots import SlotSpec, Timing
+from .device.config import Timing
+from .slots import SlotSpec
 
 
 class RunningPark(ServerPark, Protocol):

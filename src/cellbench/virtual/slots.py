@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,13 +13,6 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,31}")
 MAX_SLOTS = 64
 RESERVED = frozenset({"sysfs", "dev", "control", "lock", "log", "rig.yaml"})
 """Entries of the rack's directory that are not slots."""
-
-
-class Timing(enum.Enum):
-    """How the modules' own durations run; rules toward the DTE are the same in both."""
-
-    FAST = "fast"
-    REAL = "real"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +38,8 @@ def parse_slots(texts: Iterable[str]) -> tuple[SlotSpec, ...]:
         counts[series] = counts.get(series, 0) + 1
         name = name or f"{series.value.lower()}-{counts[series]}"
         if name in taken:
-            raise OperatorError(f"slot name {name!r} is given twice", remedy="name the slots apart: NAME=SERIES")
+            raise OperatorError(f"slot name {name!r} is given twice",
+                                remedy="name the slots apart: NAME=SERIES")
         taken.add(name)
         specs.append(SlotSpec(name, series, variant))
     if not specs:

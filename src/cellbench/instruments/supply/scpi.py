@@ -61,7 +61,7 @@ class Dialect:
 GENERIC = Dialect(
     kind="supply.scpi-generic",
     models="any supply with the SCPI-1999 commands below",
-    source="SCPI-1999 volume 2: INSTrument:NSELect, SOURce:VOLTage and :CURRent, OUTPut, MEASure, SYSTem:ERRor",
+    source="SCPI-1999 volume 2: INSTrument, SOURce:VOLTage and :CURRent, OUTPut, MEASure, SYSTem:ERRor",
 )
 
 DIALECTS: tuple[Dialect, ...] = (GENERIC,)

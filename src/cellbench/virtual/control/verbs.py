@@ -14,7 +14,8 @@ class ControlRefusal(Exception):
     """A verb cannot be done; the message is the sentence that the person reads."""
 
 
-Action = Callable[["Rack", "VirtualSlot | None", Mapping[str, str]], Awaitable["Mapping[str, str] | str | None"]]
+Answer = Mapping[str, str] | str | None
+Action = Callable[["Rack", "VirtualSlot | None", Mapping[str, str]], Awaitable[Answer]]
 """rack, slot (never None when the verb needs one), values → facts printed as ``key=value`` lines, a text
 printed as it is, or nothing."""
 

@@ -1,18 +1,49 @@
-"""Information text responses and URCs as typed fields (3GPP TS 27.007 clause 3, V.250 5.7)."""
+"""Information text responses and URCs as typed fields (3GPP TS 27.007 clause 3, V.250 5.7).
+
+Text is decoded as Latin-1: one character is one byte of the wire, so announced lengths hold and
+``text.encode("latin-1")`` gives the bytes back.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import TypeAlias
 
 Fields: TypeAlias = tuple["int | str | None", ...]
 
 
+_PREFIX_MARKS = "+^*&%#"
+_LENGTH = re.compile(r"(?:^|[,:])[ ]*([0-9]{1,9})[ ]*,[ ]*$")
+_HEX = re.compile(r"[0-9A-Fa-f]*\Z")
+# Lines whose quoted strings follow their own length, and may hold any byte, CR LF and quotes included:
+# +USORD: <socket>,<length>,"<data>" (LENA-R8 guide 9.2.2), +USORF, +URDFILE, +URDBLOCK, +UUFTPCD, and the
+# reads of the MQTT and MQTT-SN clients (u-blox AT manuals). With hexadecimal data (+UDCONF=1,1) the string
+# is twice as long as announced.
+_ANNOUNCED_LINE = re.compile(r"(?:\+USOR[DF]|\+URDFILE|\+URDBLOCK|\+UUFTPCD):|\+UMQTTC: ?6 ?,|\+UMQTTSNC: ?9 ?,")
+
+
+def announces(line: str) -> bool:
+    """True for a line whose strings follow their length."""
+    return _ANNOUNCED_LINE.match(line) is not None
+
+
+def announced_length(before: str) -> int | None:
+    """The length that a string announces: the number in front of its opening quote, or None."""
+    found = _LENGTH.search(before)
+    return int(found.group(1)) if found else None
+
+
+def is_hex(text: str) -> bool:
+    """True when every character is a hexadecimal digit."""
+    return _HEX.match(text) is not None
+
+
 def prefix_of(line: str) -> str:
     """The prefix of a line, without the colon: ``+CSQ: 3,99`` gives ``+CSQ``; "" where there is none.
 
-    A line without a colon is its own prefix when it is a bare code such as ``RING``.
+    A line of capitals alone is its own prefix: ``RING``, ``NO CARRIER``.
     """
-    if line[:1] not in "+^*&%#" or not line:
+    if line[:1] not in _PREFIX_MARKS or not line:
         return line if line.isupper() and line.replace(" ", "").isalpha() else ""
     head, colon, _ = line.partition(":")
     return head.rstrip() if colon else line.split("=", 1)[0].rstrip()
@@ -24,42 +55,55 @@ def fields_of(line: str) -> Fields:
     Blanks around fields are ignored (LENA-R8 guide 4.2.1); commas inside quotes and round brackets do not
     divide; a bracketed list stays text. A quoted number stays text.
     """
-    return tuple(_typed(part) for part in split_fields(_body(line)))
+    return tuple(_typed(part) for part in split_fields(body_of(line), announces(line)))
 
 
-def _body(line: str) -> str:
-    if line[:1] in "+^*&%#" and line:
-        _, colon, rest = line.partition(":")
-        if colon:
-            return rest
-        return ""
+def body_of(line: str) -> str:
+    """What stands behind the prefix; the whole line where there is no prefix."""
+    if line[:1] in _PREFIX_MARKS and line:
+        return line.partition(":")[2]
     return line
 
 
-def split_fields(body: str) -> list[str]:
-    """Divide at commas outside quotes and round brackets; each part without the blanks around it."""
-    body = body.strip()
+def split_fields(body: str, announced: bool = False) -> list[str]:
+    """Divide at commas outside quotes and round brackets; each part without the blanks around it.
+
+    With ``announced``, a string whose length stands before it is taken by that length.
+    """
+    body = body.strip(" \r\n")
     if not body:
         return []
     if '"' not in body and "(" not in body:
-        return [part.strip() for part in body.split(",")]
+        return [part.strip(" ") for part in body.split(",")]
     parts: list[str] = []
-    start = depth = 0
-    quoted = False
-    for index, char in enumerate(body):
+    start = depth = index = 0
+    while index < len(body):
+        char = body[index]
         if char == '"':
-            quoted = not quoted
-        elif quoted:
-            continue
+            index = string_end(body, index, announced)
         elif char == "(":
             depth += 1
         elif char == ")":
             depth = max(0, depth - 1)
         elif char == "," and depth == 0:
-            parts.append(body[start:index].strip())
+            parts.append(body[start:index].strip(" "))
             start = index + 1
-    parts.append(body[start:].strip())
+        index += 1
+    parts.append(body[start:].strip(" "))
     return parts
+
+
+def string_end(text: str, opening: int, announced: bool) -> int:
+    """The index of the quote that closes the string opened at ``opening``; the end where none does."""
+    if announced:
+        length = announced_length(text[:opening])
+        if length is not None:
+            for size in (length, 2 * length):
+                end = opening + 1 + size
+                if text[end:end + 1] == '"' and (size == length or is_hex(text[opening + 1:end])):
+                    return end
+    end = text.find('"', opening + 1)
+    return len(text) if end < 0 else end
 
 
 def _typed(part: str) -> int | str | None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cellbench.base.errors import Owner
-from cellbench.plugin.hooks import procedure_id, started_mark
-from cellbench.plugin.interrupt import install_stop
-from cellbench.plugin.run import Run
-from cellbench.plugin.schedule import SlotScheduling
+from cellbench.session.hooks import procedure_id, started_mark
+from cellbench.session.interrupt import install_stop
+from cellbench.session.run import Run
+from cellbench.session.schedule import SlotScheduling
 from cellbench.record.attempt import AttemptEnded, AttemptStarted, Kind
 from cellbench.record.verdict import Outcome, Verdict
 
@@ -135,7 +135,7 @@ class ControllerHooks:
     def _launch(self) -> None:
         if self.run.rig.model.launch is None:
             return
-        from cellbench.plugin.equipment import launch_for
+        from cellbench.session.equipment import launch_for
 
         self._launched = launch_for(self.run)
 

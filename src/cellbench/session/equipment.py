@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from cellbench.base.clock import Deadline
 from cellbench.base.errors import CellbenchError, RigError
-from cellbench.plugin.canaries import look
-from cellbench.plugin.verdicts import Canary
+from cellbench.session.canaries import look
+from cellbench.session.verdicts import Canary
 from cellbench.record.attempt import Kind, TraceFile
 from cellbench.record.header import UnitEntry
 from cellbench.record.transcript import write_transcript
@@ -23,7 +23,7 @@ from cellbench.rig.load import LoadedRig, load_rig
 from cellbench.host.transcript import Transcript
 
 if TYPE_CHECKING:
-    from cellbench.plugin.run import Run
+    from cellbench.session.run import Run
 
 _LAUNCH_WAIT_S = 90.0
 

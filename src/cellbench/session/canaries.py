@@ -11,7 +11,7 @@ import struct
 from collections.abc import Mapping, Sequence
 
 from cellbench.base.errors import CellbenchError, NetworkError, Owner, RigError
-from cellbench.plugin.verdicts import Canary
+from cellbench.session.verdicts import Canary
 from cellbench.rig.dut import Dut
 from cellbench.rig.schema import Service
 from cellbench.rig.slot import PowerState, Slot

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from cellbench.plugin.hooks import RunHooks
-    from cellbench.plugin.scheduling import ControllerHooks
+    from cellbench.session.hooks import RunHooks
+    from cellbench.session.scheduling import ControllerHooks
 
 _HARD = "\ncellbench: interrupted twice: the supply is cut hard, this run ends here\n"
 _SOFT = "\ncellbench: interrupted: switching off in order (again to cut hard)\n"

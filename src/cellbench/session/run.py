@@ -30,7 +30,7 @@ from cellbench.record.runs import cut_runs, mark_reported
 from cellbench.rig.load import LoadedRig, load_rig
 
 if TYPE_CHECKING:
-    from cellbench.plugin.equipment import Equipment
+    from cellbench.session.equipment import Equipment
 
 RUN = pytest.StashKey["Run"]()
 DEFAULT_RESULTS = Path("reports/out")
@@ -137,7 +137,7 @@ def slots_for(config: pytest.Config, path: Path) -> tuple[str, ...]:
 
 def open_run(config: pytest.Config, path: Path) -> Run:
     """Make the run of this session and register its hooks."""
-    from cellbench.plugin import hooks, scheduling
+    from cellbench.session import hooks, scheduling
 
     worker = getattr(config, "workerinput", None)
     slots = slots_for(config, path)

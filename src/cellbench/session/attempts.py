@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cellbench.plugin.procedure import Procedure
-from cellbench.plugin.recorder import Recorder
-from cellbench.plugin.verdicts import Canary, decide, worst
+from cellbench.session.procedure import Procedure
+from cellbench.session.recorder import Recorder
+from cellbench.session.verdicts import Canary, decide, worst
 from cellbench.record.attempt import AttemptEnded, AttemptStarted, Kind
 from cellbench.record.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
-    from cellbench.plugin.run import Run
+    from cellbench.session.run import Run
 
 ATTEMPT = pytest.StashKey["Attempt"]()
 
@@ -66,7 +66,7 @@ class AttemptBook:
 
     def begin(self, item: pytest.Item, marked: Procedure | None) -> Attempt:
         """The record that an attempt has begun is written before anything of it runs."""
-        from cellbench.plugin.hooks import procedure_id, slot_of
+        from cellbench.session.hooks import procedure_id, slot_of
 
         procedure, slot = procedure_id(item.nodeid), slot_of(item)
         self._numbers[procedure, slot] += 1
@@ -111,7 +111,7 @@ class AttemptBook:
         """In a worker: name the test that begins, for a controller that must know what killed it."""
         if not self._run.worker:
             return
-        from cellbench.plugin.hooks import started_mark
+        from cellbench.session.hooks import started_mark
 
         if self._mark is None:
             self._mark = os.open(started_mark(self._run, self._run.worker), os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC,

@@ -11,10 +11,10 @@ import pytest
 
 from cellbench.base.errors import Aborted, Owner
 from cellbench.catalogue.guide import SECTIONS
-from cellbench.plugin.attempts import AttemptBook
-from cellbench.plugin.procedure import Procedure, procedure_from, procedure_of
-from cellbench.plugin.run import Part, Run
-from cellbench.plugin.verdicts import exit_status
+from cellbench.session.attempts import AttemptBook
+from cellbench.session.procedure import Procedure, procedure_from, procedure_of
+from cellbench.session.run import Part, Run
+from cellbench.session.verdicts import exit_status
 from cellbench.record.attempt import Kind
 from cellbench.record.header import ProcedureEntry
 from cellbench.record.verdict import Outcome, Verdict
@@ -85,7 +85,7 @@ class RunHooks:
 
             set_parent_death_signal(signal.SIGKILL)
         if self.run.part is not Part.CONTROLLER and not session.config.option.collectonly:
-            from cellbench.plugin.interrupt import install_abort
+            from cellbench.session.interrupt import install_abort
 
             install_abort(self, session)
 
@@ -187,7 +187,7 @@ class RunHooks:
         """Where the run left its documents, and runs that were cut before."""
         if self.run.part is Part.WORKER or not self.run.folder.is_dir():
             return
-        from cellbench.plugin.summary import write_summary
+        from cellbench.session.summary import write_summary
 
         write_summary(terminalreporter, self.run)
 
