@@ -67,7 +67,6 @@ class ModuleConfig:
 
 
 _OPERATORS = {"22288": ("I WIND", "WIND"), "22201": ("I TIM", "TIM")}
-_PLMN_OF = {long: plmn for plmn, (long, _) in _OPERATORS.items()}
 _FILE_SIZES = {28531: 14, 28643: 18, 28542: 11}
 
 
@@ -153,11 +152,15 @@ def _sim(world: Mapping[str, Any], index: int) -> SimFacts:
 
 def _network(world: Mapping[str, Any], key: str) -> NetworkFacts:
     mine = world[key]
-    long_name = str(mine.get("operator", ""))
-    plmn = str(mine.get("plmn", _PLMN_OF.get(long_name, "22288")))
-    known_long, short = _OPERATORS.get(plmn, (long_name, long_name))
+    # one home network for both series, so that the SIM is at home in it under whichever name a guide prints
+    plmn = str(next(one["plmn"] for one in (mine, *world.values()) if isinstance(one, Mapping) and "plmn" in one))
+    known_long, short = _OPERATORS.get(plmn, (plmn, plmn))
+    long_name = str(mine.get("operator", known_long))
+    if long_name != known_long:
+        short = long_name.removeprefix("I ")
     apns = [str(apn) for one in ("R8", "R6") for apn in world.get(one, {}).get("apns", ())]
     default = str(mine.get("default_apn", ""))
-    others = tuple((number, *names) for number, names in _OPERATORS.items() if number != plmn)
-    return NetworkFacts(plmn=plmn, long_name=long_name or known_long, short_name=short, default_apn=default,
+    others = tuple((number, *names) for number, names in _OPERATORS.items()
+                   if number != plmn and names[0] != long_name)
+    return NetworkFacts(plmn=plmn, long_name=long_name, short_name=short, default_apn=default,
                         apns=tuple(dict.fromkeys([*apns, *([default] if default else [])])), neighbours=others)
