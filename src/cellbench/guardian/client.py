@@ -1,0 +1,291 @@
+"""A run's way to the guardian: connect, enrol the rig's equipment, lease slots.
+
+Every method may raise what guardian.errors declares, and nothing else. Waiting calls may be cut short by
+an exception from a signal handler (Ctrl-C): the guardian then gives up what was asked for, the lease
+stays, and the next call works.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from cellbench.base.errors import FrameworkError
+from cellbench.guardian import paths, protocol
+from cellbench.guardian.connection import Connection
+from cellbench.guardian.errors import GuardianLost, LeaseEnded
+from cellbench.guardian.incident import Incident
+from cellbench.guardian.plan import EquipmentPlan, SlotPlan
+from cellbench.guardian.processes import mark_process
+from cellbench.guardian.start import connect_or_start
+
+_REPLY_S = 20.0  # the guardian gives up on an instrument before that
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A supply output as read back: volt, ampere, switched on, protection that tripped."""
+
+    voltage_v: float
+    current_a: float | None  # None: the supply cannot measure it
+    enabled: bool
+    tripped: str | None
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, object]) -> Reading:
+        """From the guardian's reply."""
+        return cls(cast(float, data["voltage_v"]), cast("float | None", data["current_a"]),
+                   bool(data["enabled"]), cast("str | None", data["tripped"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """A pulse as timed in the guardian: asserted for no less than ``shortest_s`` and no more than ``longest_s``."""
+
+    shortest_s: float
+    longest_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A current in ampere, ``at_s`` seconds after the recording began."""
+
+    at_s: float
+    current_a: float
+
+
+class Lease:
+    """One slot's equipment, for this run alone, until it is closed or its run ends.
+
+    When it ends for any reason the guardian releases the lines and switches the supply off. When the
+    guardian's process dies, its successor (started at once) does so, every call raises GuardianLost, and
+    the next power_on takes the lease anew.
+    """
+
+    __slots__ = ("_client", "_closed", "_connection", "_controller_pid", "_lock", "_run", "plan")
+
+    def __init__(self, client: GuardianClient, plan: SlotPlan, run: str, controller_pid: int) -> None:
+        self.plan = plan
+        self._client = client
+        self._run = run
+        self._controller_pid = controller_pid
+        self._lock = threading.Lock()
+        self._closed = False
+        self._connection = self._take()
+
+    @property
+    def slot(self) -> str:
+        """The slot's name."""
+        return self.plan.name
+
+    def power_on(self) -> Reading:
+        """Release the driven lines, set voltage and current limit, switch on, read back: one request.
+
+        Returns when the measured voltage is within the plan's tolerance. Raises SupplyTripped when a
+        protection or the current limit acts (the output is then off), OutputNotReached when the voltage
+        does not come.
+        """
+        return Reading.from_json(self._ask("power_on", renew=True))
+
+    def power_off(self, *, hard: bool, cause: str) -> None:
+        """Switch the output off, read back, release the driven lines.
+
+        ``hard`` says that the module was not switched off before, and is written down as such; ``cause``
+        goes to the guardian's log.
+        """
+        self._ask("power_off", hard=hard, cause=cause)
+
+    def set_voltage_v(self, volts: float) -> None:
+        """Set the output's voltage within the plan's caps, on or off; the next power_on sets the plan's."""
+        self._ask("set_voltage", volts=volts)
+
+    def reading(self) -> Reading:
+        """The output as it is now."""
+        return Reading.from_json(self._ask("reading"))
+
+    def drive(self, line: str, asserted: bool) -> None:
+        """Assert or release a driven line; returns when the board's read-back agreed."""
+        self._ask("drive", line=line, asserted=asserted)
+
+    def pulse(self, line: str, seconds: float) -> Pulse:
+        """Assert a driven line for at least ``seconds``, timed in the guardian, then release it."""
+        found = self._ask("pulse", seconds, line=line, seconds=seconds)
+        return Pulse(cast(float, found["shortest_s"]), cast(float, found["longest_s"]))
+
+    def sense(self, line: str) -> bool:
+        """True while a line is asserted: a read line by its level, a driven line by its contact."""
+        return bool(self._ask("sense", line=line)["asserted"])
+
+    def record_inrush(self, seconds: float) -> tuple[float, ...]:
+        """power_on with the current sampled from the switching on, as fast as the supply answers, in ampere."""
+        return tuple(sample.current_a for sample in self._samples("inrush", seconds, renew=True))
+
+    def record_current(self, seconds: float) -> tuple[Sample, ...]:
+        """The current sampled for ``seconds``, as fast as the supply answers."""
+        return self._samples("record_current", seconds)
+
+    @contextmanager
+    def hold_still(self, at_most_s: float) -> Iterator[None]:
+        """Keep all other slots of this guardian from switching lines and supplies meanwhile.
+
+        For measurements that a neighbour's switching would disturb. What others ask for waits; making a
+        dead run's slot safe never waits. Ends by itself after ``at_most_s`` seconds.
+        """
+        self._ask("hold", at_most_s, at_most_s=at_most_s)
+        try:
+            yield
+        finally:
+            self._ask("unhold")
+
+    def close(self) -> None:
+        """Give the slot back: lines released, supply off, read back. Closing twice does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._connection.request("release", {}, _REPLY_S)
+        except (GuardianLost, LeaseEnded):
+            return  # it has ended already, and was made safe by whoever ended it
+        finally:
+            self._connection.close()
+            self._client.forget(self)
+
+    def _samples(self, op: str, seconds: float, *, renew: bool = False) -> tuple[Sample, ...]:
+        found = self._ask(op, seconds, renew=renew, seconds=seconds)
+        return tuple(Sample(at, amperes) for at, amperes in cast(list[tuple[float, float]], found["samples"]))
+
+    def _ask(self, op: str, lasts_s: float = 0.0, *, renew: bool = False, **args: object) -> Mapping[str, object]:
+        if self._closed:
+            raise LeaseEnded(f"the lease of slot {self.slot} was given back")
+        if renew:
+            with self._lock:
+                if self._connection.lost_guardian:
+                    self._connection.close()
+                    self._connection = self._take()
+        return self._connection.request(op, args, lasts_s + _REPLY_S)
+
+    def _take(self) -> Connection:
+        connection = self._client.new_connection(f"slot {self.slot}")
+        controller = mark_process(self._controller_pid)
+        try:
+            connection.request("lease", {
+                "slot": self.plan.to_json(),
+                "equipment": self._client.equipment.only(self.plan.instruments()).to_json(),
+                "run": self._run,
+                "controller": [controller.pid, controller.started] if controller else [self._controller_pid, 0],
+            }, _REPLY_S)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+class GuardianClient:
+    """One process's connection to the guardian of its user. Not for use after a fork."""
+
+    __slots__ = ("_closing", "_control", "_leases", "_lock", "_pid", "_plan", "_runtime_dir")
+
+    def __init__(self, runtime_dir: Path, control: Connection) -> None:
+        self._runtime_dir = runtime_dir
+        self._control = control
+        self._plan: EquipmentPlan | None = None
+        self._leases: list[Lease] = []
+        self._lock = threading.Lock()
+        self._closing = False
+        self._pid = os.getpid()
+
+    @classmethod
+    def connect(cls, runtime_dir: Path | None = None) -> GuardianClient:
+        """Reach the guardian of ``runtime_dir`` (default: CELLBENCH_RUNTIME_DIR, else this user's); start one
+        when none runs. GuardianLost with the end of its log when it does not come up."""
+        place = paths.runtime_dir(runtime_dir)
+        client = cls.__new__(cls)
+        client.__init__(place, connect_or_start(place, "control", client._control_lost))  # type: ignore[misc]
+        return client
+
+    @property
+    def runtime_dir(self) -> Path:
+        """The guardian's directory: its log is guardian.log there."""
+        return self._runtime_dir
+
+    @property
+    def guardian_pid(self) -> int:
+        """The guardian's process id."""
+        return self._control.guardian_pid
+
+    @property
+    def equipment(self) -> EquipmentPlan:
+        """What was enrolled last; FrameworkError before."""
+        if self._plan is None:
+            raise FrameworkError("enrol the rig's equipment before leasing a slot")
+        return self._plan
+
+    def enrol(self, plan: EquipmentPlan) -> Mapping[str, str]:
+        """Have the guardian open and lock the instruments of ``plan``; name → identification.
+
+        Twice changes nothing. They stay open while this client is connected or a lease uses them.
+        RigError of the first that cannot be opened; EquipmentHeld names who holds it and since when.
+        """
+        found = self._request("enrol", {"equipment": plan.to_json()})
+        self._plan = plan
+        return cast(Mapping[str, str], found["identities"])
+
+    def lease(self, slot: SlotPlan, *, run: str, controller_pid: int) -> Lease:
+        """Take a slot for ``run`` until the lease is closed, this process ends, or the controller does.
+
+        Leaves the slot's state as it is. EquipmentHeld names the holder and since when.
+        """
+        self._same_process()
+        lease = Lease(self, slot, run, controller_pid)
+        with self._lock:
+            self._leases.append(lease)
+        return lease
+
+    def state(self) -> Mapping[str, object]:
+        """What the guardian has: ``instruments``, ``leases``, ``unsafe`` (slots that it cannot make safe)."""
+        return self._request("state", {})
+
+    def last_incidents(self, since_utc_ns: int = 0) -> tuple[Incident, ...]:
+        """Slots that were made safe because their run died, oldest first."""
+        found = cast(list[Mapping[str, object]], self._request("incidents", {"since_utc_ns": since_utc_ns})["incidents"])
+        return tuple(Incident.from_json(entry) for entry in found)
+
+    def close(self) -> None:
+        """Close every lease, then the connection."""
+        self._closing = True
+        for lease in tuple(self._leases):
+            lease.close()
+        self._control.close()
+
+    def __enter__(self) -> GuardianClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def new_connection(self, purpose: str) -> Connection:
+        """A further connection to the same guardian (for Lease)."""
+        self._same_process()
+        return connect_or_start(self._runtime_dir, purpose, None)
+
+    def forget(self, lease: Lease) -> None:
+        """A lease was given back (for Lease)."""
+        with self._lock:
+            if lease in self._leases:
+                self._leases.remove(lease)
+
+    def _request(self, op: str, args: Mapping[str, object]) -> Mapping[str, object]:
+        self._same_process()
+        return self._control.request(op, args, _REPLY_S)
+
+    def _same_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise FrameworkError("a guardian's client was used by a child of the process that made it")
+
+    def _control_lost(self) -> None:
+        ...
