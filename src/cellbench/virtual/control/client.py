@@ -44,9 +44,9 @@ def ctl(directory: Path, verb: str, values: Iterable[str] = (), *, slot: str | N
     if not answer.get("ok"):
         print(str(answer.get("error", "the rack refused without a reason")), file=err)
         return CANNOT
-    text = answer.get("text")
-    if isinstance(text, str) and text:
-        print(text, file=out)
+    facts = answer.get("text")
+    if isinstance(facts, str) and facts:
+        print(facts, file=out)
     return DONE
 
 

@@ -1,0 +1,164 @@
+"""One output of the virtual supply: regulation against the module's current, protections, its log."""
+
+from __future__ import annotations
+
+import enum
+import math
+import random
+import time
+from pathlib import Path
+from typing import Protocol
+
+MAX_VOLTAGE_V = 20.0
+MAX_CURRENT_A = 5.0
+RESET_CURRENT_A = 1.0
+OCP_DELAY_S = 0.02
+INRUSH_A = 0.35
+"""Charging current of the board's capacitors at switch-on, above what the module draws."""
+INRUSH_TAU_S = 0.02
+
+
+class Load(Protocol):
+    """What hangs on an output."""
+
+    def set_supply(self, volts: float) -> None:
+        """The voltage at the module's VCC is now this."""
+        ...
+
+    def current_a(self) -> float:
+        """What the module wants to draw now, in ampere."""
+        ...
+
+
+class Trip(enum.Enum):
+    """Why an output switched itself off."""
+
+    OVER_VOLTAGE = "ovp-trip"
+    OVER_CURRENT = "ocp-trip"
+    FORCED = "forced-trip"
+
+
+class Mode(enum.Enum):
+    """How an output regulates."""
+
+    OFF = "off"
+    CONSTANT_VOLTAGE = "cv"
+    CONSTANT_CURRENT = "cc"
+
+
+class SupplyOutput:
+    """One output with its settings and its protections; volts, amperes, seconds."""
+
+    def __init__(self, load: Load | None, log: Path | None, seed: int) -> None:
+        self._load = load
+        self._log = None if log is None else log.open("a", encoding="ascii", buffering=1)
+        self._random = random.Random(seed)
+        self.enabled = False
+        self.tripped: Trip | None = None
+        self.mode = Mode.OFF
+        self._applied_v = 0.0
+        self._switched_at = -math.inf
+        self._limiting_since: float | None = None
+        self._dip: tuple[float, float] | None = None  # volts, until
+        self._defaults()
+
+    def _defaults(self) -> None:
+        self.voltage_v = 0.0
+        self.current_limit_a = RESET_CURRENT_A
+        self.ovp_v = MAX_VOLTAGE_V * 1.1
+        self.ocp_enabled = False
+        self.ocp_delay_s = OCP_DELAY_S
+
+    def reset(self) -> None:
+        """*RST: output off, 0 V, protections at their defaults."""
+        self.switch(False, "scpi-reset")
+        self.tripped = None
+        self._defaults()
+
+    def switch(self, on: bool, cause: str) -> None:
+        """Switch the output; a tripped one stays off until its trip is cleared."""
+        if on and self.tripped is not None:
+            return
+        if on != self.enabled:
+            self.enabled = on
+            self._switched_at = time.monotonic()
+            self._write_log(on, cause)
+        self._dip = None
+        self.regulate()
+
+    def trip(self, why: Trip) -> None:
+        """Switch off and stay off until ``clear_trip``."""
+        self.tripped = why
+        self.switch(False, why.value)
+
+    def clear_trip(self) -> None:
+        """Forget a trip; the output stays off."""
+        self.tripped = None
+
+    def dip(self, volts: float, seconds: float) -> None:
+        """Let the voltage fall to ``volts`` for ``seconds`` while the output stays on."""
+        self._dip = (volts, time.monotonic() + seconds)
+        self.regulate()
+
+    def regulate(self) -> None:
+        """Bring the voltage at the load in line with settings, limit and what the load draws."""
+        now = time.monotonic()
+        if self._dip is not None and now >= self._dip[1]:
+            self._dip = None
+        if not self.enabled:
+            self._limiting_since = None
+            self._apply(0.0, Mode.OFF)
+            return
+        if self.voltage_v > self.ovp_v:
+            self.trip(Trip.OVER_VOLTAGE)
+            return
+        target = self.voltage_v if self._dip is None else min(self._dip[0], self.voltage_v)
+        demand = self._demand()
+        if demand <= self.current_limit_a:
+            self._limiting_since = None
+            self._apply(target, Mode.CONSTANT_VOLTAGE)
+            return
+        if self._limiting_since is None:
+            self._limiting_since = now
+        if self.ocp_enabled and now - self._limiting_since >= self.ocp_delay_s:
+            self.trip(Trip.OVER_CURRENT)
+            return
+        # The load is taken as a resistance: at the limit the voltage falls in proportion.
+        self._apply(target * self.current_limit_a / demand, Mode.CONSTANT_CURRENT)
+
+    def measured_voltage_v(self) -> float:
+        """What the supply's own meter reads, with its noise."""
+        self.regulate()
+        return max(0.0, self._applied_v + self._random.gauss(0.0, 0.0004))
+
+    def measured_current_a(self) -> float:
+        """What the supply's own meter reads, with its noise."""
+        self.regulate()
+        if not self.enabled:
+            return abs(self._random.gauss(0.0, 2e-6))
+        surge = INRUSH_A * math.exp(-(time.monotonic() - self._switched_at) / INRUSH_TAU_S)
+        current = min(self._demand() + surge, self.current_limit_a)
+        return max(0.0, current * (1 + self._random.gauss(0.0, 2e-4)) + self._random.gauss(0.0, 5e-6))
+
+    def close(self, cause: str) -> None:
+        """Switch off for good and close the log."""
+        self.switch(False, cause)
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    def _demand(self) -> float:
+        return 0.0 if self._load is None else self._load.current_a()
+
+    def _apply(self, volts: float, mode: Mode) -> None:
+        self.mode = mode
+        if abs(volts - self._applied_v) > 1e-6:
+            self._applied_v = volts
+            if self._load is not None:
+                self._load.set_supply(volts)
+
+    def _write_log(self, on: bool, cause: str) -> None:
+        if self._log is not None:
+            state = "on" if on else "off"
+            self._log.write(f"{time.time_ns()} {time.monotonic_ns()} output {state} {cause}\n")
+            self._log.flush()
