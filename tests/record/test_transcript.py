@@ -45,7 +45,7 @@ def test_any_text_is_a_record_or_none(text: str) -> None:
 
 def test_a_long_transcript_keeps_its_beginning_and_its_end(tmp_path: Path) -> None:
     made = [TraceRecord(n, n, n * 1000, "uart", Direction.RX, b"x" * 50) for n in range(1000)]
-    file = write_transcript(tmp_path, "t.txt", "a", made, limit_bytes=20_000)
+    (file,) = write_transcript(tmp_path, "a", made, limit_bytes=20_000)
     kept = read_transcript(tmp_path / file.file)
     assert (tmp_path / file.file).stat().st_size < 20_100
     assert file.dropped == 1000 - len(kept) > 0
@@ -56,9 +56,17 @@ def test_a_long_transcript_keeps_its_beginning_and_its_end(tmp_path: Path) -> No
 
 def test_a_span_picks_its_records(tmp_path: Path) -> None:
     made = [TraceRecord(n, n, n * 1000, "uart", Direction.TX, b"AT\r") for n in range(9)]
-    file = write_transcript(tmp_path, "t.txt", "a", made)
+    (file,) = write_transcript(tmp_path, "a", made)
     assert within(read_transcript(tmp_path / file.file), Span("uart", 3, 5)) == tuple(made[3:6])
     assert within(made, Span("usb", 3, 5)) == ()
+
+
+def test_each_port_has_a_file_of_its_own(tmp_path: Path) -> None:
+    made = [TraceRecord(n, n, 0, f"usb/{n % 2}", Direction.TX, b"AT\r") for n in range(4)]
+    files = write_transcript(tmp_path, "gw0-1", made)
+    assert [(file.port, file.file) for file in files] == [("usb/0", "trace/gw0-1-usb_0.txt"),
+                                                          ("usb/1", "trace/gw0-1-usb_1.txt")]
+    assert write_transcript(tmp_path, "gw0-2", []) == []
 
 
 def test_a_transcript_that_is_gone_is_empty(tmp_path: Path) -> None:

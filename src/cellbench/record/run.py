@@ -24,7 +24,7 @@ from cellbench.record.attempt import (
     TraceFile,
 )
 from cellbench.record.codec import decode
-from cellbench.record.header import Header, SlotEntry, UnitEntry
+from cellbench.record.header import Header, ProcedureEntry, SlotEntry, UnitEntry
 from cellbench.record.reading import Journal, Record, read_journal
 
 T = TypeVar("T")
@@ -151,7 +151,9 @@ class _Builder:
         changes: dict[str, object] = {}
         for name in record.data.keys() & {entry.name for entry in dataclasses.fields(Header)}:
             old, new = getattr(self.header, name), getattr(later, name)
-            if isinstance(new, tuple):
+            if name == "procedures":
+                new = _joined((*old, *new))
+            elif isinstance(new, tuple):
                 new = tuple(dict.fromkeys((*old, *new)))
             elif isinstance(new, dict):
                 new = {**old, **new}
@@ -228,6 +230,16 @@ _HANDLERS: dict[str, Callable[[_Builder, Record], None]] = {
     Kind.EVENT: _Builder.on_event,
     Kind.RUN_ENDED: _Builder.on_run_ended,
 }
+
+
+def _joined(entries: tuple[ProcedureEntry, ...]) -> tuple[ProcedureEntry, ...]:
+    """Each procedure once, with the slots that all workers name."""
+    joined: dict[str, ProcedureEntry] = {}
+    for entry in entries:
+        known = joined.get(entry.id, entry)
+        slots = tuple(dict.fromkeys((*known.slots, *entry.slots)))
+        joined[entry.id] = dataclasses.replace(entry, slots=slots)
+    return tuple(joined.values())
 
 
 def _merged(known: UnitEntry, seen: UnitEntry) -> UnitEntry | None:

@@ -13,7 +13,7 @@ here (io.tap holds bytes back until the layer above has marked them).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -62,20 +62,26 @@ def parse_record(line: str) -> TraceRecord | None:
                        unescape(found[6]))
 
 
-def write_transcript(folder: Path, name: str, attempt: str, records: Sequence[TraceRecord],
-                     limit_bytes: int = LIMIT_BYTES) -> TraceFile:
-    """Write the records of one port to ``folder/trace/name`` and return the journal's record of it.
+def write_transcript(folder: Path, attempt: str, records: Iterable[TraceRecord],
+                     limit_bytes: int = LIMIT_BYTES) -> list[TraceFile]:
+    """Write what passed during an attempt, a file for each port (``trace/ATTEMPT-PORT.txt`` in the run's
+    ``folder``), and return the journal's records of them.
 
-    When they take more than ``limit_bytes`` the middle is left out: how an exchange began and how it
-    ended say most. ``records`` must not be empty.
+    When a port's records take more than ``limit_bytes`` their middle is left out: how an exchange began
+    and how it ended say most.
     """
-    lines = [format_record(record) for record in records]
-    kept, dropped = _bounded(lines, limit_bytes)
-    path = folder / "trace" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(kept) + "\n", encoding="ascii")
-    return TraceFile(attempt, records[0].port, f"trace/{name}", records[0].sequence, records[-1].sequence,
-                     dropped)
+    ports: dict[str, list[TraceRecord]] = {}
+    for record in records:
+        ports.setdefault(record.port, []).append(record)
+    if ports:
+        (folder / "trace").mkdir(parents=True, exist_ok=True)
+    files = []
+    for port, own in ports.items():
+        kept, dropped = _bounded([format_record(record) for record in own], limit_bytes)
+        name = "trace/" + re.sub(r"[^A-Za-z0-9_.-]+", "_", f"{attempt}-{port}") + ".txt"
+        (folder / name).write_text("\n".join(kept) + "\n", encoding="ascii")
+        files.append(TraceFile(attempt, port, name, own[0].sequence, own[-1].sequence, dropped))
+    return files
 
 
 def read_transcript(path: Path) -> tuple[TraceRecord, ...]:
