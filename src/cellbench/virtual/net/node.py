@@ -1,0 +1,267 @@
+"""A module's place in the virtual internet: its loopback address, its link, its flows, its visitors."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cellbench.base.protocols import Endpoint
+
+from .failure import NetFailure, SocketError, number_of
+from .route import Flow, Peer, Reach, Route, Source
+from .tcp import TcpAcceptor, TcpLink
+from .udp import UdpPort
+
+if TYPE_CHECKING:
+    from .internet import Internet
+
+
+ARRIVAL_S = 10.0
+"""How long a visitor waits for a module that takes connections, in seconds."""
+
+
+@dataclass(slots=True)
+class _UdpRoutes:
+    """The way of one UDP socket's datagrams, noting its flows."""
+
+    node: Node
+    source: Source
+    local_port: int = 0
+
+    def endpoint_of(self, peer: Peer) -> tuple[str, int] | None:
+        route = self.node.route(peer, "udp")
+        self.node.note(route.service, Flow(self.source.cid, self.local_port, peer.port))
+        return None if route.endpoint is None else (route.endpoint.host, route.endpoint.port)
+
+    def sender_of(self, place: tuple[str, int]) -> Peer:
+        return Peer(self.node.remote_host, place[1])
+
+
+class Node:
+    """One module on the virtual internet.
+
+    It has a loopback address of its own (``loopback``), so that a local port that the module chooses is truly
+    the port which servers see, and so that foreign programs can connect to a listening module.
+    """
+
+    def __init__(self, internet: Internet, name: str, chance: random.Random) -> None:
+        self._internet = internet
+        self.name = name
+        self.loopback = _own_loopback(chance)
+        self.blocked = False
+        self.flows: dict[str, Flow] = {}
+        self._links: set[TcpLink] = set()
+        self._ports: set[UdpPort] = set()
+        self._acceptors: set[TcpAcceptor] = set()
+        self._visitors: set[asyncio.Transport] = set()
+        self._arrivals: dict[int, asyncio.Future[TcpLink]] = {}  # by the port of the remote host
+        self._unblocked = asyncio.Event()
+        self._unblocked.set()
+
+    @property
+    def remote_host(self) -> str:
+        """The guide address of a host that nobody wrote to before."""
+        return self._internet.world.remote_host
+
+    @property
+    def resolvers(self) -> tuple[str, ...]:
+        """The two resolvers that the network hands out, primary first."""
+        return self._internet.resolvers
+
+    def set_blocked(self, blocked: bool) -> None:
+        """Let user data stand still, or pass again; connections stay."""
+        self.blocked = blocked
+        if blocked:
+            self._unblocked.clear()
+        else:
+            self._unblocked.set()
+        for link in tuple(self._links):
+            link.set_blocked(blocked)
+        for port in tuple(self._ports):
+            port.set_blocked(blocked)
+        for acceptor in tuple(self._acceptors):
+            acceptor.set_blocked(blocked)
+
+    async def passing(self) -> None:
+        """Return when user data passes."""
+        await self._unblocked.wait()
+
+    def route(self, peer: Peer, transport: str) -> Route:
+        """The way to a peer."""
+        return self._internet.route(peer.host, peer.port, transport)
+
+    def icmp_endpoint(self, target: str) -> Endpoint | None:
+        """Where packets with ICMP messages to ``target`` go; None when they vanish."""
+        return self._internet.icmp_endpoint(target)
+
+    def note(self, service: str, flow: Flow) -> None:
+        """Remember the last flow of a service."""
+        if service:
+            self.flows[service] = flow
+
+    async def connect_tcp(self, source: Source, remote: Peer, *, local_port: int = 0) -> TcpLink:
+        """Connect; waits as long as nobody answers (the caller has the time-out).
+
+        Raises NetFailure: unreachable, refused, local port in use.
+        """
+        await self.passing()
+        route = self.route(remote, "tcp")
+        if route.endpoint is None:
+            await self._nobody(route)
+            raise NetFailure(SocketError.UNREACHABLE)
+        sock, port = self._bound(socket.SOCK_STREAM, local_port)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await asyncio.get_running_loop().sock_connect(sock, (route.endpoint.host, route.endpoint.port))
+        except OSError as error:
+            sock.close()
+            raise NetFailure(number_of(error)) from error
+        except asyncio.CancelledError:
+            sock.close()
+            raise
+        port = port or int(sock.getsockname()[1])
+        self.note(route.service, Flow(source.cid, port, remote.port))
+        return self._link(sock, Peer(source.address, port), remote)
+
+    async def _nobody(self, route: Route) -> None:
+        """Raise what a host without that server answers; wait for ever where nothing answers."""
+        if route.reach is Reach.REFUSED:
+            raise NetFailure(SocketError.REFUSED)
+        if route.reach is Reach.SILENT:
+            await asyncio.get_running_loop().create_future()
+
+    def open_udp(self, source: Source, received: Callable[[bytes, Peer], None], *,
+                 local_port: int = 0) -> UdpPort:
+        """Open a UDP socket. Raises NetFailure when the local port is in use."""
+        sock, port = self._bound(socket.SOCK_DGRAM, local_port)
+        port = port or int(sock.getsockname()[1])
+        opened = UdpPort(sock, Peer(source.address, port), _UdpRoutes(self, source, port), received,
+                         blocked=self.blocked, forget=self._ports.discard)
+        self._ports.add(opened)
+        return opened
+
+    def listen_tcp(self, source: Source, port: int, accepted: Callable[[TcpLink], None]) -> TcpAcceptor:
+        """Listen on ``port``. Raises NetFailure when it is in use."""
+        sock, _ = self._bound(socket.SOCK_STREAM, port)
+        sock.listen(8)
+
+        def arrived(connection: socket.socket, remote_port: int) -> None:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.note("listen", Flow(source.cid, port, remote_port))
+            link = self._link(connection, Peer(source.address, port), Peer(self.remote_host, remote_port))
+            accepted(link)
+            waiting = self._arrivals.get(remote_port)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(link)
+
+        acceptor = TcpAcceptor(sock, port, arrived, blocked=self.blocked, forget=self._acceptors.discard)
+        self._acceptors.add(acceptor)
+        return acceptor
+
+    async def visit(self, port: int, data: bytes) -> int:
+        """A remote host connects to the module's listening ``port`` and sends ``data``; its own port.
+
+        Returns when the module has taken connection and data, as far as its link and its buffers let it.
+        Raises NetFailure: REFUSED when nothing listens there, RESET when the module has no socket left.
+        """
+        acceptor = next((one for one in self._acceptors if one.port == port), None)
+        if acceptor is None:
+            raise NetFailure(SocketError.REFUSED)
+        loop = asyncio.get_running_loop()
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sock.setblocking(False)
+        sock.bind(("127.0.0.1", 0))
+        own_port = int(sock.getsockname()[1])
+        arrival = self._arrivals[own_port] = loop.create_future()
+        try:
+            await loop.sock_connect(sock, (self.loopback, acceptor.bound_port))
+            visitor, _ = await loop.create_connection(lambda: _Visitor(self._visitors), sock=sock)
+        except OSError as error:
+            sock.close()
+            self._arrivals.pop(own_port, None)
+            raise NetFailure(number_of(error)) from error
+        visitor.write(data)
+        try:
+            if self.blocked:
+                return own_port
+            async with asyncio.timeout(ARRIVAL_S):
+                link = await arrival
+                await link.taken_up_to(len(data))
+        except TimeoutError:
+            raise NetFailure(SocketError.TIMED_OUT) from None
+        finally:
+            self._arrivals.pop(own_port, None)
+        if not link.open:
+            raise NetFailure(SocketError.RESET)
+        return own_port
+
+    def describe(self) -> dict[str, object]:
+        """Loopback address and listening ports, plain enough for JSON."""
+        listening = {str(one.port): f"{self.loopback}:{one.bound_port}" for one in self._acceptors}
+        return {"loopback": self.loopback, "listening": listening}
+
+    def close(self) -> None:
+        """End everything at once."""
+        for link in tuple(self._links):
+            link.abort()
+        for port in tuple(self._ports):
+            port.close()
+        for acceptor in tuple(self._acceptors):
+            acceptor.close()
+        for visitor in tuple(self._visitors):
+            visitor.abort()
+
+    def _link(self, sock: socket.socket, local: Peer, remote: Peer) -> TcpLink:
+        link = TcpLink(sock, local, remote, blocked=self.blocked, forget=self._links.discard)
+        self._links.add(link)
+        return link
+
+    def _bound(self, kind: socket.SocketKind, port: int) -> tuple[socket.socket, int]:
+        """A socket on the module's loopback address, and ``port``.
+
+        A port that this user may not bind (below 1024) is the module's alone: the host's socket takes any.
+        """
+        sock = socket.socket(socket.AF_INET, kind)
+        sock.setblocking(False)
+        if kind is socket.SOCK_STREAM:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((self.loopback, port))
+        except PermissionError:
+            sock.bind((self.loopback, 0))
+        except OSError as error:
+            sock.close()
+            raise NetFailure(number_of(error)) from error
+        return sock, port
+
+
+class _Visitor(asyncio.Protocol):
+    """The remote host's end of a connection to a listening module: takes everything, says nothing."""
+
+    def __init__(self, visitors: set[asyncio.Transport]) -> None:
+        self._visitors = visitors
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.Transport):
+            self._transport = transport
+            self._visitors.add(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._transport is not None:
+            self._visitors.discard(self._transport)
+
+
+def _own_loopback(chance: random.Random) -> str:
+    """An address of 127.0.0.0/8 that this host lets one bind; 127.0.0.1 where it knows that one alone."""
+    address = f"127.{chance.randint(64, 127)}.{chance.randint(1, 254)}.{chance.randint(1, 254)}"
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return "127.0.0.1"
+    return address
