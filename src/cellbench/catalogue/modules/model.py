@@ -54,7 +54,11 @@ class UsbInterface:
 
 @dataclass(frozen=True, slots=True)
 class UsbComposition:
-    """One way a module shows itself on USB."""
+    """One way a module shows itself on USB.
+
+    ``selected_by`` is the setting or pin that chooses it ("usbmode=2", "usio=0", "usb_boot");
+    ``ordering`` limits it to ordering codes that contain this text ("-00B"), empty: all.
+    """
 
     name: str
     vid: int
@@ -62,6 +66,8 @@ class UsbComposition:
     interfaces: tuple[UsbInterface, ...]
     network: str  # none, rndis, ecm or rmnet
     source: Source
+    selected_by: str = ""
+    ordering: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,13 @@ class Current:
 
 @dataclass(frozen=True, slots=True)
 class ModuleProfile:
-    """One series with one variant's overrides applied."""
+    """One series with one variant's overrides applied.
+
+    ``factory`` holds settings at delivery by command name without AT ("+CMEE", "E", "S3"): an int or a
+    str where the command has one parameter, else a tuple in the order of the parameters; the key
+    "firmware" is the ATI9 text, "usbmode" and "nat_cfg" are +SYSNV names. ``factory_sources`` has the
+    same keys. ``facts`` are further facts by name (``lte_bands``, ``gpio_pins`` ...).
+    """
 
     series: Series
     variant: str
@@ -122,6 +134,8 @@ class ModuleProfile:
     factory: Mapping[str, object] = field(default_factory=dict)  # factory settings by command name
     quirks: Mapping[str, Known[object]] = field(default_factory=dict)  # oddities by name
     unsupported: frozenset[str] = frozenset()  # command names this variant refuses
+    factory_sources: Mapping[str, Source] = field(default_factory=dict)
+    facts: Mapping[str, Known[object]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
