@@ -94,7 +94,7 @@ class IcmpServer:
         self._latency_s = float(str(definition.get("latency_s", 0.0)))
         self._lose_every = int(str(definition.get("lose_every", 0)))
         self._time_exceeded_for_unknown = definition.get("unknown") == "time-exceeded"
-        self._router = ipaddress.IPv4Address(str(definition.get("router", "10.74.83.254"))).packed
+        self._router = ipaddress.IPv4Address(str(definition.get("router", "10.80.0.254"))).packed
         self._slow_s = float(str(definition.get("slow_s", SLOW_S)))
         self._state = State.UP
         self._udp = UdpPlace(self._datagram)

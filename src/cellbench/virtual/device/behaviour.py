@@ -177,6 +177,67 @@ class Behaviour:
     cgcontrdp_dns: bool = fact(
         "+CGCONTRDP carries usable DNS addresses.", D, "test of the public driver", r8=False, r6=True)
 
+    # sockets
+    socket_needs_context: bool = fact(
+        "+USOCR is refused while the socket's context is not active.",
+        G, "LENA-R8 guide 9.2, LARA-R6 guide 5: activate a data connection before these commands", r8=True, r6=True)
+    socket_refusal: int = fact(
+        G, "LENA-R8 guide 9.2, LARA-R6 guide 5: activate a data connection first", r8=True, r6=True)
+    usocr_shows_local_port: bool = fact(
+        "+USOCR with a local port answers socket and port.",
+        G, "LARA-R6 guide 5.6; LENA-R8 unknown", r8=False, r6=True)
+    usowr_on_udp_answers_usost: bool = fact(
+        "+USOWR on a UDP socket answers +USOST.", D, "public driver", r8=True, r6=False)
+    usocl_asynchronous: bool = fact(
+        "+USOCL takes the asynchronous flag.", D, "public driver", r8=True, r6=False)
+    usogo_empty_options: tuple[tuple[int, int], ...] = fact(
+        "Options (level, option) that +USOGO shows without a value.",
+        D, "test of the public driver", r8=((65535, 4), (65535, 8)), r6=())
+    socket_options_refused: tuple[tuple[int, int], ...] = fact(
+        "Options (level, option) that +USOSO and +USOGO refuse.",
+        D, "test of the public driver", r8=((65535, 32), (65535, 512)), r6=((65535, 4), (65535, 32)))
+    linger_refused: int = fact(
+        "The value of SO_LINGER's first number that +USOSO refuses.", D, "test of the public driver", r8=0, r6=1)
+    keep_idle_floor_ms: int = fact(
+        "Smallest keep idle time; shorter ones become this.", D, "test of the public driver", r8=0, r6=1000)
+    udp_connect_excludes_usost: bool = fact(
+        "After +USOCO a UDP socket refuses +USOST and +USORF, without it +USOWR and +USORD.",
+        G, "LENA-R8 guide 9.2, LARA-R6 guide 5: +USOCO goes with +USOWR and +USORD only", r8=True, r6=True)
+    socket_listens_on_udp: bool = fact("+USOLI takes a UDP socket.", X, "", r8=False, r6=False)
+    unread_prefix: str = fact(
+        "URC that announces datagrams.", G, "LARA-R6 guide 5.7; LENA-R8 unknown", r8="+UUSORD", r6="+UUSORD")
+    unread_again_s: float = fact(
+        "True seconds from a read that leaves data to the URC that says how much there is by then.",
+        G, "LARA-R6 guide 5.5: data that comes after the first part was read is counted", r8=0.4, r6=0.4)
+    read_queue: int = fact(
+        "Bytes a socket keeps unread.", G, "LARA-R6 guide 5.3.3: 12 kB; LENA-R8 unknown", r8=12288, r6=12288)
+    write_queue: int = fact(
+        "Bytes a socket keeps unsent.", G, "LARA-R6 guide 5.3.3: 8 kB; LENA-R8 unknown", r8=8192, r6=8192)
+    connect_s: float = fact("+USOCO of TCP to its answer, beyond the handshake itself.", X, "", r8=0.2, r6=0.2)
+    connect_timeout_s: float = fact(
+        "+USOCO of TCP to its failure when nobody answers.", X, "answer due within 120 s", r8=75.0, r6=75.0)
+    socket_linger_s: float = fact(
+        "Longest wait for a peer that does not finish closing.", M, "sibling's guide: 33 s", r8=33.0, r6=33.0)
+    payload_timeout_s: float = fact(
+        "Silence after which the @ prompt gives up, true seconds.", M, "sibling's manual: 10 s", r8=10.0, r6=10.0)
+
+    # resolver and ping
+    resolver_next_s: float = fact("Wait before the next resolver is asked too.", X, "", r8=5.0, r6=5.0)
+    resolver_total_s: float = fact(
+        "Wait for any resolver, true seconds.", X, "drivers wait 70 s and more", r8=10.0, r6=10.0)
+    dns_refusal: int = fact("+CME ERROR number of a name that cannot be resolved.", X, "", r8=3, r6=3)
+    uudnsrn_every: int = fact(
+        "Each n-th answer of +UDNSRN has the prefix +UUDNSRN, 0 for none.",
+        D, "public driver: now and then on LENA-R8", r8=0, r6=0)
+    cdnscfg_forgotten: bool = fact(
+        "+CDNSCFG is forgotten at each change of context activation.", G, "LENA-R8 guide 13.1", r8=True, r6=False)
+    ping_pause_s: float = fact("Pause between echo requests.", X, "remembered: 1 s", r8=1.0, r6=1.0)
+    ping_uses_last_address: bool = fact(
+        "Of several addresses of a name +UPING takes the last IPv4 one.",
+        G, "LARA-R6 guide 2.4.1 and 2.4.2 print two addresses of one name", r8=True, r6=True)
+    pinger_socket_number: bool = fact(
+        "+UUPINGER carries a number before the code.", D, "public Arduino code reads two", r8=False, r6=False)
+
 
 def behaviour_for(series: Series, overrides: Mapping[str, object] | None = None) -> Behaviour:
     """The defaults of a series with some settings changed; KeyError names a setting that does not exist."""
