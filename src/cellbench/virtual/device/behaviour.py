@@ -180,9 +180,10 @@ class Behaviour:
     # sockets
     socket_needs_context: bool = fact(
         "+USOCR is refused while the socket's context is not active.",
-        G, "LENA-R8 guide 9.2, LARA-R6 guide 5: activate a data connection before these commands", r8=True, r6=True)
-    socket_refusal: int = fact(
         G, "LENA-R8 guide 9.2, LARA-R6 guide 5: activate a data connection first", r8=True, r6=True)
+    socket_refusal: int = fact(
+        "+CME ERROR number of a refused socket command.",
+        M, "sibling's manual: operation not allowed", r8=3, r6=3)
     usocr_shows_local_port: bool = fact(
         "+USOCR with a local port answers socket and port.",
         G, "LARA-R6 guide 5.6; LENA-R8 unknown", r8=False, r6=True)
@@ -197,7 +198,8 @@ class Behaviour:
         "Options (level, option) that +USOSO and +USOGO refuse.",
         D, "test of the public driver", r8=((65535, 32), (65535, 512)), r6=((65535, 4), (65535, 32)))
     linger_refused: int = fact(
-        "The value of SO_LINGER's first number that +USOSO refuses.", D, "test of the public driver", r8=0, r6=1)
+        "The value of SO_LINGER's first number that +USOSO refuses.",
+        D, "test of the public driver", r8=0, r6=1)
     keep_idle_floor_ms: int = fact(
         "Smallest keep idle time; shorter ones become this.", D, "test of the public driver", r8=0, r6=1000)
     udp_connect_excludes_usost: bool = fact(
@@ -219,7 +221,8 @@ class Behaviour:
     socket_linger_s: float = fact(
         "Longest wait for a peer that does not finish closing.", M, "sibling's guide: 33 s", r8=33.0, r6=33.0)
     payload_timeout_s: float = fact(
-        "Silence after which the @ prompt gives up, true seconds.", M, "sibling's manual: 10 s", r8=10.0, r6=10.0)
+        "Silence after which the @ prompt gives up, true seconds.",
+        M, "sibling's manual: 10 s", r8=10.0, r6=10.0)
 
     # resolver and ping
     resolver_next_s: float = fact("Wait before the next resolver is asked too.", X, "", r8=5.0, r6=5.0)
@@ -230,7 +233,8 @@ class Behaviour:
         "Each n-th answer of +UDNSRN has the prefix +UUDNSRN, 0 for none.",
         D, "public driver: now and then on LENA-R8", r8=0, r6=0)
     cdnscfg_forgotten: bool = fact(
-        "+CDNSCFG is forgotten at each change of context activation.", G, "LENA-R8 guide 13.1", r8=True, r6=False)
+        "+CDNSCFG is forgotten at each change of context activation.",
+        G, "LENA-R8 guide 13.1", r8=True, r6=False)
     ping_pause_s: float = fact("Pause between echo requests.", X, "remembered: 1 s", r8=1.0, r6=1.0)
     ping_uses_last_address: bool = fact(
         "Of several addresses of a name +UPING takes the last IPv4 one.",
