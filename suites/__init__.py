@@ -1,0 +1,1 @@
+"""Procedures: the application guides made executable, one folder per subject."""
