@@ -11,6 +11,7 @@ from cellbench.api import Dut, Service
 TCP = 6
 UDP = 17
 ESTABLISHED = 4
+DATAGRAM = ("+UUSORD", "+UUSORF")  # the guides print the first for UDP too, drivers know the second
 ECHO = ("network", "service:echo")
 URC_S = 15.0
 

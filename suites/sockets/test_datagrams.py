@@ -8,7 +8,7 @@ import pytest
 
 from cellbench.api import Dut, Recorder, Service, procedure
 
-from .common import ECHO, UDP, URC_S, nonce, socket
+from .common import DATAGRAM, ECHO, UDP, URC_S, nonce, socket
 
 
 @procedure("R6:5.6", "R8:9.2", title="+USOST: data at the prompt, to an address and port", depends_on=ECHO)
@@ -28,7 +28,7 @@ def test_local_port(online: Dut, services: Mapping[str, Service]) -> None:
     try:
         assert answer[1:] in ((), (12000,))
         echo, text = services["echo"], nonce()
-        with online.at.expect("+UUSORD", either="+UUSORF") as arrived:
+        with online.at.expect(DATAGRAM) as arrived:
             online.send(f'AT+USOST={number},"{echo.host}",{echo.port},{len(text)},"{text}"')
             arrived.wait(URC_S)
         assert online.send(f"AT+USORF={number},{len(text)}").value("+USORF")[-1] == text
@@ -44,7 +44,7 @@ def test_echo_server(online: Dut, services: Mapping[str, Service], record: Recor
     with socket(online, UDP) as number:
         address = online.resolve(str(echo.name))
         assert address == echo.host
-        with online.at.expect("+UUSORD", either="+UUSORF") as arrived:
+        with online.at.expect(DATAGRAM) as arrived:
             answer = online.send(f'AT+USOST={number},"{address}",{echo.port},5,"Hello"')
             assert answer.value("+USOST") == (number, 5)
             assert arrived.wait(URC_S).fields == (number, 5)
@@ -57,7 +57,7 @@ def test_connected_udp(online: Dut, services: Mapping[str, Service]) -> None:
     echo, text = services["echo"], nonce()
     with socket(online, UDP) as number:
         online.send(f'AT+USOCO={number},"{echo.host}",{echo.port}')
-        with online.at.expect("+UUSORD", either="+UUSORF") as arrived:
+        with online.at.expect(DATAGRAM) as arrived:
             answer = online.send(f'AT+USOWR={number},{len(text)},"{text}"')
             # LENA-R8 answers with the prefix of +USOST on a UDP socket (module facts 16, quirk 5)
             fields = answer.fields("+USOWR") or answer.fields("+USOST")

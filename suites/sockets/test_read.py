@@ -8,7 +8,7 @@ import pytest
 
 from cellbench.api import Dut, FarSide, Recorder, Service, procedure
 
-from .common import ECHO, UDP, URC_S, connected, nonce, read, socket, unread
+from .common import DATAGRAM, ECHO, UDP, URC_S, connected, nonce, read, socket, unread
 
 
 def _send(far_side: FarSide, number: int, text: str) -> None:
@@ -112,10 +112,10 @@ def test_datagram_in_two_reads(online: Dut, services: Mapping[str, Service], far
     """20 bytes, 10 read, +UUSORD or +UUSORF with 10, 10 read."""
     echo, text = services["echo"], nonce(20)
     with socket(online, UDP) as number:
-        with online.at.expect("+UUSORD", either="+UUSORF") as arrived:
+        with online.at.expect(DATAGRAM) as arrived:
             online.send(f'AT+USOST={number},"{echo.host}",{echo.port},{len(text)},"{text}"')
             assert arrived.wait(URC_S).fields == (number, 20)
-        with online.at.expect("+UUSORD", either="+UUSORF") as rest:
+        with online.at.expect(DATAGRAM) as rest:
             fields = online.send(f"AT+USORF={number},10").value("+USORF")
             assert fields == (number, echo.host, echo.port, 10, text[:10])
             assert rest.wait(URC_S).fields == (number, 10)
@@ -129,11 +129,11 @@ def test_second_datagram_waits(online: Dut, services: Mapping[str, Service], far
     """A reading operation returns one datagram at most; the next is announced after it."""
     echo, first, second = services["echo"], nonce(20), nonce(20)
     with socket(online, UDP) as number:
-        with online.at.expect("+UUSORD", either="+UUSORF") as arrived:
+        with online.at.expect(DATAGRAM) as arrived:
             online.send(f'AT+USOST={number},"{echo.host}",{echo.port},{len(first)},"{first}"')
             arrived.wait(URC_S)
         _send(far_side, number, second)
-        with online.at.expect("+UUSORD", either="+UUSORF") as rest:
+        with online.at.expect(DATAGRAM) as rest:
             assert online.send(f"AT+USORF={number},40").value("+USORF")[-1] == first
             assert rest.wait(URC_S).fields == (number, 20)
         assert online.send(f"AT+USORF={number},20").value("+USORF")[-1] == second

@@ -1,0 +1,78 @@
+"""Ping: LARA-R6 guide 2.4.1; PING on the last activated context, LENA-R8 guide 7.2.2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from cellbench.api import Dut, FarSide, Limit, Recorder, Service, procedure
+
+ICMP = ("network", "service:icmp")
+DEFAULTS = 4
+URC_S = 30.0
+NO_ANSWER = -1
+TTL_TOO_LOW = -2
+
+
+@pytest.mark.demo
+@procedure("R6:2.4.1", "R8:7.2.2", title="Four answers by default", depends_on=ICMP)
+def test_ping(online: Dut, services: Mapping[str, Service], record: Recorder) -> None:
+    """+UUPING: number, size, name, address, TTL, round-trip time."""
+    name = services["icmp"].name
+    with online.at.expect("+UUPING") as answered:
+        online.send(f'AT+UPING="{name}"')
+        for number in range(1, DEFAULTS + 1):
+            index, size, host, address, ttl, rtt = answered.wait(URC_S).fields
+            assert (index, size, host) == (number, 32, name)
+            assert len(str(address).split(".")) == 4
+            record.measure(f"TTL of answer {number}", int(ttl), "", Limit(low=1, high=255, source="RFC 791 3.1"))
+            record.measure(f"round trip {number}", int(rtt), "ms", Limit(low=0, high=5000, source="+UPING, default time-out"))
+
+
+@procedure("R6:2.4.1", "R8:7.2.2", title="Number, size, time-out and TTL can be chosen", depends_on=ICMP)
+def test_ping_parameters(online: Dut, services: Mapping[str, Service]) -> None:
+    """AT+UPING=<host>,<n>,<size>,<timeout>,<ttl>."""
+    with online.at.expect("+UUPING") as answered:
+        online.send(f'AT+UPING="{services["icmp"].name}",2,64,3000,64')
+        for number in (1, 2):
+            assert answered.wait(URC_S).fields[:2] == (number, 64)
+
+
+@procedure("R6:2.4.1", title="No answer: the round-trip time is -1", depends_on=("network",), needs=("far-side:server",))
+def test_no_answer(online: Dut, services: Mapping[str, Service], far_side: FarSide) -> None:
+    """The time-out has elapsed."""
+    far_side.act("server", name="icmp", state="mute")
+    try:
+        with online.at.expect("+UUPING") as answered:
+            online.send(f'AT+UPING="{services["icmp"].name}",1,32,1000,32')
+            assert answered.wait(URC_S).fields[-1] == NO_ANSWER
+    finally:
+        far_side.act("server", name="icmp", state="up")
+    with online.at.expect("+UUPING") as answered:
+        online.send(f'AT+UPING="{services["icmp"].name}",1')
+        assert int(answered.wait(URC_S).fields[-1]) >= 0
+
+
+@procedure("R6:2.4.1", title="A TTL that is too low: the round-trip time is -2", depends_on=ICMP)
+def test_ttl_too_low(online: Dut, services: Mapping[str, Service]) -> None:
+    """The first +UUPING reports -2 when the TTL used is too low."""
+    with online.at.expect("+UUPING") as answered:
+        online.send(f'AT+UPING="{services["icmp"].name}",1,32,5000,1')
+        assert answered.wait(URC_S).fields[-1] == TTL_TOO_LOW
+
+
+@procedure("R6:2.4.1", "R8:7.2.2", title="An error of a ping comes as +UUPINGER", depends_on=("network", "service:dns"))
+def test_unknown_host(online: Dut) -> None:
+    """A name that does not exist."""
+    with online.at.expect("+UUPINGER") as failed:
+        answer = online.send('AT+UPING="no-such-host.invalid"', check=False)
+        if answer.ok:
+            assert int(failed.wait(URC_S).fields[0]) > 0
+
+
+@procedure("R6:2.4.1", "R8:7.2.2", title="Impossible parameters are refused", depends_on=("network",))
+@pytest.mark.parametrize("values", ['"www.google.com",0', '"www.google.com",1,3', '"www.google.com",1,32,1', '"www.google.com",1,32,5000,256'])
+def test_refusals(online: Dut, values: str) -> None:
+    """Number, size, time-out and TTL have ranges."""
+    assert not online.send(f"AT+UPING={values}", check=False).ok
