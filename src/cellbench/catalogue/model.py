@@ -71,7 +71,8 @@ class Param:
 
     ``ranges`` are inclusive integer ranges; ``choices`` are allowed strings; both empty: anything of
     the kind. ``max_length`` is in characters. ``secret``: never stored in clear. ``by_series``
-    replaces ``ranges`` for one series.
+    replaces ``ranges`` for one series. ``repeated``: one of a run of like parameters of which any number
+    may be given (the contexts of +CGACT).
     """
 
     name: str
@@ -82,6 +83,7 @@ class Param:
     max_length: int | None = None
     secret: bool = False
     by_series: Mapping[Series, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    repeated: bool = False
 
     def ranges_for(self, series: Series) -> tuple[tuple[int, int], ...]:
         """The allowed ranges on one series."""
@@ -96,6 +98,7 @@ class Command:
     None is the default; a Form overrides it. ``info`` is the prefix of the information text
     response, "" when the text has no prefix (ATI, +CGSN), None when there is none. ``prompt`` is the
     character that asks for a payload (">" or "@"). ``stored`` says where the setting lives.
+    ``params_by_series`` replaces ``params`` where one series gives them another order.
     """
 
     name: str
@@ -115,6 +118,11 @@ class Command:
     urcs: tuple[str, ...] = ()
     alone_on_line: bool = False
     notes: str = ""
+    params_by_series: Mapping[Series, tuple[Param, ...]] = field(default_factory=dict)
+
+    def params_for(self, series: Series) -> tuple[Param, ...]:
+        """The parameters of the set command on one series, in the order in which they are sent."""
+        return self.params_by_series.get(series, self.params)
 
     def response_time_s(self, form: Form) -> float:
         """The longest time to the final result code of one form, in seconds."""

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from cellbench.catalogue.model import Series
 from cellbench.catalogue.sources import (
-    both_guides,
     driver,
     guess,
     r6_app_note,
@@ -49,7 +48,7 @@ POWER = PowerFacts(
     v_int_v=known(1.8, r6_data_sheet("V_INT")),
     boot_max_s=known(25.0, r6_app_note("up to 15 s when a file system is restored inside the boot, beside "
                                        "the 10 s that the public driver waits")),
-    power_off_max_s=known(40.0, sibling("LEXI-R10 AT commands manual: +CPWROFF < 40 s; ubxlib waits as long")),
+    power_off_max_s=known(40.0, sibling("LEXI-R10 AT commands manual: +CPWROFF < 40 s; so waits ubxlib")),
     min_on_time_s=known(30.0, ubxlib("30 s on before a power-off, avoids harm to the flash")),
     has_usb_boot=False,
     reset_is_abrupt=known(False, r6_integration("RESET_N: settings are saved, detach")),
@@ -63,8 +62,8 @@ SERIAL = SerialFacts(
     between_commands_s=known(0.02, r6_app_note("20 ms between an answer and the next command")),
     after_ipr_s=known(0.2, r6_app_note("+IPR")),
     after_autobaud_s=known(0.0, r6_app_note("no autobauding")),
-    after_prompt_s=known(0.05, r6_guide("5.3.2")),
-    escape_guard_s=known(2.0, r6_guide("5.10")),
+    after_prompt_s=known(0.05, r6_guide("5.3.1")),
+    escape_guard_s=known(2.0, r6_guide("9.1.4")),
     max_line=known(1024, sibling("SARA-R4 AT commands manual: 1024 characters; 2048 is remembered")),
 )
 
@@ -95,14 +94,15 @@ USB = (
                    driver("Linux qmi_wwan.c, table taken from LARA-L6"), selected_by="uusbconf=RMNET",
                    ordering="-01B"),
     UsbComposition("ECM", 0x1546, 0x1313, interfaces("diag", "at", "at", "at"), "ecm",
-                   guess("by analogy with LARA-L6 1341 to 1343"), selected_by="uusbconf=ECM", ordering="-01B"),
+                   guess("by analogy with LARA-L6 1341 to 1343"), selected_by="uusbconf=ECM",
+                   ordering="-01B"),
 )
 
 BEARERS = BearerFacts(
-    default_cid=known(1, r6_guide("2.2, 2.4")),
+    default_cid=known(1, r6_guide("2.1")),
     ims_cid=known(11, r6_app_note("cid 11 is ims")),
-    user_cids=known((1, 2, 3, 4, 5, 6, 7, 8, 9, 10), r6_guide("2.4: cids 1 to 11; 11 is IMS")),
-    max_active=known(8, r6_guide("2.4: up to 8 in all, 5 of them primary")),
+    user_cids=known((1, 2, 3, 4, 5, 6, 7, 8, 9, 10), r6_app_note("cids 1 to 11, of which 11 is ims")),
+    max_active=known(8, r6_guide("2.1: 8 in all, 5 of them primary")),
     internet_follows_udconf19=True,
 )
 
@@ -158,12 +158,12 @@ _SETTINGS: tuple[Setting, ...] = (
     (("+UFACTORY",), (0, 0), guess("0,0 is no restore, as on LENA-R8")),
     (("+URAT",), (3, 2, 0), r6_app_note("+URAT")),
     (("+UDCONF=1",), 0, guess("hexadecimal mode off")),
-    (("+UDCONF=19",), (1, 0), guess("cid 1 as used by the guide 2.4.2.1")),
+    (("+UDCONF=19",), (1, 0), r6_guide("2.3.1: clients are mapped to CID 1")),
     (("+USTS",), 0, r6_data_sheet("smart temperature supervisor off by default")),
 )
 
 QUIRKS: dict[str, Known[object]] = {
-    "uauthreq_password_first": known(True, both_guides("LENA-R8 13.1 Table 54; ubxlib u_cell_net.c")),
+    "uauthreq_password_first": known(True, r8_guide("13.1, Table 54; ubxlib u_cell_net.c agrees")),
     "cereg_read_extra_field": known(4, ubxlib("u_cell_net.c: one more field after the TAC with n=4")),
     "act_missing_in_cereg": known(True, ubxlib("u_cell_net.c")),
     "ucged_rat_of_lte": known((4, 6), driver("ubxlib u_cell_info.c prints 4, the application note 6")),
@@ -171,7 +171,7 @@ QUIRKS: dict[str, Known[object]] = {
     "usowr_may_be_bare_ok": known(True, ubxlib("u_cell_sock.c")),
     "lwm2m_starts_by_itself": known(True, driver("Zephyr pull request 90386")),
     "umnoprof_100_refused": known(True, ubxlib("u_cell_cfg_test.c; the guide 2.3.1 uses it")),
-    "upsv_modes": known((0, 1, 3), both_guides("LENA-R8 13.1, Table 54")),
+    "upsv_modes": known((0, 1, 3), r8_guide("13.1, Table 54")),
     "usio_1_blocks_k_and_upsv_1": known(True, r6_app_note("+USIO")),
     "ipv4v6_address_in_one_string": known(True, r6_app_note("+CGDCONT read")),
     "greeting_once_per_port_with_dtr": known(True, r6_app_note("+CSGT")),
@@ -199,7 +199,7 @@ FACTS: dict[str, Known[object]] = {
     "gpio_pins": known({"GPIO1": 16, "GPIO2": 23, "GPIO3": 24, "GPIO4": 25, "GPIO5": 42, "GPIO6": 19},
                        r6_data_sheet("GPIO")),
     "gpio_factory": known({16: 255, 23: 3, 24: 4, 25: 0, 42: 7, 19: 14}, r6_data_sheet("GPIO defaults")),
-    "upsv_modes": known((0, 1, 3), both_guides("LENA-R8 13.1, Table 54")),
+    "upsv_modes": known((0, 1, 3), r8_guide("13.1, Table 54")),
     "upsv_timeout_modes": known((1,), r6_app_note("+UPSV")),
     "file_name_max": known(248, ubxlib("u_cell_file.h")),
     "max_tls_connections": known(4, guess("as on LENA-R8")),
@@ -224,7 +224,7 @@ PROFILE = ModuleProfile(
     bearers=BEARERS,
     currents=CURRENTS,
     greeting=known(None, guess("remembered: off at delivery")),
-    reboot_command=known("+CFUN=16", both_guides("+CFUN=16 restarts the module, the SIM included")),
+    reboot_command=known("+CFUN=16", r6_guide("2.3.1; application note: with SIM reset")),
     reboot_wait_s=known(10.0, ubxlib("u_cell_private.c")),
     sockets=known(7, ubxlib("u_cell_sock.h")),
     factory=factory(_SETTINGS),
@@ -236,8 +236,10 @@ PROFILE = ModuleProfile(
 
 _LTE_ONLY: dict[str, object] = {
     "rats": ("lte",),
-    "currents": tuple(one for one in CURRENTS if one.state != "transmit-peak") + (
-        Current("transmit-peak", 0.65, r6_data_sheet("current consumption, LTE at maximum power; no 2G")),),
+    "currents": (
+        *(one for one in CURRENTS if one.state != "transmit-peak"),
+        Current("transmit-peak", 0.65, r6_data_sheet("current consumption, LTE at maximum power; no 2G")),
+    ),
     "power": replace(POWER, current_limit_min_a=known(
         1.3, r6_integration("supply: twice the mean at maximum power; no 2G burst"))),
     "facts": {"lte_bands": known(_BANDS_6401, _BANDS)},
@@ -281,6 +283,6 @@ VARIANTS = (
         "voice": False,
         "usb": _ordered("-01B"),
         "facts": {"lte_bands": known(_BANDS_6801, _BANDS)},
-        "factory_sources": {"firmware": guess("as the other variants; no firmware of the D version is printed")},
+        "factory_sources": {"firmware": guess("as the other variants; none is printed for this one")},
     }),
 )

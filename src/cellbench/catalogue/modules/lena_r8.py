@@ -58,7 +58,7 @@ SERIAL = SerialFacts(
     between_commands_s=known(0.02, r8_guide("4.2.1")),
     after_ipr_s=known(0.1, r8_guide("5.3.1, Table 9")),
     after_autobaud_s=known(0.1, r8_guide("5.3")),
-    after_prompt_s=known(0.05, r8_guide("9.2.3, Table 27")),
+    after_prompt_s=known(0.05, ubxlib("50 ms after a prompt; also LARA-R6 guide 5.3.1")),
     escape_guard_s=known(2.0, r8_guide("5.8.2, Table 13")),
     max_line=known(1024, sibling("SARA-R4 AT commands manual: 1024 characters")),
 )
