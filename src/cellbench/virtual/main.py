@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from .rack import ParkFactory
+from cellbench.base.errors import OperatorError
+
+from .control.room import ControlRoom
+from .device.config import Timing
+from .rack import LOG, ParkFactory, Rack, RackPlan, VirtualSlot
+from .rigfile import write_rig_file
+from .slots import parse_slots
+
+POWERED_S = 90.0
+"""Longest wait for the modules of ``--powered``, in seconds (the facts sheets' boot maxima fit in twice)."""
 
 
 def up(slots: Sequence[str], directory: Path, *, timing: str = "fast", powered: bool = False,
        park_factory: ParkFactory | None = None, seed: int = 0,
-       out: TextIO = sys.stdout, err: TextIO = sys.stderr) -> int:
+       out: TextIO | None = None, err: TextIO | None = None) -> int:
     """Run a virtual rack in the foreground; the exit status of the program.
 
     ``slots`` are texts ``[NAME=]SERIES[:VARIANT]``. When the rack is ready exactly one JSON line goes to
@@ -20,6 +36,124 @@ def up(slots: Sequence[str], directory: Path, *, timing: str = "fast", powered: 
     ready before that line. SIGINT and SIGTERM end it with 0 within 3 s. ``park_factory`` makes the servers
     of the virtual internet (None: every address of it is unreachable).
 
-    Raises OperatorError for a bad slot specification or a directory that another rack holds.
+    Raises OperatorError for a bad slot specification, a directory that another rack holds, and modules
+    that do not get ready.
     """
-    raise NotImplementedError
+    try:
+        pace = Timing(timing)
+    except ValueError:
+        raise OperatorError(f"no timing {timing!r}", remedy="it is fast or real") from None
+    place = Path(os.path.abspath(directory))
+    plan = RackPlan(parse_slots(slots), place, pace, seed)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OperatorError(f"{place} cannot be the rack's directory: {error.strerror}") from None
+    with _locked(place), _logging(place, sys.stderr if err is None else err):
+        return asyncio.run(_run(plan, powered, park_factory, sys.stdout if out is None else out))
+
+
+async def _run(plan: RackPlan, powered: bool, park_factory: ParkFactory | None, out: TextIO) -> int:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    rack = Rack(plan, None if park_factory is None else park_factory())
+    room = ControlRoom(rack)
+    try:
+        bringing_up = loop.create_task(_bring_up(rack, room, powered))
+        stopping = loop.create_task(stop.wait())
+        await asyncio.wait((bringing_up, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if bringing_up.done():
+            print(json.dumps(bringing_up.result()), file=out, flush=True)
+            await stopping
+        else:
+            bringing_up.cancel()
+            await asyncio.wait((bringing_up,))
+        stopping.cancel()
+    finally:
+        LOG.info("going down")
+        await room.stop()
+        await rack.stop("rack-stop")
+        await _leave_nothing()
+    return 0
+
+
+async def _bring_up(rack: Rack, room: ControlRoom, powered: bool) -> dict[str, object]:
+    """Start everything; what the ready line says."""
+    await rack.start()
+    await room.start()
+    rig_file = write_rig_file(rack)
+    if powered:
+        for slot in rack.slots.values():
+            rack.power_on(slot, "powered")
+        try:
+            async with asyncio.timeout(POWERED_S):
+                await asyncio.gather(*(rack.ready(slot) for slot in rack.slots.values()))
+        except TimeoutError:
+            raise OperatorError(f"not all modules got ready within {POWERED_S:g} s",
+                                remedy=f"look at {rack.directory / 'log'}") from None
+    LOG.info("ready: %s", ", ".join(rack.slots))
+    return {"ready": True, "rig_file": str(rig_file), "control": str(room.path),
+            "slots": [ready_slot(slot) for slot in rack.slots.values()]}
+
+
+def ready_slot(slot: VirtualSlot) -> dict[str, object]:
+    """One slot of the ready line."""
+    usb = slot.directory / "usb"
+    composition = slot.profile.usb[0] if slot.profile.usb else None
+    interfaces = () if composition is None else composition.interfaces
+    at = sum(interface.role == "at" for interface in interfaces)
+    return {"name": slot.name, "series": slot.profile.series.value,
+            "uart": f"rfc2217://127.0.0.1:{slot.uart_port}", "aux_uart": None, "usb": str(usb),
+            "at": [str(usb / f"at{number}") for number in range(at)]}
+
+
+async def _leave_nothing() -> None:
+    """Cancel what still runs, so that the loop closes at once."""
+    tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=1.0)
+
+
+@contextlib.contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Hold DIR/lock: two racks in one directory would overwrite each other's NVM."""
+    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            raise OperatorError(f"another virtual rack (process {holder}) holds {directory}",
+                                remedy="stop it, or take another --dir") from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+        yield
+        os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _logging(directory: Path, err: TextIO) -> Iterator[None]:
+    """Everything the rack says to DIR/log, warnings to ``err`` as well."""
+    form = logging.Formatter("%(asctime)s.%(msecs)03d %(levelname)s %(name)s: %(message)s", "%H:%M:%S")
+    logger = logging.getLogger()
+    before = logger.level
+    file = logging.FileHandler(directory / "log", encoding="utf-8")
+    stream = logging.StreamHandler(err)
+    stream.setLevel(logging.WARNING)
+    for handler in (file, stream):
+        handler.setFormatter(form)
+        logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+        for handler in (file, stream):
+            logger.removeHandler(handler)
+            handler.close()

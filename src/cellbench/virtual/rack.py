@@ -1,19 +1,42 @@
-"""The virtual rack: modules wired to a supply, relay boards, UART adapters and a USB tree.
+"""The virtual rack: modules wired to supplies, relay boards, UART adapters and a USB tree.
 
 One asyncio loop carries everything; there is no thread per slot.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from cellbench.base.protocols import ServerPark
+from cellbench.catalogue.model import Series
+from cellbench.catalogue.modules import profile_for
+from cellbench.catalogue.modules.model import ModuleProfile, UsbComposition
 
-from .device.config import Timing
+from .bench.output import MAX_CURRENT_A, SupplyOutput
+from .bench.probe import answers_at
+from .bench.relays import INPUTS, RELAYS, RelayBoard, Wiring
+from .bench.supply import OUTPUTS, Supply
+from .bench.uart import UartAdapter
+from .bench.usb import FAST, REAL, Identity, UsbHost, UsbPlug
+from .device.config import Timing, config_for
+from .device.module import Input, Module, Output
+from .net.internet import Internet
 from .slots import SlotSpec
+from .wiring import INPUT_LINES, RELAY_LINES, DrivenLines, ModuleUart
+from .world.world import World, load_world
+
+LOG = logging.getLogger("cellbench.virtual")
+SLOTS_PER_BOARD = min(RELAYS // len(RELAY_LINES), INPUTS // len(INPUT_LINES))
+VCC_SETTLE_S = 0.02
+PULSE_MARGIN_S = 0.05
+CYCLE_OFF_S = 0.3
+"""How long ``power state=cycle`` keeps the supply off."""
 
 
 class RunningPark(ServerPark, Protocol):
@@ -39,3 +62,208 @@ class RackPlan:
     directory: Path
     timing: Timing = Timing.FAST
     seed: int = 0
+
+
+@dataclass(slots=True)
+class VirtualSlot:
+    """One slot with its module and everything that is wired to it."""
+
+    name: str
+    profile: ModuleProfile
+    directory: Path
+    module: Module
+    lines: DrivenLines
+    output: SupplyOutput
+    uart: UartAdapter
+    usb: UsbPlug
+    supply: int
+    """Number of its supply, from 1, and ``channel`` of it, from 1."""
+    channel: int
+    board: int
+    """Number of its relay board, from 1; ``first_pin``: its first relay and first input there."""
+    first_pin: int
+    uart_port: int = 0
+    on: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while V_INT is high."""
+    power_task: asyncio.Task[None] | None = None
+
+    @property
+    def current_limit_a(self) -> float:
+        """The limit that a careful technician sets for this module, in ampere."""
+        return min(self.profile.power.current_limit_max_a.value, MAX_CURRENT_A)
+
+
+class Rack:
+    """All slots of a directory, between ``start`` and ``stop``."""
+
+    def __init__(self, plan: RackPlan, park: RunningPark | None = None) -> None:
+        self.plan = plan
+        self.directory = plan.directory
+        self.world: World = load_world()
+        self.park = park
+        self.internet = Internet(self.world, park)
+        self.slots: dict[str, VirtualSlot] = {}
+        self.supplies: list[Supply] = []
+        self.boards: list[RelayBoard] = []
+        self.supply_ports: list[int] = []
+        self.board_ports: list[int] = []
+        self._host: UsbHost | None = None
+
+    @property
+    def sysfs(self) -> Path:
+        """Root of the USB tree."""
+        return self.directory / "sysfs"
+
+    @property
+    def dev(self) -> Path:
+        """Directory of the device nodes."""
+        return self.directory / "dev"
+
+    async def start(self) -> None:
+        """Bring up modules (without supply), instruments, adapters."""
+        if self.park is not None:
+            await self.park.start(self.world.definitions())
+        self._clean()
+        delays = FAST if self.plan.timing is Timing.FAST else REAL
+        self._host = UsbHost(asyncio.get_running_loop(), self.sysfs, self.dev, delays, self.plan.seed)
+        counts: dict[Series, int] = {}
+        for index, spec in enumerate(self.plan.slots):
+            self.slots[spec.name] = self._slot(spec, index, counts.get(spec.series, 0), self._host)
+            counts[spec.series] = counts.get(spec.series, 0) + 1
+        await self._start_instruments()
+        for slot in self.slots.values():
+            slot.uart_port = await slot.uart.start()
+
+    async def stop(self, cause: str) -> None:
+        """Switch everything off and leave nothing running."""
+        for slot in self.slots.values():
+            if slot.power_task is not None:
+                slot.power_task.cancel()
+        for supply in self.supplies:
+            await supply.stop(cause)
+        for board in self.boards:
+            await board.stop()
+        for slot in self.slots.values():
+            await slot.uart.stop()
+            await slot.module.close()
+            slot.usb.close()
+        if self._host is not None:
+            self._host.close()
+        await self.internet.close()
+        if self.park is not None:
+            await self.park.stop()
+
+    def power_on(self, slot: VirtualSlot, cause: str) -> None:
+        """Supply on, then the profile's PWR_ON pulse; returns at once. A module that is on stays on."""
+        self._replace(slot, self._switch_on(slot, cause))
+
+    def power_off(self, slot: VirtualSlot, cause: str) -> None:
+        """Cut the supply at once."""
+        self._replace(slot, None)
+        slot.output.switch(False, cause)
+
+    def power_cycle(self, slot: VirtualSlot, cause: str) -> None:
+        """Cut the supply, wait, switch on; returns at once."""
+        self.power_off(slot, cause)
+        self._replace(slot, self._switch_on(slot, cause, after_s=CYCLE_OFF_S))
+
+    async def ready(self, slot: VirtualSlot) -> None:
+        """Wait until the module is on, answers AT and shows all its USB ports."""
+        await slot.on.wait()
+        await slot.usb.wait_complete()
+        await answers_at(slot.usb.links / "at0")
+
+    def _replace(self, slot: VirtualSlot, work: object) -> None:
+        if slot.power_task is not None:
+            slot.power_task.cancel()
+            slot.power_task = None
+            slot.lines.lend(Input.PWR_ON, False)
+        if asyncio.iscoroutine(work):
+            slot.power_task = asyncio.get_running_loop().create_task(work)
+
+    async def _switch_on(self, slot: VirtualSlot, cause: str, after_s: float = 0.0) -> None:
+        power = slot.profile.power
+        await asyncio.sleep(after_s)
+        output = slot.output
+        output.clear_trip()
+        output.voltage_v = power.vcc_typical_v.value
+        output.current_limit_a = slot.current_limit_a
+        output.switch(True, cause)
+        if slot.on.is_set():
+            return
+        slot.lines.lend(Input.VUSB_DET, True)
+        await asyncio.sleep(VCC_SETTLE_S)
+        slot.lines.lend(Input.PWR_ON, True)
+        try:
+            await asyncio.sleep(power.pwr_on_pulse_s.value[0] + PULSE_MARGIN_S)
+        finally:
+            slot.lines.lend(Input.PWR_ON, False)
+
+    def _slot(self, spec: SlotSpec, index: int, of_series: int, host: UsbHost) -> VirtualSlot:
+        profile = profile_for(spec.series, spec.variant)
+        directory = self.directory / spec.name
+        directory.mkdir(exist_ok=True)
+        config = config_for(profile, self.world.raw, timing=self.plan.timing, index=of_series)
+        module = Module(spec.name, profile, config, directory / "nvm.json", internet=self.internet)
+        seed = self.plan.seed * 1000 + index
+        lines = DrivenLines(module)
+        slot = VirtualSlot(
+            name=spec.name, profile=profile, directory=directory, module=module, lines=lines,
+            output=SupplyOutput(module, directory / "supply.log", seed, on_off=lines.supply_off),
+            uart=UartAdapter(ModuleUart(module), seed),
+            usb=UsbPlug(host, index + 1, directory / "usb", module.usb_port,
+                        lambda: Identity("u-blox", config.model, config.imei)),
+            supply=index // OUTPUTS + 1, channel=index % OUTPUTS + 1,
+            board=index // SLOTS_PER_BOARD + 1, first_pin=index % SLOTS_PER_BOARD * len(RELAY_LINES))
+        module.uart.transmit = slot.uart.transmit
+        module.on_output = partial(self._output_changed, slot)
+        module.on_usb = partial(self._usb_changed, slot)
+        return slot
+
+    def _output_changed(self, slot: VirtualSlot, pin: Output, level: bool) -> None:
+        if pin is Output.V_INT:
+            if level:
+                slot.on.set()
+            else:
+                slot.on.clear()
+                slot.uart.line_broke()
+        else:
+            slot.uart.lines_changed()
+
+    def _usb_changed(self, slot: VirtualSlot, composition: UsbComposition | None) -> None:
+        LOG.info("%s: USB %s", slot.name, "gone" if composition is None else composition.name)
+        slot.usb.composition_changed(composition)
+
+    async def _start_instruments(self) -> None:
+        slots = list(self.slots.values())
+        for number, first in enumerate(range(0, len(slots), OUTPUTS), 1):
+            group = slots[first:first + OUTPUTS]
+            outputs = [slot.output for slot in group]
+            outputs += [SupplyOutput(None, None, 0) for _ in range(OUTPUTS - len(group))]
+            supply = Supply(f"V{number:07d}", outputs)
+            self.supplies.append(supply)
+            self.supply_ports.append(await supply.start())
+        for number, first in enumerate(range(0, len(slots), SLOTS_PER_BOARD), 1):
+            board = RelayBoard(_wiring(slots[first:first + SLOTS_PER_BOARD]), name=f"{number:08d}")
+            self.boards.append(board)
+            self.board_ports.append(await board.start())
+
+    def _clean(self) -> None:
+        """Remove the USB tree that a killed rack left; NVM and logs stay."""
+        import shutil
+
+        for folder in (self.sysfs, self.dev):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+
+
+def _wiring(slots: list[VirtualSlot]) -> Wiring:
+    """The board of some slots: four relays and four inputs each, in the slots' order."""
+    relays: dict[int, Callable[[bool], None]] = {}
+    inputs: dict[int, Callable[[], bool]] = {}
+    for slot in slots:
+        for offset, line in enumerate(RELAY_LINES):
+            relays[slot.first_pin + offset] = partial(slot.lines.relay, line)
+        for offset, sensed in enumerate(INPUT_LINES):
+            inputs[slot.first_pin + offset] = partial(slot.module.output, sensed)
+    return Wiring(relays, inputs)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import enum
 import math
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -49,8 +51,10 @@ class Mode(enum.Enum):
 class SupplyOutput:
     """One output with its settings and its protections; volts, amperes, seconds."""
 
-    def __init__(self, load: Load | None, log: Path | None, seed: int) -> None:
+    def __init__(self, load: Load | None, log: Path | None, seed: int,
+                 on_off: Callable[[], None] | None = None) -> None:
         self._load = load
+        self._on_off = on_off
         self._log = None if log is None else log.open("a", encoding="ascii", buffering=1)
         self._random = random.Random(seed)
         self.enabled = False
@@ -59,7 +63,7 @@ class SupplyOutput:
         self._applied_v = 0.0
         self._switched_at = -math.inf
         self._limiting_since: float | None = None
-        self._dip: tuple[float, float] | None = None  # volts, until
+        self._dip_v: float | None = None
         self._defaults()
 
     def _defaults(self) -> None:
@@ -83,8 +87,9 @@ class SupplyOutput:
             self.enabled = on
             self._switched_at = time.monotonic()
             self._write_log(on, cause)
-        self._dip = None
         self.regulate()
+        if not on and self._on_off is not None:
+            self._on_off()
 
     def trip(self, why: Trip) -> None:
         """Switch off and stay off until ``clear_trip``."""
@@ -95,16 +100,19 @@ class SupplyOutput:
         """Forget a trip; the output stays off."""
         self.tripped = None
 
-    def dip(self, volts: float, seconds: float) -> None:
+    async def dip(self, volts: float, seconds: float) -> None:
         """Let the voltage fall to ``volts`` for ``seconds`` while the output stays on."""
-        self._dip = (volts, time.monotonic() + seconds)
+        self._dip_v = volts
         self.regulate()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._dip_v = None
+            self.regulate()
 
     def regulate(self) -> None:
         """Bring the voltage at the load in line with settings, limit and what the load draws."""
         now = time.monotonic()
-        if self._dip is not None and now >= self._dip[1]:
-            self._dip = None
         if not self.enabled:
             self._limiting_since = None
             self._apply(0.0, Mode.OFF)
@@ -112,7 +120,7 @@ class SupplyOutput:
         if self.voltage_v > self.ovp_v:
             self.trip(Trip.OVER_VOLTAGE)
             return
-        target = self.voltage_v if self._dip is None else min(self._dip[0], self.voltage_v)
+        target = self.voltage_v if self._dip_v is None else min(self._dip_v, self.voltage_v)
         demand = self._demand()
         if demand <= self.current_limit_a:
             self._limiting_since = None

@@ -57,7 +57,8 @@ class Supply:
         while (end := self._buffer.find(b"\n")) >= 0:
             line = bytes(self._buffer[:end])
             del self._buffer[: end + 1]
-            if self._overrun:
+            if self._overrun or len(line) > MAX_MESSAGE:
+                self._overrun_seen()
                 self._overrun = False
                 continue
             answer = self._scpi.handle(line.decode("ascii", "replace").strip())
@@ -65,9 +66,13 @@ class Supply:
                 self._link.send(answer.encode("ascii") + b"\n")
         if len(self._buffer) > MAX_MESSAGE:
             self._buffer.clear()
-            if not self._overrun:
-                self._scpi.raise_error(-363)
-            self._overrun = True
+            self._overrun_seen()
+
+    def _overrun_seen(self) -> None:
+        """One error for a message that is too long; the rest of it up to its terminator is dropped."""
+        if not self._overrun:
+            self._scpi.raise_error(-363)
+        self._overrun = True
 
     def closed(self) -> None:
         """The client left; a supply keeps its outputs as they are."""

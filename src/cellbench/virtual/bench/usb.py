@@ -123,15 +123,14 @@ class UsbPlug:
         self._host = host
         self.location = f"{HUB}.{position}"
         self._position = position
-        self._links = links
+        self.links = links
         self._function = function
         self._identity = identity
         self._composition: UsbComposition | None = None
         self._ports: dict[int, _Port] = {}
         self._task: asyncio.Task[None] | None = None
         self.plugged = True
-        self.complete = False
-        """True while all ports of the composition are up."""
+        self._complete = asyncio.Event()
         links.mkdir(parents=True, exist_ok=True)
         for stale in links.iterdir():
             stale.unlink()
@@ -153,13 +152,25 @@ class UsbPlug:
         """The rack goes down."""
         self._disconnect()
 
-    def at_ports(self) -> tuple[int, ...]:
-        """Indices of the AT ports that are up, in descriptor order."""
-        composition = self._composition
-        if composition is None:
-            return ()
-        return tuple(index for index, interface in enumerate(composition.interfaces)
-                     if interface.role == "at" and index in self._ports)
+    async def wait_complete(self) -> None:
+        """Wait until all ports of the composition are up."""
+        await self._complete.wait()
+
+    def at_port(self, number: int) -> int | None:
+        """Index in descriptor order of the AT port ``number``; None when it is not up."""
+        interfaces = () if self._composition is None else self._composition.interfaces
+        at = [index for index, interface in enumerate(interfaces) if interface.role == "at"]
+        return at[number] if number < len(at) and at[number] in self._ports else None
+
+    def describe(self) -> dict[str, str]:
+        """VID, PID, the role of each serial port, the network function: what a host sees now."""
+        if not self._ports or self._composition is None:
+            return {"serial_ports": "0"}
+        interfaces = self._composition.interfaces
+        facts = {"vid": f"{self._composition.vid:04x}", "pid": f"{self._composition.pid:04x}",
+                 "serial_ports": str(len(interfaces))}
+        facts |= {f"port{index}": interface.role for index, interface in enumerate(interfaces)}
+        return {**facts, "net": self._composition.network}
 
     def force_dtr(self, index: int, on: bool) -> None:
         """DTR of a port, until the host next opens or closes it; KeyError when the port is not up."""
@@ -173,7 +184,7 @@ class UsbPlug:
             self._task = self._host.loop.create_task(self._enumerate(composition))
 
     def _disconnect(self) -> None:
-        self.complete = False
+        self._complete.clear()
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -185,6 +196,8 @@ class UsbPlug:
         self._host.tree.remove_device(self.location)
         for port in ports.values():
             port.function.transmit = None
+            if port.pty.is_open:
+                port.function.set_open(False)
             port.pty.close()
             self._host.give_back(port.tty)
 
@@ -210,10 +223,10 @@ class UsbPlug:
         for index in order:
             await asyncio.sleep(host.pause(host.delays.port_s))
             self._add_port(index, first + index, names[index])
-        self.complete = True
+        self._complete.set()
 
     def _add_network(self, kind: str, driver: str) -> None:
-        """Communication and data interface of the network function (USB CDC 1.2, 4; RNDIS: wireless class)."""
+        """Communication and data interface of the network function (USB CDC 1.2, 4; RNDIS is wireless)."""
         control = (0xE0, 1, 3) if kind == "rndis" else (2, 6, 0)
         tree = self._host.tree
         tree.add_interface(self.location, 0, interface_attributes(0, *control, "", driver), driver)
@@ -228,7 +241,7 @@ class UsbPlug:
         node = host.dev / f"ttyUSB{tty}"
         node.unlink(missing_ok=True)
         node.symlink_to(pty.path)
-        link = self._links / name
+        link = self.links / name
         link.unlink(missing_ok=True)
         link.symlink_to(node)
         self._ports[index] = _Port(pty, function, tty, (link,))

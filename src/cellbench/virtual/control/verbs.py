@@ -1,4 +1,8 @@
-"""What a verb of the control room is; each room of the virtual rack exports ``VERBS: Mapping[str, Verb]``."""
+"""What a verb of the control room is.
+
+Each room of the virtual rack exports ``VERBS: Mapping[str, Verb]`` and, for what it can say when asked
+``report what=NAME``, ``REPORTS: Mapping[str, Verb]`` keyed by NAME (their values still hold ``what``).
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,129 @@
+"""The generated rig file of a virtual rack: the shape that docs/rig-file.md describes, written as text.
+
+Nothing in it is special to a simulation: a SCPI supply, a relay board, an RFC 2217 port, a USB location.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from .device.config import Timing
+from .device.pace import FAST_FACTOR
+from .wiring import INPUT_LINES, RELAY_LINES
+
+if TYPE_CHECKING:
+    from .rack import Rack, VirtualSlot
+
+ACTIVE = {"pwr_on": "low", "reset_n": "low", "usb_boot": "high", "vusb_det": "high",
+          "v_int": "high", "ri": "high", "cts": "high", "dcd": "high"}
+"""Level at the module's pin (driven lines), or at the board's input (read lines), while asserted."""
+RELAY_USER = "admin"
+RELAY_PASSWORD = "admin"
+
+
+def write_rig_file(rack: Rack) -> Path:
+    """Write DIR/rig.yaml and the relay boards' password file; returns the rig file's path."""
+    path = rack.directory / "rig.yaml"
+    secret = rack.directory / "relay-password"
+    secret.write_text(RELAY_PASSWORD + "\n", encoding="ascii")
+    secret.chmod(0o600)
+    scratch = path.with_suffix(".new")
+    text = yaml.safe_dump(rig_model(rack, secret), sort_keys=False, allow_unicode=True, width=110)
+    note = "# Written by the virtual rack each time it comes up.\n"
+    scratch.write_text(note + text, encoding="utf-8")
+    os.replace(scratch, path)
+    return path
+
+
+def rig_model(rack: Rack, secret: Path) -> dict[str, object]:
+    """The rig file as plain values."""
+    fast = rack.plan.timing is Timing.FAST
+    on_times = [slot.profile.power.min_on_time_s.value for slot in rack.slots.values()]
+    model: dict[str, object] = {
+        "rig": "virtual",
+        "evidence": "simulated",
+        "timing": rack.plan.timing.value,
+        "usb": {"sysfs": str(rack.sysfs), "dev": str(rack.dev)},
+        "instruments": _instruments(rack, secret),
+        "slots": {name: _slot(rack, slot, index)
+                  for index, (name, slot) in enumerate(rack.slots.items())},
+        "services": _services(rack),
+        "far_side": {"kind": "virtual", "control": str(rack.directory)},
+        "attach_budget": {"capacity": 100_000, "refill_per_hour": 1_000_000.0},
+    }
+    if fast:
+        model["minimum_on_time_s"] = round(max(on_times) * FAST_FACTOR, 3)
+    return model
+
+
+def _instruments(rack: Rack, secret: Path) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for number, (supply, port) in enumerate(zip(rack.supplies, rack.supply_ports, strict=True), 1):
+        found[f"psu{number}"] = {"kind": "supply.scpi-generic", "identity": supply.identity,
+                                 "resource": f"TCPIP::127.0.0.1::{port}::SOCKET"}
+    for number, port in enumerate(rack.board_ports, 1):
+        found[f"relays{number}"] = {"kind": "line.numato-ethernet", "host": "127.0.0.1", "port": port,
+                                    "user": RELAY_USER, "password": {"file": str(secret)}}
+    return found
+
+
+def _slot(rack: Rack, slot: VirtualSlot, index: int) -> dict[str, object]:
+    power = slot.profile.power
+    board = f"relays{slot.board}"
+    lines: dict[str, object] = {}
+    for pin, driven in enumerate((line.value for line in RELAY_LINES), slot.first_pin):
+        if driven != "usb_boot" or power.has_usb_boot:
+            lines[driven] = {"on": board, "pin": pin, "active": ACTIVE[driven]}
+    for pin, sensed in enumerate((line.value for line in INPUT_LINES), slot.first_pin):
+        lines[sensed] = {"on": board, "input": pin, "active": ACTIVE[sensed]}
+    model: dict[str, object] = {
+        "series": slot.profile.series.value,
+        "variant": slot.profile.variant,
+        "power": {"supply": f"psu{slot.supply}", "channel": slot.channel,
+                  "voltage_v": float(power.vcc_typical_v.value),
+                  "current_limit_a": float(slot.current_limit_a)},
+        "lines": lines,
+        "ports": {"uart": {"url": f"rfc2217://127.0.0.1:{slot.uart_port}"},
+                  "usb": {"location": slot.usb.location}},
+        "sim": {"ref": f"sim-{index + 1}"},
+    }
+    network = rack.world.networks[slot.profile.series]
+    if network.apns:
+        model["network"] = {"apn": network.apns[0], **({"plmn": network.plmn} if network.plmn else {})}
+    return model
+
+
+def _services(rack: Rack) -> dict[str, object]:
+    """The servers that the park runs, by their names in the guides, with the host's own way to them."""
+    endpoints = {} if rack.park is None else rack.park.endpoints()
+    found: dict[str, object] = {}
+    for role, server in rack.world.servers.items():
+        if not server.places or not endpoints.get(role):
+            continue
+        place = server.places[0]
+        addresses = rack.world.addresses_of(place.host)
+        entry: dict[str, object] = {}
+        if addresses:
+            entry["host"] = addresses[0]
+        name = place.host if place.host in rack.world.names else _name_of(rack, role, place.host)
+        if name:
+            entry["name"] = name
+        if place.port:
+            entry["port"] = place.port
+        by_transport = {endpoint.transport: endpoint for endpoint in endpoints[role]}
+        probe = by_transport.get("tcp") or by_transport.get("udp")
+        if probe is not None and entry:
+            entry["probe"] = {"host": probe.host, "port": probe.port}
+        if entry:
+            found[role] = entry
+    return found
+
+
+def _name_of(rack: Rack, role: str, address: str) -> str | None:
+    """A name for an address: the one that begins with the role, else the first."""
+    names = [name for name, addresses in rack.world.names.items() if address in addresses]
+    return next((name for name in names if name.startswith(role + ".")), names[0] if names else None)
