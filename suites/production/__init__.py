@@ -1,0 +1,1 @@
+"""The production sequence of one unit."""

@@ -1,0 +1,52 @@
+"""AT commands over USB: LENA-R8 guide 5.4."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from cellbench.api import Dut, DutState, NotPossible, Recorder, Slot, UnitError, procedure
+
+
+def _at_roles(dut: Dut) -> list[str]:
+    roles = [role for role in dut.slot.roles() if role.startswith("at")]
+    if not roles:
+        raise NotPossible(f"slot {dut.slot.name} has no USB")
+    return roles
+
+
+@pytest.mark.demo
+@procedure("R8:5.4", title="Every AT port on USB answers")
+def test_every_at_port(dut: Dut, record: Recorder) -> None:
+    """The ports of the composition that are marked as AT interfaces."""
+    roles = _at_roles(dut)
+    expected = sum(face.role == "at" for face in dut.profile.usb[0].interfaces)
+    assert len(roles) == expected
+    for role in roles:
+        channel = dut.port(role)
+        channel.sync(10.0)
+        assert channel.send("AT+CGMM").text.startswith(dut.profile.model_prefix)
+
+
+@procedure("R8:5.4", title="Without VUSB_DET during the boot there is no USB", needs=("cut-power", "drive-vusb_det"))
+def test_no_usb_without_vusb_det(dut_at: Callable[[DutState], Dut], slot: Slot) -> None:
+    """The interface is enabled only if VUSB_DET is high during the switch-on boot sequence."""
+    _at_roles(dut_at(DutState.READY))
+    dut_at(DutState.OFF)
+    slot.power_on(vusb_det=False)
+    assert not slot.usb_appears(2.0), "the module is on USB"
+    slot.power_off(cause="procedure: VUSB_DET")
+    _at_roles(dut_at(DutState.READY))
+
+
+@procedure("R8:5.4", title="With USB_BOOT high before the boot there is no AT interface", needs=("cut-power", "drive-usb_boot"))
+def test_usb_boot(dut_at: Callable[[DutState], Dut], slot: Slot) -> None:
+    """The module waits for a download and answers no AT command; with USB_BOOT low it is back."""
+    dut_at(DutState.OFF)
+    slot.power_on(usb_boot=True, sync=False)
+    if "uart" in slot.roles():
+        with pytest.raises(UnitError):
+            slot.channel("uart").sync(2.0)
+    slot.power_off(hard=True, cause="download mode has no orderly switch-off")
+    assert dut_at(DutState.READY).send("AT").ok

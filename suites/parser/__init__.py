@@ -1,0 +1,1 @@
+"""The AT interface: LENA-R8 guide chapter 4."""

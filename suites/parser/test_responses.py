@@ -1,0 +1,105 @@
+"""What an AT command gives back: LENA-R8 guide 4.1.1 to 4.1.5."""
+
+from __future__ import annotations
+
+
+import pytest
+
+from cellbench.api import Dut, FarSide, Limit, Recorder, procedure
+
+# V.250 6.2.4; the guide says "typically in less than few milliseconds"
+ECHO_S = Limit(high=0.5, source="LENA-R8 guide 4.1.1, with the host's own delay")
+
+
+@pytest.mark.demo
+@procedure("R8:4.1.1", title="Echo is on by default and can be disabled")
+def test_echo(dut: Dut, record: Recorder) -> None:
+    """ATE1 echoes every character, ATE0 none."""
+    dut.send("ATE1")
+    assert dut.at.echo_of("AT+CMEE?") == "AT+CMEE?"
+    dut.send("ATE0")
+    try:
+        assert dut.at.echo_of("AT+CMEE?") == ""
+    finally:
+        dut.send("ATE1")
+    assert dut.at.echo_of("AT") == "AT"
+
+
+@procedure("R8:4.1.2", title="Information text responses come before the final result code")
+def test_information_text(dut: Dut) -> None:
+    """One line or several, each with its prefix where the command has one."""
+    answer = dut.send("ATI0I9")
+    assert len(answer.info) == 2, "ATI0I9 gives model and firmware"
+    assert answer.info[0].startswith(dut.profile.model_prefix)
+    assert answer.final.text == "OK"
+    assert dut.send("AT+CGSN").text.isdigit()
+
+
+@procedure("R8:4.1.3", title="The final result code unlocks the interface")
+def test_final_result_code(dut: Dut) -> None:
+    """OK or ERROR, in words or numbers, verbose or not."""
+    assert dut.send("AT").final.text == "OK"
+    dut.send("AT+CMEE=0")
+    try:
+        assert dut.send("AT+NOSUCH", check=False).final.text == "ERROR"
+        dut.send("AT+CMEE=1")
+        numeric = dut.send("AT+NOSUCH", check=False).final
+        assert numeric.text.startswith("+CME ERROR: ")
+        assert numeric.number is not None
+        dut.send("AT+CMEE=2")
+        verbose = dut.send("AT+NOSUCH", check=False).final
+        assert verbose.text.startswith("+CME ERROR: ")
+        assert not verbose.text.rpartition(" ")[2].isdigit()
+    finally:
+        dut.send("AT+CMEE=2")
+
+
+@procedure("R8:4.1.3", title="A command that cannot be aborted ignores a second one", depends_on=("network",))
+def test_not_abortable(registered: Dut, record: Recorder) -> None:
+    """The new command is ignored without any feedback; the first one ends as if alone."""
+    registered.at.send_without_answer("AT+CGDCONT?")
+    registered.at.send_without_answer("AT+CGMM")
+    assert registered.send("AT").ok, "the interface is in step"
+
+
+@procedure("R8:4.1.3", title="An abortable command is dropped for the latest one, without ABORTED",
+           needs=("far-side:slow",))
+def test_abortable(registered: Dut, record: Recorder) -> None:
+    """AT+COPS=? is dropped; no ABORTED result code is issued by LENA-R8."""
+    registered.at.send_without_answer("AT+COPS=?")
+    answer = registered.send("AT+CGMM")
+    assert all("ABORT" not in line for line in answer.info)
+    assert registered.send("AT").ok
+
+
+@procedure("R8:4.1.4", title="URCs wait until the final result code has been given", depends_on=("network",),
+           needs=("far-side:network",))
+def test_urcs_are_deferred(registered: Dut, far_side: FarSide, record: Recorder) -> None:
+    """A URC that is due while a command runs comes after its final result code, never inside."""
+    registered.send("AT+CTZR=1")
+    try:
+        with registered.at.expect("+CTZV") as told:
+            far_side.act("network", tz="+08", dst="0")
+            answer = registered.send("AT+CGDCONT?")
+            assert all("+CTZV" not in line for line in answer.info)
+            told.wait(10.0)
+    finally:
+        registered.send("AT+CTZR=0")
+
+
+@pytest.mark.demo
+@procedure("R8:4.1.5", title="Immediate commands answer within tens of milliseconds")
+def test_immediate_response_time(dut: Dut, record: Recorder) -> None:
+    """Commands whose response time is "-" are answered at once."""
+    for line in ("AT", "AT+CMEE?", "AT+CGSN", "ATI"):
+        answer = dut.send(line)
+        record.measure(f"response time of {line}", answer.elapsed_s, "s",
+                       Limit(high=1.0, marginal=0.8, source="LENA-R8 guide 4.1.5: a few tens of ms"))
+
+
+@procedure("R8:4.1.5", title="No command takes longer than its declared response time", depends_on=("network",))
+def test_declared_response_times(registered: Dut, record: Recorder) -> None:
+    """The answer comes, and its time is held against the declared maximum."""
+    for line, most in (("AT+COPS?", 180.0), ("AT+CGDCONT?", 10.0), ("AT+CSQ", 10.0), ("AT+CIMI", 10.0), ("AT+CCLK?", 10.0)):
+        record.measure(f"response time of {line}", registered.send(line).elapsed_s, "s",
+                       Limit(high=most, source="module facts 15"))
