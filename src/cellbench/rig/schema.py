@@ -146,7 +146,7 @@ class UartPort(Strict):
     """USB location of the serial adapter, as in /sys/bus/usb/devices (`1-4.2`)."""
     interface: Annotated[int, Field(ge=0, le=31)] | None = None
     """With `location`: which port of the adapter, in descriptor order, from 0; unset: the first."""
-    rate_bit_s: Annotated[int, Field(ge=0, le=4_000_000)] | None = None
+    rate_bit_s: Annotated[int, Field(ge=300, le=4_000_000)] | None = None
     """Rate to begin with, in bit/s; unset: the profile's factory rate (115200 with autobauding)."""
     wired: tuple[Wire, ...] = (Wire.DTR, Wire.RTS, Wire.CTS, Wire.DSR, Wire.DCD, Wire.RI)
     """Which control lines are connected."""

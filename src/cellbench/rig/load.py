@@ -1,0 +1,174 @@
+"""Load a rig file: everything that is wrong with it, at once, before anything is touched."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import Field, create_model
+
+from cellbench.base.errors import CellbenchError, FileErrors, Finding
+from cellbench.instruments.kinds import BUILT_IN, InstrumentKind, find_kind, known_kinds
+from cellbench.rig.check import cross_check, file_beside
+from cellbench.rig.limits import ProductLimits, looks_like_limits, read_limits
+from cellbench.rig.schema import Name, RigFile, Slot
+from cellbench.rig.strict import check
+from cellbench.rig.yamlpos import Document, KeyPath, read_document
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRig:
+    """A rig file without mistakes.
+
+    ``limits`` are the limits of each slot that has some. ``sha256`` is of the file's bytes.
+    """
+
+    path: Path
+    model: RigFile
+    sha256: str
+    limits: Mapping[str, ProductLimits]
+    document: Document = field(repr=False, compare=False)
+
+    def where(self, *path: str | int) -> str:
+        """``file:line: path`` of a place in the file, for errors that show only later."""
+        if path in self.document.marks:
+            return str(self.document.finding(path, "")).removesuffix(": ")
+        return f"{self.document.file}:{self.document.line(path)}"
+
+    def limits_of(self, slot: str) -> ProductLimits | None:
+        """The limits of a slot's product."""
+        return self.limits.get(slot)
+
+
+def load_rig(path: Path) -> LoadedRig:
+    """Load a rig file; FileErrors with every mistake. Opens no equipment and reaches no address."""
+    rig, findings = _read(Path(path))
+    if rig is None:
+        raise FileErrors(findings)
+    return rig
+
+
+def validate_file(path: Path) -> tuple[Finding, ...]:
+    """All mistakes of a rig file or a limits file, in the order of their lines; none when it is good."""
+    path = Path(path)
+    document = read_document(path)
+    if looks_like_limits(document):
+        return read_limits(path)[1]
+    return _read(path, document)[1]
+
+
+def _read(path: Path, document: Document | None = None) -> tuple[LoadedRig | None, tuple[Finding, ...]]:
+    document = document or read_document(path)
+    kinds, findings = _kinds_in(document)
+    model, mistakes = check(document, rig_model(kinds))
+    findings += mistakes
+    limits: dict[str, ProductLimits] = {}
+    if model is not None:
+        findings += cross_check(document, model, path)
+        by_file: dict[Path, ProductLimits] = {}
+        for place, name in _limits_named(model):
+            found, mistakes = _limits_at(document, place, path, name)
+            findings += mistakes
+            if found is not None:
+                by_file[file_beside(path, name)] = found
+        limits = _limits_of_slots(model, path, by_file)
+        findings += _limits_fit(document, model, limits)
+    ordered = tuple(sorted(set(findings), key=lambda finding: (finding.file != document.file, finding.file,
+                                                               finding.line, finding.path, finding.message)))
+    if ordered or model is None:
+        return None, ordered
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return LoadedRig(path.absolute(), model, digest, limits, document), ()
+
+
+@functools.cache
+def rig_model(kinds: tuple[str, ...]) -> type[RigFile]:
+    """The rig file's model with the settings models of these instrument kinds."""
+    branches = []
+    for name in kinds:
+        kind = find_kind(name)
+        literal: Any = Literal[name]  # type: ignore[valid-type]
+        branches.append(create_model(_class_name(name), __base__=kind.settings, __doc__=kind.settings.__doc__,
+                                     kind=(literal, Field(description=f"`{name}`."))))
+    union: Any = Annotated[Union[tuple(branches)], Field(discriminator="kind")]  # noqa: UP007
+    standing = RigFile.model_fields["instruments"]
+    return create_model("RigFile", __base__=RigFile, __doc__=RigFile.__doc__, instruments=(
+        dict[Name, union], Field(default_factory=dict, description=standing.description)))
+
+
+def kind_of(model: RigFile, instrument: str) -> InstrumentKind:
+    """The driver of one of the rig's instruments."""
+    return find_kind(model.instruments[instrument].kind)
+
+
+def _class_name(kind: str) -> str:
+    return "".join(part.capitalize() for part in kind.replace(".", "-").split("-"))
+
+
+def _kinds_in(document: Document) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
+    """The house's own kinds with those that the file names, and kinds whose package is broken."""
+    wanted, findings = set(BUILT_IN), []
+    named = document.data.get("instruments") if document.data else None
+    for name, settings in named.items() if isinstance(named, dict) else ():
+        kind = settings.get("kind") if isinstance(settings, dict) else None
+        if not isinstance(kind, str) or kind in wanted or kind not in known_kinds():
+            continue
+        try:
+            wanted.add(find_kind(kind).kind)
+        except CellbenchError as error:
+            findings.append(document.finding(("instruments", name, "kind"), error.message, error.remedy))
+    return tuple(sorted(wanted)), tuple(findings)
+
+
+def _limits_named(model: RigFile) -> Iterator[tuple[KeyPath, str]]:
+    """Every place that names a limits file, and the name."""
+    for product, name in model.limits.items():
+        yield ("limits", product), name
+    for slot, settings in model.slots.items():
+        if settings.limits is not None:
+            yield ("slots", slot, "limits"), settings.limits
+
+
+def _limits_at(document: Document, place: KeyPath, rig: Path,
+               name: str) -> tuple[ProductLimits | None, tuple[Finding, ...]]:
+    file = file_beside(rig, name)
+    if not file.is_file():
+        return None, (document.finding(place, f"there is no limits file {name}",
+                                       f"put it at {file}, or correct the name"),)
+    return read_limits(file)
+
+
+def _keys_of(slot: Slot) -> tuple[str, ...]:
+    """The products that a slot's module is, the most specific first."""
+    return tuple(key for key in (slot.ordering_code, slot.variant, slot.series.value) if key is not None)
+
+
+def _limits_of_slots(model: RigFile, rig: Path,
+                     by_file: Mapping[Path, ProductLimits]) -> dict[str, ProductLimits]:
+    found: dict[str, ProductLimits] = {}
+    for name, slot in model.slots.items():
+        of_product = (model.limits[key] for key in _keys_of(slot) if key in model.limits)
+        named = slot.limits or next(of_product, None)
+        limits = by_file.get(file_beside(rig, named)) if named is not None else None
+        if limits is not None:
+            found[name] = limits
+    return found
+
+
+def _limits_fit(document: Document, model: RigFile,
+                limits: Mapping[str, ProductLimits]) -> tuple[Finding, ...]:
+    """Limits of another product than the slot's module."""
+    findings = []
+    for name, found in limits.items():
+        keys = _keys_of(model.slots[name])
+        if found.product not in keys:
+            place = "limits" if model.slots[name].limits else "series"
+            findings.append(document.finding(
+                ("slots", name, place),
+                f"the limits file {found.file.name} is for {found.product}, the slot holds {keys[0]}",
+                "name the limits file of the slot's product"))
+    return tuple(findings)
