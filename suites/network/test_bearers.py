@@ -1,0 +1,276 @@
+"""Bearers and contexts: LENA-R8 guide 7.2.1, 7.2.1.1, 7.2.2; LARA-R6 guide 2.1 to 2.3.1, 2.5."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from cellbench.api import Dut, DutState, FarSide, Network, Recorder, Service, procedure
+
+DutAt = Callable[[DutState], Dut]
+
+
+def _contexts(dut: Dut) -> dict[int, tuple[object, ...]]:
+    return {int(fields[0]): fields[1:] for fields in dut.send("AT+CGDCONT?").fields("+CGDCONT") if fields}
+
+
+def _active(dut: Dut) -> set[int]:
+    return {int(fields[0]) for fields in dut.send("AT+CGACT?").fields("+CGACT") if fields[1] == 1}
+
+
+@pytest.mark.demo
+@procedure("R8:7.2.1", title="The initial default bearer is on context 0", depends_on=("network",))
+def test_initial_default_bearer(registered: Dut, record: Recorder) -> None:
+    """+CGDCONT: 0 with APN and address; +CGACT: 0,1 or no line for it; +COPS with operator and RAT."""
+    context = _contexts(registered)[0]
+    assert context[0] == "IP"
+    assert context[1], "the APN assigned by the network is shown"
+    assert str(context[2]).count(".") == 3
+    states = dict(fields[:2] for fields in registered.send("AT+CGACT?").fields("+CGACT"))
+    assert states.get(0, 1) == 1
+    assert len(registered.send("AT+COPS?").value("+COPS")) == 4
+
+
+@procedure("R8:7.2.1", title="Without registration context 0 has no address", depends_on=())
+def test_no_address_when_detached(registered: Dut) -> None:
+    """If no IP is shown, the module is not attached in LTE RAT."""
+    registered.spend_attach("CFUN cycle")
+    registered.send("AT+CFUN=0")
+    try:
+        assert registered.address(0) == ""
+    finally:
+        registered.send("AT+CFUN=1")
+    registered.register()
+
+
+@procedure("R8:7.2.1", title="Context 0 is not the user's")
+def test_context_0_is_reserved(registered: Dut) -> None:
+    """The bearer is reserved for the operator's purposes."""
+    assert not registered.send('AT+CGDCONT=0,"IP","internet.wind.biz"', check=False).ok
+    assert not registered.send("AT+CGACT=0,0", check=False).ok
+
+
+@pytest.mark.demo
+@procedure("R8:7.2.1.1", title="Change the anchor APN", depends_on=("network",))
+def test_anchor_apn(registered: Dut, network: Network) -> None:
+    """AT+CFUN=0, AT+CFGDFTPDN=1,0,"<apn>", AT+CFUN=1; the new APN is on context 0; then back."""
+    before = str(_contexts(registered)[0][1])
+    _set_anchor(registered, network.apn)
+    try:
+        assert _contexts(registered)[0][1] == network.apn
+    finally:
+        _set_anchor(registered, before)
+    assert _contexts(registered)[0][1] == before
+
+
+@procedure("R8:7.2.1.1", title="The anchor APN is refused while registered")
+def test_anchor_apn_while_registered(registered: Dut, network: Network) -> None:
+    """Changes shall be applied while the modem is in de-registered state."""
+    before = _contexts(registered)[0][1]
+    registered.send(f'AT+CFGDFTPDN=1,0,"{network.apn}"', check=False)
+    assert _contexts(registered)[0][1] == before
+
+
+def _set_anchor(dut: Dut, apn: str) -> None:
+    dut.spend_attach("anchor APN")
+    dut.send("AT+CFUN=0")
+    try:
+        dut.send(f'AT+CFGDFTPDN=1,0,"{apn}"')
+    finally:
+        dut.send("AT+CFUN=1")
+    dut.register()
+
+
+@pytest.mark.demo
+@procedure("R8:7.2.2", title="Additional bearers: define, activate, see, deactivate", depends_on=("network",))
+def test_additional_bearers(dut_at: DutAt, network: Network, record: Recorder) -> None:
+    """The table of the section: contexts 1 and 2."""
+    dut = dut_at(DutState.REGISTERED)
+    _deactivate_all(dut)
+    try:
+        dut.send(f'AT+CGDCONT=1,"IP","{network.apn}"')
+        defined = _contexts(dut)
+        assert defined[1][1] == network.apn
+        assert dut.address(1) == "", "defined is not active: no address"
+        dut.send("AT+CGACT=1,1")
+        assert dut.address(1)
+        dut.send('AT+CGDCONT=2,"IP","internet.wind"')
+        dut.send("AT+CGACT=1,2")
+        answer = dut.send("AT+CGDCONT?;+CGACT?")
+        assert {fields[0] for fields in answer.fields("+CGDCONT")} >= {0, 1, 2}
+        assert {fields[0] for fields in answer.fields("+CGACT") if fields[1] == 1} >= {1, 2}
+        assert dut.address(2) != dut.address(1)
+        dut.send("AT+CGACT=0,2")
+        assert 2 not in _active(dut)
+    finally:
+        _deactivate_all(dut)
+
+
+@procedure("R8:7.2.2", title="A context that was never defined cannot be activated", depends_on=("network",))
+def test_undefined_context(registered: Dut) -> None:
+    """Refused, and the other contexts stay."""
+    before = _active(registered)
+    registered.send("AT+CGDCONT=5", check=False)
+    assert not registered.send("AT+CGACT=1,5", check=False).ok
+    assert _active(registered) == before
+
+
+@procedure("R8:7.2.2", title="Sockets without a cid use the first activated context, the resolver the last", depends_on=("network", "service:dns", "service:echo"))
+def test_first_activated_context(dut_at: DutAt, network: Network, services: Mapping[str, Service]) -> None:
+    """With one context left the traffic goes on; without any it is refused."""
+    dut = dut_at(DutState.ONLINE)
+    assert dut.resolve(str(services["echo"].name))
+    dut.send('AT+CGDCONT=2,"IP","internet.wind"')
+    dut.send("AT+CGACT=1,2")
+    try:
+        assert dut.resolve(str(services["echo"].name))
+        dut.send("AT+CGACT=0,2")
+        assert dut.resolve(str(services["echo"].name))
+    finally:
+        dut.send("AT+CGACT=0,2", check=False)
+
+
+@procedure("R8:7.2.2", "R6:2.1", title="The network deactivates a context, and it comes back", depends_on=("network",),
+           needs=("far-side:network",))
+def test_network_deactivates(online: Dut, far_side: FarSide, network: Network) -> None:
+    """+CGEV tells it; the context is activated again."""
+    cid = online.profile.bearers.user_cids.value[-1] if online.cid == online.profile.bearers.default_cid.value else online.cid
+    cid = min(cid, 2) if cid != online.cid else cid
+    online.send("AT+CGEREP=2,1")
+    online.send(f'AT+CGDCONT={cid},"IP","{network.apn}"', check=False)
+    online.activate(cid, apn=network.apn)
+    with online.at.expect("+CGEV", lambda urc: "NW" in urc.text and "DEACT" in urc.text) as told:
+        far_side.act("network", deact=str(cid))
+        told.wait(30.0)
+    assert cid not in _active(online)
+    online.activate(cid, apn=network.apn)
+    assert cid in _active(online)
+
+
+def _deactivate_all(dut: Dut) -> None:
+    for cid in sorted(_active(dut) - {dut.profile.bearers.default_cid.value, dut.profile.bearers.ims_cid.value}):
+        dut.send(f"AT+CGACT=0,{cid}", check=False)
+
+
+@pytest.mark.demo
+@procedure("R6:2.1", title="Context 1 is the initial default bearer", depends_on=("network",))
+def test_context_1(registered: Dut) -> None:
+    """<cid>=1 is mapped to the bearer established during the LTE attach: active without a command."""
+    assert 1 in _active(registered)
+    assert registered.address(1)
+
+
+@procedure("R6:2.1", title="As many primary contexts as declared can be active", depends_on=("network",))
+def test_primary_contexts(registered: Dut, record: Recorder) -> None:
+    """At most 5 primary contexts; one more is refused."""
+    most = registered.profile.bearers.max_active.value
+    opened = []
+    try:
+        for cid in range(2, most + 1):
+            registered.send(f'AT+CGDCONT={cid},"IP","APN{cid}"')
+            registered.send(f"AT+CGACT=1,{cid}")
+            opened.append(cid)
+        registered.send(f'AT+CGDCONT={most + 1},"IP","APN{most + 1}"')
+        assert not registered.send(f"AT+CGACT=1,{most + 1}", check=False).ok
+        record.measure("primary contexts active at once", len(_active(registered)))
+    finally:
+        for cid in opened:
+            registered.send(f"AT+CGACT=0,{cid}", check=False)
+        for cid in (*opened, most + 1):
+            registered.send(f"AT+CGDCONT={cid}", check=False)
+
+
+@procedure("R6:2.1", title="The last PDN connection cannot be deactivated", depends_on=("network",))
+def test_last_context(registered: Dut) -> None:
+    """In LTE the initial default bearer stays."""
+    for cid in sorted(_active(registered) - {1}):
+        registered.send(f"AT+CGACT=0,{cid}", check=False)
+    assert not registered.send("AT+CGACT=0,1", check=False).ok
+    assert 1 in _active(registered)
+
+
+@procedure("R6:2.2", "R6:2.2.1", "R6:2.2.2", title="The MTU belongs to the operator profile", depends_on=("network",))
+def test_mtu_profile(registered: Dut, record: Recorder) -> None:
+    """The profile in use is read; its MTU cannot be asked by AT and is noted as such."""
+    profile = registered.send("AT+UMNOPROF?").value("+UMNOPROF")[0]
+    record.measure("operator profile", int(profile))
+    record.note("the MTU itself shows only on a PPP link or in traffic of full size")
+    assert int(profile) >= 0
+
+
+@procedure("R6:2.3", title="From power-up to a data socket", depends_on=("network", "service:echo"))
+def test_from_power_up_to_socket(dut_at: DutAt, services: Mapping[str, Service]) -> None:
+    """The whole way of the section."""
+    dut = dut_at(DutState.ONLINE)
+    echo = services["echo"]
+    number = dut.send("AT+USOCR=6").value("+USOCR")[0]
+    try:
+        assert dut.send(f'AT+USOCO={number},"{echo.host}",{echo.port}').ok
+    finally:
+        dut.send(f"AT+USOCL={number}", check=False)
+
+
+@procedure("R6:2.3.1", title="Default context and preferred address type: +UDCONF=19", depends_on=("network",))
+def test_default_context(dut: Dut) -> None:
+    """AT+UDCONF=19,2,0, reboot, read; stored in NVM; then back."""
+    if "+UDCONF=19" in dut.profile.unsupported:
+        assert not dut.send("AT+UDCONF=19,2,0", check=False).ok
+        return
+    before = dut.send("AT+UDCONF=19").value("+UDCONF")
+    try:
+        dut.send("AT+UDCONF=19,2,0")
+        dut.reboot()
+        assert dut.send("AT+UDCONF=19").value("+UDCONF") == (19, 2, 0)
+    finally:
+        dut.send(f"AT+UDCONF=19,{before[1]},{before[2]}")
+        dut.reboot()
+    assert dut.send("AT+UDCONF=19").value("+UDCONF") == before
+
+
+@pytest.mark.demo
+@procedure("R6:2.3.1/verify", title="Network settings verification", depends_on=())
+def test_settings_verification(dut: Dut, network: Network) -> None:
+    """Radio off, operator profile, reboot, read back, radio off, context 1; then as before."""
+    before = dut.send("AT+UMNOPROF?").value("+UMNOPROF")[0]
+    dut.send("AT+CFUN=0")
+    try:
+        dut.send("AT+UMNOPROF=100")
+        dut.reboot()
+        assert dut.send("AT+UMNOPROF?").value("+UMNOPROF") == (100,)
+        dut.send("AT+CFUN=0")
+        dut.send(f'AT+CGDCONT=1,"IPV4V6","{network.apn}"')
+        assert _contexts(dut)[1][:2] == ("IPV4V6", network.apn)
+    finally:
+        dut.send("AT+CFUN=0")
+        dut.send(f"AT+UMNOPROF={before}")
+        dut.reboot()
+        dut.send("AT+CFUN=0")
+        dut.send(f'AT+CGDCONT=1,"IP","{network.apn}"')
+        dut.send("AT+CFUN=1")
+    assert dut.send("AT+UMNOPROF?").value("+UMNOPROF") == (before,)
+    dut.register()
+
+
+@procedure("R6:2.3.1/verify", title="The operator profile cannot be changed while registered", depends_on=("network",))
+def test_profile_while_registered(registered: Dut) -> None:
+    """While setting the network profile the radio must be off."""
+    before = registered.send("AT+UMNOPROF?").info
+    assert not registered.send("AT+UMNOPROF=201", check=False).ok
+    assert registered.send("AT+UMNOPROF?").info == before
+
+
+@procedure("R6:2.5", title="IPv4 translation: +UDCONF=66,4,1 and back", depends_on=())
+def test_xlat(dut: Dut) -> None:
+    """AT+CFUN=0, AT+UDCONF=66,4,1, AT+CFUN=16; disabled by default and reverted afterwards."""
+    dut.send("AT+CFUN=0")
+    before = dut.send("AT+UDCONF=66").fields("+UDCONF")
+    try:
+        dut.send("AT+UDCONF=66,4,1")
+        dut.reboot()
+        assert dut.send("AT+UDCONF=66").fields("+UDCONF") != before
+    finally:
+        dut.send("AT+CFUN=0")
+        dut.send("AT+UDCONF=66,4,0")
+        dut.reboot()
+    assert dut.send("AT+UDCONF=66").fields("+UDCONF") == before
