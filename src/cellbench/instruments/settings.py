@@ -6,9 +6,26 @@ ranges, and nothing of protocols.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+FORMS: Mapping[str, str] = {
+    r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,31}$": "a name: up to 32 letters, digits, dots, hyphens and underscores",
+    r"^[a-z][a-z0-9\-]{0,31}$": "a role: up to 32 lower-case letters, digits and hyphens",
+    r"^[a-z][a-z0-9_]{0,63}$": "a name: lower-case letters, digits and underscores",
+    r"^[0-9]{1,3}-[0-9]{1,3}(\.[0-9]{1,3}){0,6}$": "a USB location as below /sys/bus/usb/devices, like 1-4.2",
+    r"^(/.+|rfc2217://.+:[0-9]+|socket://.+:[0-9]+)$": "a device path, rfc2217://host:port or socket://host:port",
+    r"^[A-Za-z0-9_.:\-]+$": "a host name or address",
+    r"^[A-Za-z_][A-Za-z0-9_]*$": "the name of an environment variable",
+    r"^[A-Za-z]+[0-9]*::.+$": "a VISA resource, like TCPIP::192.168.1.20::5025::SOCKET",
+    r"^[A-Za-z0-9_.\-]+$": "an access point name: letters, digits, dots, hyphens and underscores",
+    r"^[0-9]{5,6}$": "a network code of 5 or 6 digits, in quotes",
+    r"^\+?[0-9]{3,15}$": "a telephone number, in quotes",
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$": "a date like 2026-11-21",
+}
+"""What the patterns of the models mean, for messages and documents."""
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Host = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9_.:\-]+$")]

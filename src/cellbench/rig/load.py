@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import Field, create_model
+from pydantic import BaseModel, Field, create_model
 
-from cellbench.base.errors import CellbenchError, FileErrors, Finding
+from cellbench.base.errors import CellbenchError, FileErrors, Finding, RigError
 from cellbench.instruments.kinds import BUILT_IN, InstrumentKind, find_kind, known_kinds
+from cellbench.instruments.settings import Secret
 from cellbench.rig.check import cross_check, file_beside
 from cellbench.rig.limits import ProductLimits, looks_like_limits, read_limits
-from cellbench.rig.schema import Name, RigFile, Slot
+from cellbench.rig.schema import Name, RigFile, Service, Slot
 from cellbench.rig.strict import check
 from cellbench.rig.yamlpos import Document, KeyPath, read_document
 
@@ -91,7 +92,7 @@ def rig_model(kinds: tuple[str, ...]) -> type[RigFile]:
     branches = []
     for name in kinds:
         kind = find_kind(name)
-        literal: Any = Literal[name]  # type: ignore[valid-type]
+        literal: Any = Literal[name]
         branches.append(create_model(_class_name(name), __base__=kind.settings, __doc__=kind.settings.__doc__,
                                      kind=(literal, Field(description=f"`{name}`."))))
     union: Any = Annotated[Union[tuple(branches)], Field(discriminator="kind")]  # noqa: UP007
@@ -172,3 +173,50 @@ def _limits_fit(document: Document, model: RigFile,
                 f"the limits file {found.file.name} is for {found.product}, the slot holds {keys[0]}",
                 "name the limits file of the slot's product"))
     return tuple(findings)
+
+
+def complete(declared: LoadedRig, generated: LoadedRig) -> LoadedRig:
+    """The rig that a launched rack is: its own addresses, with what the launching file states.
+
+    The launching file decides name, station and limits, and every network, SIM and service that it
+    names; ports, power, lines and the rest come from the rack. RigError when the two name other slots.
+    """
+    asked, given = declared.model, generated.model
+    want = {name: (slot.series.value, slot.variant) for name, slot in asked.slots.items()}
+    have = {name: (slot.series.value, slot.variant) for name, slot in given.slots.items()}
+    for name in want.keys() | have.keys():
+        ours, theirs = want.get(name), have.get(name)
+        if ours is None or theirs is None or ours[0] != theirs[0] or ours[1] not in (None, theirs[1]):
+            raise RigError(f"{declared.where('slots')}: the launched rack has {_named(have)}, this file has "
+                           f"{_named(want)}", remedy="make launch and slots agree")
+    slots = {}
+    for name, slot in given.slots.items():
+        stated: dict[str, object] = {"sim": asked.slots[name].sim, "network": asked.network_of(name),
+                                     "capabilities": asked.slots[name].capabilities}
+        slots[name] = slot.model_copy(update={
+            key: _anchored(value, declared.path) for key, value in stated.items() if value})
+    services = dict(given.services)
+    for role, service in asked.services.items():
+        probe = services[role].probe if role in services else None
+        known = service.model_copy(update={"probe": service.probe or probe})
+        services[role] = _anchored(known, declared.path)
+    model = given.model_copy(update={
+        "rig": asked.rig, "station": asked.station, "slots": slots, "services": services})
+    return LoadedRig(generated.path, model, generated.sha256, declared.limits, generated.document)
+
+
+def _named(slots: Mapping[str, tuple[str, str | None]]) -> str:
+    return ", ".join(f"{name} ({variant or series})" for name, (series, variant) in slots.items())
+
+
+def _anchored(value: Any, rig: Path) -> Any:
+    """A part of a rig file with its relative paths made absolute, so that it can move to another file."""
+    if not isinstance(value, BaseModel):
+        return value
+    changes: dict[str, Any] = {key: _anchored(getattr(value, key), rig) for key in type(value).model_fields
+                               if isinstance(getattr(value, key), BaseModel)}
+    if isinstance(value, Secret) and value.file is not None:
+        changes["file"] = str(file_beside(rig, value.file))
+    if isinstance(value, Service) and value.ca is not None:
+        changes["ca"] = str(file_beside(rig, value.ca))
+    return value.model_copy(update=changes)

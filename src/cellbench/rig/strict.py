@@ -17,6 +17,7 @@ from typing import Annotated, Any, TypeVar, Union
 from pydantic import BaseModel, ValidationError
 
 from cellbench.base.errors import Finding
+from cellbench.instruments.settings import FORMS
 from cellbench.rig.yamlpos import Document, KeyPath
 
 M = TypeVar("M", bound=BaseModel)
@@ -107,8 +108,9 @@ def _finding(document: Document, model: type[BaseModel], detail: Mapping[str, An
         free = [key for key in keys if not isinstance(used, dict) or key not in used]
         return document.finding(path, "unknown key", nearest(str(path[-1]), free or keys), of_key=True)
     if tuple(detail["loc"])[-1:] == ("[key]",):
-        return document.finding(path, f"the name {path[-1]!r} is not usable: {_message(detail)}",
-                                "use letters, digits, dots and hyphens", of_key=True)
+        pattern = detail.get("ctx", {}).get("pattern", "")
+        return document.finding(path, f"the name {path[-1]!r} is not usable",
+                                f"write {FORMS.get(pattern, _message(detail))}", of_key=True)
     message, remedy = _explain(detail, path)
     return document.finding(path, message, remedy)
 
@@ -133,7 +135,8 @@ def _explain(detail: Mapping[str, Any], path: KeyPath) -> tuple[str, str]:
     if kind in {"tuple_type", "list_type"}:
         return f"{shown or 'this'} is not a list", "write [first, second]"
     if kind == "string_pattern_mismatch":
-        return f"{shown} does not have the right form ({context['pattern']})", "see docs/rig-file.md"
+        pattern = context["pattern"]
+        return f"{shown} does not have the right form", f"write {FORMS.get(pattern, pattern)}"
     if kind == "value_error":
         return str(context.get("error", _message(detail))), ""
     if value is None:

@@ -1,0 +1,88 @@
+"""From a rig file to what the guardian looks after: instruments with their secrets resolved, and each
+slot's output, lines and ports, capped by the facts of its module's profile."""
+
+from __future__ import annotations
+
+import os
+
+from cellbench.base.errors import RigError
+from cellbench.catalogue.modules import profile_for
+from cellbench.guardian.plan import (
+    DrivenLinePlan,
+    EquipmentPlan,
+    InstrumentPlan,
+    OutputPlan,
+    ReadLinePlan,
+    SlotPlan,
+)
+from cellbench.instruments.settings import Secret
+from cellbench.rig.load import LoadedRig
+from cellbench.rig.schema import Level, Slot, UartPort
+from cellbench.rig.secrets import reference, resolve_secret
+
+
+def equipment_plan(rig: LoadedRig) -> EquipmentPlan:
+    """All instruments of a rig; RigError when a secret is not there."""
+    return EquipmentPlan(rig.model.rig, {name: _instrument(rig, name) for name in rig.model.instruments})
+
+
+def slot_plan(rig: LoadedRig, name: str) -> SlotPlan:
+    """What one slot uses; RigError lists the slots when there is none of that name."""
+    slot = rig.model.slots.get(name)
+    if slot is None:
+        raise RigError(f"{rig.path} has no slot {name}", remedy=f"its slots are {', '.join(rig.model.slots)}")
+    return SlotPlan(
+        name=name,
+        output=_output(slot),
+        driven={line: DrivenLinePlan(settings.on, settings.pin, closed_when_asserted=not settings.inverted)
+                for line, settings in slot.lines.driven().items()},
+        read={line: ReadLinePlan(settings.on, settings.input,
+                                 high_when_asserted=settings.active is Level.HIGH)
+              for line, settings in slot.lines.read().items()},
+        ports=_ports(rig, slot))
+
+
+def _instrument(rig: LoadedRig, name: str) -> InstrumentPlan:
+    settings = rig.model.instruments[name]
+    plain: dict[str, object] = settings.model_dump(mode="json", exclude={"kind"}, exclude_none=True)
+    secrets: dict[str, dict[str, str]] = {}
+    for key in type(settings).model_fields:
+        value = getattr(settings, key)
+        if isinstance(value, Secret):
+            plain[key] = resolve_secret(value, rig.path, rig.where("instruments", name, key))
+            secrets[key] = reference(value, rig.path)
+    return InstrumentPlan(settings.kind, plain, secrets)
+
+
+def _output(slot: Slot) -> OutputPlan | None:
+    if slot.power is None:
+        return None
+    facts = profile_for(slot.series, slot.variant).power
+    return OutputPlan(
+        supply=slot.power.supply, channel=slot.power.channel, voltage_v=slot.power.voltage_v,
+        current_limit_a=slot.power.current_limit_a, max_voltage_v=facts.vcc_extended_v.value[1],
+        max_current_a=facts.current_limit_max_a.value, over_voltage_v=slot.power.over_voltage_v)
+
+
+def _ports(rig: LoadedRig, slot: Slot) -> tuple[str, ...]:
+    """Ports as they are locked on the host: real paths, URLs, USB locations below their sysfs root."""
+    found: list[str] = []
+    for uart in (slot.ports.uart, slot.ports.aux_uart):
+        if uart is not None:
+            found.append(_uart_key(rig, uart))
+    if slot.ports.usb is not None:
+        found.append(_usb_key(rig, slot.ports.usb.location))
+    return tuple(found)
+
+
+def _uart_key(rig: LoadedRig, uart: UartPort) -> str:
+    if uart.url is not None:
+        return os.path.realpath(uart.url) if uart.url.startswith("/") else uart.url.lower()
+    if uart.location is None:
+        raise ValueError("a UART port has neither url nor location")
+    # an adapter may have several ports, each for another slot
+    return f"{_usb_key(rig, uart.location)}:{uart.interface or 0}"
+
+
+def _usb_key(rig: LoadedRig, location: str) -> str:
+    return f"usb:{os.path.realpath(rig.model.usb.sysfs)}:{location}"

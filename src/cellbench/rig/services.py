@@ -1,0 +1,77 @@
+"""The service map as suites and canaries use it: a role, and where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cellbench.base.errors import NotPossible
+from cellbench.rig.check import file_beside
+from cellbench.rig.load import LoadedRig
+from cellbench.rig.schema import Probe
+from cellbench.rig.secrets import resolve_secret
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePlace:
+    """Where a role is found. ``host`` is an address and ``name`` a name, both as the module uses them;
+    at least one is there. ``probe`` is where the host itself reaches the same server, if it can."""
+
+    role: str
+    host: str | None
+    name: str | None
+    port: int | None
+    ca: Path | None
+    paths: Mapping[str, str]
+    user: str | None
+    password: str | None = field(repr=False)
+    probe: Probe | None
+
+    @property
+    def target(self) -> str:
+        """What a command names: the address where there is one, else the name."""
+        return self.host or self.name or ""
+
+    def path(self, purpose: str) -> str:
+        """A path on the server; NotPossible lists those there are."""
+        if purpose not in self.paths:
+            raise NotPossible(f"service {self.role} has no path for {purpose}",
+                              remedy=f"it has {', '.join(self.paths)}" if self.paths else
+                              f"name it under services.{self.role}.paths in the rig file")
+        return self.paths[purpose]
+
+
+class ServiceMap:
+    """The roles of a rig."""
+
+    __slots__ = ("_rig",)
+
+    def __init__(self, rig: LoadedRig) -> None:
+        self._rig = rig
+
+    def roles(self) -> tuple[str, ...]:
+        """All roles."""
+        return tuple(self._rig.model.services)
+
+    def has(self, role: str) -> bool:
+        """True when the rig names the role."""
+        return role in self._rig.model.services
+
+    def place(self, role: str) -> ServicePlace:
+        """Where a role is; NotPossible lists the roles when the rig lacks it."""
+        found = self._rig.model.services.get(role)
+        if found is None:
+            roles = ", ".join(self.roles()) or "none"
+            raise NotPossible(f"the rig {self._rig.model.rig} has no service {role}; it has {roles}",
+                              remedy=f"name it under services in {self._rig.path}")
+        password = None
+        if found.password is not None:
+            where = self._rig.where("services", role, "password")
+            password = resolve_secret(found.password, self._rig.path, where)
+        probe = found.probe
+        if probe is None and found.host is not None and found.port is not None:
+            probe = Probe(host=found.host, port=found.port)
+        return ServicePlace(role, found.host, found.name, found.port,
+                            file_beside(self._rig.path, found.ca) if found.ca else None,
+                            dict(found.paths), found.user, password, probe)
