@@ -1,6 +1,7 @@
 """The relay board, by a plain telnet socket as the maker's examples use it."""
 
 import socket
+from functools import partial
 
 import pytest
 
@@ -45,7 +46,7 @@ def wires():
 @pytest.fixture
 def board(loop, wires):
     async def make():
-        relays = {pin: (lambda closed, pin=pin: wires["closed"].__setitem__(pin, closed)) for pin in range(32)}
+        relays = {pin: partial(wires["closed"].__setitem__, pin) for pin in range(32)}
         inputs = {pin: (lambda pin=pin: wires["inputs"].get(pin, False)) for pin in range(32)}
         made = RelayBoard(Wiring(relays, inputs))
         made.bound = await made.start()
@@ -86,8 +87,8 @@ def test_inputs(telnet, wires):
     assert telnet.command(b"GPIO READ 1") == b"1\r\n"
 
 
-@pytest.mark.parametrize("text", [b"relay on W", b"relay on 10", b"relay", b"gpio read", b"frob", b"relay jump 1",
-                                  b"relay writeall 1"])
+@pytest.mark.parametrize("text", [b"relay on W", b"relay on 10", b"relay", b"gpio read", b"frob",
+                                  b"relay jump 1", b"relay writeall 1"])
 def test_wrong_commands_get_a_sentence_and_change_nothing(telnet, wires, text):
     assert telnet.command(text).startswith(b"Invalid")
     assert wires["closed"] == {}

@@ -20,7 +20,8 @@ def test_any_rates_end(data, sent, sampled):
     assert isinstance(resample(data, sent, sampled), bytes)
 
 
-@pytest.mark.parametrize(("sent", "sampled"), [(115200, 9600), (9600, 115200), (115200, 57600), (57600, 115200)])
+@pytest.mark.parametrize(("sent", "sampled"), [(115200, 9600), (9600, 115200), (115200, 57600),
+                                               (57600, 115200)])
 def test_a_wrong_rate_garbles(sent, sampled):
     heard = resample(b"AT\r\n" * 4, sent, sampled)
     assert heard
