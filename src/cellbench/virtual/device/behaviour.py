@@ -87,6 +87,17 @@ class Behaviour:
     upsv_refused_on_usb: bool = fact(
         "+UPSV is refused on a USB port.", D, "public driver tolerates ERROR", r8=False, r6=False)
 
+    upsv_data_mode: int = fact(
+        "+UPSV mode in which data on TXD wakes the module.", G, "LENA-R8 guide 13.1", r8=4, r6=1)
+    upsv_rts_mode: int = fact("+UPSV mode in which RTS wakes the module, -1 for none.",
+                              G, "LENA-R8 guide 13.1", r8=2, r6=-1)
+    greeting_per_port: bool = fact(
+        "The greeting comes once on each port, when its DTR is first seen on; else once at the boot.",
+        M, "LARA-R6 application note", r8=False, r6=True)
+    prompt_tail: str = fact("What follows the > of an SMS prompt.", S, "27.005 3.5.1: a blank", r8=" ", r6=" ")
+    tz_quoted: bool = fact("<tz> of +CTZV and +CTZE stands in quotes.", X, "27.007 calls it a string",
+                           r8=False, r6=False)
+
     # identity and start
     csgt_error_when_off: bool = fact(
         "+CSGT? answers ERROR while the greeting is off.", D, "public driver", r8=True, r6=False)
@@ -109,6 +120,7 @@ class Behaviour:
     vint_rise_s: float = fact("PWR_ON to V_INT high.", X, "remembered: 50 to 300 ms", r8=0.1, r6=0.1)
     usb_up_s: float = fact("V_INT high to USB enumeration.", X, "remembered: 2 to 4 s", r8=2.5, r6=3.0)
     boot_s: float = fact("V_INT high to the greeting and the first AT.", X, "remembered", r8=4.5, r6=6.5)
+    reboot_gap_s: float = fact("A restart's time between the ports' end and the boot.", X, "", r8=1.0, r6=1.0)
     detach_s: float = fact("+CPWROFF to its OK: the detach.", X, "", r8=1.0, r6=1.0)
     vint_fall_s: float = fact("OK of +CPWROFF to V_INT low.", X, "facts sheet 1.2: 2 to 5 s", r8=2.5, r6=2.5)
     restore_s: float = fact("Added to a boot that restores the file system.", M, "up to 15 s", r8=4.0, r6=10.0)
@@ -128,6 +140,10 @@ class Behaviour:
     creg_repeated: bool = fact(
         "+CREG comes twice after an LTE registration: with the LTE width and AcT, then in upper case with "
         "four digits and no AcT.", D, "issue thread 210", r8=True, r6=False)
+    ereg_on_legacy: int = fact("<stat> of +CEREG while registered on 2G or 3G.", X, "27.007: 0 or 4", r8=0, r6=4)
+    lost_stat: int = fact("<stat> after coverage was lost.", S, "27.007: 4, unknown (out of coverage)", r8=4, r6=4)
+    retry_s: float = fact("Pause between two attach requests after a passing refusal.", S,
+                          "24.301 T3411: 10 s", r8=10.0, r6=10.0)
     act_in_greg: bool = fact("+CGREG lines carry AcT.", D, "public driver", r8=False, r6=True)
     greg_on_lte: int = fact(
         "<stat> of +CGREG while registered on LTE.", D, "public driver: 0; application note: 4", r8=0, r6=4)
@@ -158,6 +174,22 @@ class Behaviour:
     cgact_lists_inactive: bool = fact(
         "+CGACT? lists defined contexts that are not active.", S, "LENA-R8 guide 7.2.1: no answer if not active",
         r8=False, r6=True)
+    initial_reserved: bool = fact(
+        "The initial bearer's context cannot be set, activated or used by the host.",
+        G, "LENA-R8 guide 7.2.1", r8=True, r6=False)
+    primary_contexts: int = fact(
+        "Contexts that may be active at once, secondary ones not counted.",
+        G, "LARA-R6 guide 2.1: 5; LENA-R8 unknown", r8=5, r6=5)
+    contexts_full_error: int = fact("+CME ERROR number of one context too many.",
+                                    M, "error list of the LENA-R8 AT manual: 165", r8=165, r6=165)
+    cid_undefined_error: int = fact("+CME ERROR number for a context that is not defined.",
+                                    M, "error list of the LENA-R8 AT manual: 143", r8=143, r6=143)
+    not_attached_error: int = fact("+CME ERROR number of +CGACT without a network.", S, "27.007: 30",
+                                   r8=30, r6=30)
+    cgdcont_tail: str = fact("What follows the address in +CGDCONT?.", G,
+                             "LENA-R8 guide Table 17; LARA-R6 guide 2.3.1", r8=",0,0", r6=",0,0,0,0,0,0")
+    unset_address: str = fact("Address of an IPv4 context that is not active.", G,
+                              "LENA-R8 guide Table 17; LARA-R6 application note", r8="IPv4:0.0.0.0", r6="0.0.0.0")
     last_pdn_error: int = fact(
         "+CME ERROR number when the last PDN connection would be closed.",
         M, "error list of the LENA-R8 AT manual: 171 or 1149", r8=171, r6=171)

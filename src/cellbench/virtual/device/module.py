@@ -2,151 +2,252 @@
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Callable
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
+from cellbench.base.clock import SYSTEM_CLOCK, Clock
 from cellbench.catalogue.modules.model import ModuleProfile, UsbComposition
+from cellbench.virtual.device import restore
+from cellbench.virtual.device.config import ModuleConfig
+from cellbench.virtual.device.contexts import Contexts
+from cellbench.virtual.device.draw import Draw
+from cellbench.virtual.device.faces import Input, Output, Subsystem, UartFace, UsbFace, garble
+from cellbench.virtual.device.factory import factory_values, storage_of
+from cellbench.virtual.device.network import NetworkState
+from cellbench.virtual.device.pace import Pace
+from cellbench.virtual.device.power import Power
+from cellbench.virtual.device.radio import Radio
+from cellbench.virtual.device.serial import SerialState
+from cellbench.virtual.device.settings import Settings
+from cellbench.virtual.device.sim import Sim
+from cellbench.virtual.device.sleep import Sleep
+from cellbench.virtual.front.port import AtPort, PortState
 
 if TYPE_CHECKING:
-    from cellbench.virtual.device.config import ModuleConfig
-    from cellbench.virtual.device.contexts import Contexts
-    from cellbench.virtual.device.pace import Pace
-    from cellbench.virtual.device.radio import Radio
-    from cellbench.virtual.device.settings import Settings
-    from cellbench.virtual.device.sim import Sim
-    from cellbench.virtual.front.port import AtPort
     from cellbench.virtual.net.internet import Internet
 
-
-class Input(enum.Enum):
-    """Lines into the module; active means asserted (electrical low for PWR_ON and RESET_N, DTR ON ...)."""
-
-    PWR_ON = "pwr_on"
-    RESET_N = "reset_n"
-    USB_BOOT = "usb_boot"
-    VUSB_DET = "vusb_det"
-    RTS = "rts"
-    DTR = "dtr"
-
-
-class Output(enum.Enum):
-    """Lines out of the module; True means on: V_INT at 1.8 V, CTS, DSR, DCD, RI asserted."""
-
-    V_INT = "v_int"
-    CTS = "cts"
-    DSR = "dsr"
-    DCD = "dcd"
-    RI = "ri"
-
-
-class Subsystem(Protocol):
-    """A part that lives from one boot to the next power-off (sockets, resolver ...)."""
-
-    def power_off(self) -> None:
-        """The module goes off or restarts: stop tasks, close connections, at once."""
-        ...
-
+__all__ = ["Input", "Module", "Output", "Subsystem", "UartFace", "UsbFace", "garble"]
 
 S = TypeVar("S", bound=Subsystem)
 
 
-class UartFace:
-    """The UART as the bench sees it.
+class Turn:
+    """Who may execute a command: every port for itself, or one port at a time in order of arrival."""
 
-    ``transmit(data, module_rate)`` is called for what the module sends; the bench garbles it for a
-    host set to another rate (see device.uart.garble). ``rate`` is the rate in force, 0 while
-    autobauding has not yet measured one.
-    """
+    def __init__(self, *, serialised: bool) -> None:
+        self._lock = asyncio.Lock() if serialised else None
+        self._holder: AtPort | None = None
 
-    transmit: Callable[[bytes, int], None] | None
-    rate: int
+    @contextlib.asynccontextmanager
+    async def of(self, port: AtPort) -> AsyncIterator[None]:
+        """Hold the turn for a command line."""
+        await self.take(port)
+        try:
+            yield
+        finally:
+            self.leave(port)
 
-    def receive(self, data: bytes, host_rate: int) -> None:
-        """Bytes on TXD, sent by the host at ``host_rate`` bit/s."""
-        raise NotImplementedError
+    async def take(self, port: AtPort) -> None:
+        """Wait for the turn (again, after data mode)."""
+        if self._lock is not None:
+            await self._lock.acquire()
+            self._holder = port
 
-
-class UsbFace:
-    """One serial port of the USB composition in force, in descriptor order."""
-
-    transmit: Callable[[bytes], None] | None
-    role: str
-
-    def receive(self, data: bytes) -> None:
-        """Bytes from the host."""
-        raise NotImplementedError
-
-    def set_open(self, opened: bool) -> None:
-        """A host opened or closed the port; open counts as DTR on."""
-        raise NotImplementedError
-
-    def set_dtr(self, on: bool) -> None:
-        """DTR of the virtual port, where it is driven apart from opening."""
-        raise NotImplementedError
+    def leave(self, port: AtPort) -> None:
+        """Let the others go on (data mode: a dial-up does not block the other ports)."""
+        if self._lock is not None and self._holder is port:
+            self._holder = None
+            self._lock.release()
 
 
 class Module:
     """One virtual module. All methods are to be called in the loop's thread.
 
-    Attributes for the other parts of the virtual device: ``name``, ``profile``, ``config``,
-    ``settings`` (NVM and volatile), ``radio``, ``contexts``, ``sim``, ``pace``, ``internet``,
-    ``ports`` (AT ports that exist now).
+    Attributes for the other parts of the virtual device: ``name``, ``profile``, ``config``, ``clock``,
+    ``settings`` (NVM and volatile), ``power``, ``network`` (what the radio finds around it), ``radio``,
+    ``contexts``, ``sim``, ``serial``, ``sleep``, ``draw``, ``pace``, ``turn``, ``internet``, ``home``
+    (the module's directory).
     """
 
-    name: str
-    profile: ModuleProfile
-    config: ModuleConfig
-    settings: Settings
-    radio: Radio
-    contexts: Contexts
-    sim: Sim
-    pace: Pace
-    internet: Internet | None
-    uart: UartFace
-    on_output: Callable[[Output, bool], None] | None
-    on_usb: Callable[[UsbComposition | None], None] | None
-
     def __init__(self, name: str, profile: ModuleProfile, config: ModuleConfig, nvm: Path, *,
-                 internet: Internet | None = None) -> None:
-        raise NotImplementedError
+                 internet: Internet | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.name = name
+        self.profile = profile
+        self.config = config
+        self.clock = clock
+        self.home = nvm.parent
+        self.internet = internet
+        self.on_output: Callable[[Output, bool], None] | None = None
+        self.on_usb: Callable[[UsbComposition | None], None] | None = None
+        self.pace = Pace(config.timing)
+        self.settings = Settings(nvm, factory_values(profile, config), storage_of)
+        self.uart = UartFace(self)
+        self.usb_faces: tuple[UsbFace, ...] = ()
+        self._inputs = {pin: pin in (Input.RTS, Input.DTR) for pin in Input}
+        self._outputs = dict.fromkeys(Output, False)
+        self._ports: list[AtPort] = []
+        self._subsystems: dict[type[Subsystem], Subsystem] = {}
+        self.turn = Turn(serialised=config.behaviour.ports_serialised)
+        self.network = NetworkState(config.network)
+        self.sim = Sim(self)
+        self.radio = Radio(self)
+        self.contexts = Contexts(self)
+        self.serial = SerialState(self)
+        self.sleep = Sleep(self)
+        self.power = Power(self)
+        self.draw = Draw(self)
+        self.slow_answers = False
+        self.hung = False
 
     # electrical face, called by the bench
     def set_supply(self, volts: float) -> None:
         """Voltage at the supply pins, as often as it changes."""
-        raise NotImplementedError
+        self.power.set_supply(volts)
 
     def set_input(self, pin: Input, active: bool) -> None:
         """Assert or release a line."""
-        raise NotImplementedError
+        if self._inputs[pin] == active:
+            return
+        self._inputs[pin] = active
+        if pin in (Input.PWR_ON, Input.RESET_N):
+            self.power.line(pin, active)
+        elif pin is Input.DTR and self.uart.port is not None:
+            self.uart.port.set_dtr(active)
+        elif pin is Input.RTS and active:
+            self.uart.rts_on()
+
+    def input(self, pin: Input) -> bool:
+        """True while a line is asserted."""
+        return self._inputs[pin]
 
     def output(self, pin: Output) -> bool:
         """Level of an output line."""
-        raise NotImplementedError
+        return self._outputs[pin]
+
+    def set_output(self, pin: Output, level: bool) -> None:
+        """Move an output line; for the parts inside."""
+        if self._outputs[pin] != level:
+            self._outputs[pin] = level
+            if self.on_output is not None:
+                self.on_output(pin, level)
 
     def current_a(self) -> float:
         """Supply current drawn now, in ampere, bursts averaged over some milliseconds."""
-        raise NotImplementedError
+        return self.draw.current_a()
 
     def usb_port(self, index: int) -> UsbFace:
         """Serial port ``index`` of the composition in force, in descriptor order; IndexError when absent."""
-        raise NotImplementedError
+        return self.usb_faces[index]
 
     # for the parts inside
     @property
     def ports(self) -> tuple[AtPort, ...]:
         """The AT ports that exist now."""
-        raise NotImplementedError
+        return tuple(self._ports)
 
     def urc(self, text: str, *, keep: bool = True) -> None:
-        """Print a URC on every AT port; while a port is busy it waits (``keep``) or is dropped."""
-        raise NotImplementedError
+        """Print a URC on every AT port that wants it; while a port is busy it waits (``keep``) or is dropped."""
+        for port in self._ports:
+            if port.urcs_wanted:
+                port.urc(text, keep=keep)
 
     def subsystem(self, kind: type[S]) -> S:
         """The one ``kind(module)`` of this boot, made on first use, told ``power_off`` at the end."""
-        raise NotImplementedError
+        found = self._subsystems.get(kind)
+        if found is None:
+            found = self._subsystems[kind] = cast(Callable[[Module], S], kind)(self)
+        return cast(S, found)
+
+    def add_port(self, port: AtPort) -> None:
+        """A port comes into being (boot, multiplexer channel)."""
+        self._ports.append(port)
+
+    def remove_port(self, port: AtPort) -> None:
+        """A port ceases to exist."""
+        if port in self._ports:
+            self._ports.remove(port)
+        port.close()
+
+    def data_mode_changed(self, port: AtPort) -> None:
+        """A port entered or left data mode: DCD follows on the UART (&C1, V.250 6.2.8)."""
+        if port is self.uart.port:
+            self.serial.show_lines()
+
+    # called by power
+    def restore_pending(self) -> bool:
+        """Do what +UFACTORY asked for; True when something was restored."""
+        return restore.at_boot(self)
+
+    def _composition(self) -> UsbComposition | None:
+        return self.serial.usb_composition()
+
+    def enter_usb(self, vusb: bool) -> None:
+        """The USB device appears, if VUSB_DET was high at the boot."""
+        composition = self._composition() if vusb else None
+        if composition is not None:
+            self._show_usb(composition)
+
+    def enter_download(self, vusb: bool) -> None:
+        """USB_BOOT was high: the download port alone (LENA-R8 guide 5.2.4)."""
+        wanted = [one for one in self.profile.usb if any(port.role == "fw-update" for port in one.interfaces)]
+        if vusb and wanted:
+            self._show_usb(wanted[0])
+
+    def _show_usb(self, composition: UsbComposition) -> None:
+        self.usb_faces = tuple(UsbFace(one.role, one.name, index)
+                               for index, one in enumerate(composition.interfaces))
+        if self.on_usb is not None:
+            self.on_usb(composition)
+
+    def enter(self) -> None:
+        """The AT interface is ready: ports, SIM, radio, greeting."""
+        stored = self.serial.port_settings
+        if self.serial.uart_enabled:
+            port = AtPort(self, "uart", self.uart.send, on_usb=False, settings=stored(on_usb=False))
+            port.dtr = self._inputs[Input.DTR]
+            self.add_port(port)
+            self.uart.start(port, self.serial.boot_rate)
+        for face in self.usb_faces:
+            if face.role == "at":
+                port = AtPort(self, f"usb{face.index}", face.send, on_usb=True, settings=stored(on_usb=True))
+                port.dtr = face.opened
+                face.port = port
+                self.add_port(port)
+        self.serial.show_lines()
+        self.sim.power_on()
+        self.contexts.power_on()
+        self.radio.power_on()
+        self.serial.greet()
+
+    def leave(self, *, usb: bool) -> None:
+        """Everything that lives from boot to power-off ends now."""
+        for part in self._subsystems.values():
+            part.power_off()
+        self._subsystems.clear()
+        self.radio.power_off()
+        self.contexts.power_off()
+        self.sim.power_off()
+        for port in self._ports:
+            port.close()
+        self._ports.clear()
+        self.uart.stop()
+        self.settings.power_off()
+        self.hung = False
+        for pin in (Output.CTS, Output.DSR, Output.DCD, Output.RI):
+            self.set_output(pin, False)
+        had_usb, self.usb_faces = bool(self.usb_faces), ()
+        self.turn = Turn(serialised=self.config.behaviour.ports_serialised)
+        if usb and had_usb and self.on_usb is not None:
+            self.on_usb(None)
+
+    def busy_ports(self) -> tuple[AtPort, ...]:
+        """Ports that do not take a command line now."""
+        return tuple(port for port in self._ports if port.state not in (PortState.COMMAND, PortState.ONLINE))
 
     async def close(self) -> None:
         """End everything (the rack goes down); nothing keeps running."""
-        raise NotImplementedError
+        self.power.hang_up_all()
+        await asyncio.sleep(0)

@@ -1,0 +1,363 @@
+"""The registration automaton: search, attach, refusal, loss, detach, and what is told about it."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from typing import TYPE_CHECKING
+
+from cellbench.virtual.device import regtext
+from cellbench.virtual.device.network import RAT_NAMES, Change, Rat
+from cellbench.virtual.device.rtc import Rtc
+
+if TYPE_CHECKING:
+    from cellbench.virtual.device.module import Module
+
+# Causes after which the module does not try again by itself (24.301 5.5.1.2.5).
+_FINAL_CAUSES = frozenset({3, 6, 7, 8, 11, 12, 13, 14, 15, 25})
+_URAT: dict[int, frozenset[Rat]] = {
+    0: frozenset({Rat.GSM}), 1: frozenset({Rat.GSM, Rat.UTRAN}), 2: frozenset({Rat.UTRAN}),
+    3: frozenset({Rat.LTE}), 4: frozenset({Rat.UTRAN, Rat.LTE}), 5: frozenset({Rat.GSM, Rat.LTE}),
+    6: frozenset({Rat.GSM, Rat.UTRAN, Rat.LTE}),
+}
+
+
+class RadioState(enum.Enum):
+    """Where the registration stands."""
+
+    OFF = "off"  # +CFUN=0 or 4
+    DEREGISTERED = "deregistered"  # +COPS=2
+    SEARCHING = "searching"
+    REGISTERED = "registered"
+    DENIED = "denied"
+    LOST = "lost"
+
+
+class Radio:
+    """The radio of one module; attributes are read by the handlers of its commands."""
+
+    def __init__(self, module: Module) -> None:
+        self._module = module
+        self.state = RadioState.OFF
+        self.function = 1  # +CFUN
+        self.mode = 0  # +COPS
+        self.format = module.config.behaviour.cops_format_factory
+        self.locked: Rat | None = None  # +COPS=1 with <AcT>
+        self.cause: int | None = None
+        self.last_error: tuple[str, int] | None = None  # +CEER: type and cause
+        self.rat = Rat.LTE
+        self.rtc = Rtc(module)
+        self.boot_udconf19: tuple[int, ...] = ()
+        self.xlat = False
+        self._connected = False
+        self._rrc_timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._told: dict[str, tuple[object, ...]] = {}
+        self._indicators: dict[str, int] = {}
+        self._running = False
+        module.network.changed = self._network_changed
+
+    # what others ask
+    @property
+    def registered(self) -> bool:
+        """True while registered, home or roaming."""
+        return self.state is RadioState.REGISTERED
+
+    @property
+    def searching(self) -> bool:
+        """True while the receiver is looking for cells."""
+        return self.state in (RadioState.SEARCHING, RadioState.LOST)
+
+    @property
+    def connected(self) -> bool:
+        """True while a radio connection (RRC) is held."""
+        forced = self._module.network.rrc
+        return self.registered and (self._connected if forced is None else forced)
+
+    @property
+    def roaming(self) -> bool:
+        """True when the network is not the SIM's own."""
+        return not self._module.config.sim.imsi.startswith(self._module.network.facts.plmn)
+
+    def allowed_rats(self) -> frozenset[Rat]:
+        """RATs that +URAT and a manual selection leave open, within what the variant has."""
+        mine = frozenset(RAT_NAMES[name] for name in self._module.profile.rats if name in RAT_NAMES)
+        if self.locked is not None:
+            return mine & {self.locked}
+        chosen = frozenset[Rat]().union(*(_URAT.get(one, frozenset())
+                                          for one in self._module.settings.numbers("+URAT")))
+        return mine & chosen if chosen else mine
+
+    # life
+    def power_on(self) -> None:
+        """Boot: the stored +CFUN decides whether the search begins (LENA-R8 guide 7.1)."""
+        self._running = True
+        settings = self._module.settings
+        self.function = settings.number("cfun stored", 1)
+        self.mode, self.locked, self.cause = 0, None, None
+        self.format = settings.number("cops format", self._module.config.behaviour.cops_format_factory)
+        self.boot_udconf19 = settings.numbers("+UDCONF=19")
+        xlat = settings.numbers("+UDCONF=66")
+        self.xlat = xlat == (4, 1)
+        self.rtc.power_on()
+        self._told.clear()
+        self._indicators.clear()
+        self.state = RadioState.OFF
+        if self.function == 1:
+            self.start()
+
+    def power_off(self) -> None:
+        """Everything ends without a word."""
+        self._running = False
+        self._stop_task()
+        if self._rrc_timer is not None:
+            self._rrc_timer.cancel()
+            self._rrc_timer = None
+        self._connected = False
+        self.state = RadioState.OFF
+
+    def _stop_task(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    # registration
+    def start(self) -> None:
+        """Look for the network."""
+        self._stop_task()
+        self.cause = None
+        self._to(RadioState.SEARCHING)
+        self._task = self._module.pace.loop.create_task(self._seek())
+
+    async def _seek(self) -> None:
+        module = self._module
+        behaviour, pace, network = module.config.behaviour, module.pace, module.network
+        while not module.sim.usable:
+            await module.sim.wait_ready()
+        while True:
+            await pace.take(behaviour.search_s)
+            if not (network.found and network.rat in self.allowed_rats()):
+                continue
+            await pace.take(behaviour.attach_s)
+            if not network.found:
+                continue
+            cause = self._attach_answer()
+            if cause is None:
+                self._task = None
+                self._registered()
+                return
+            self._denied(cause)
+            if cause in _FINAL_CAUSES:
+                self._task = None
+                return
+            await pace.take(behaviour.retry_s)
+            self._to(RadioState.SEARCHING)
+
+    def _attach_answer(self) -> int | None:
+        """The network's answer to an attach request: None, or the reject cause."""
+        module = self._module
+        if module.network.reject is not None:
+            return module.network.reject
+        if module.network.rat is Rat.LTE:
+            initial = module.contexts.initial_cid
+            module.contexts.credentials[initial] = module.contexts.authentication(initial)
+            if not module.network.knows_apn(module.contexts.initial_apn()[1]):
+                self.note_cause("ESM cause", 27)
+                return 19
+        return None
+
+    def _registered(self) -> None:
+        module = self._module
+        self.cause = None
+        self.rat = module.network.rat
+        if self.rat is Rat.LTE:
+            self._network_time()
+        self._connected = True
+        self._to(RadioState.REGISTERED)
+        if self.rat is Rat.LTE:
+            module.contexts.attach()
+        self.activity()
+        self._tell_indicators()
+
+    def _denied(self, cause: int) -> None:
+        self.cause = cause
+        if self.last_error is None or cause != 19:
+            self.note_cause("EMM cause", cause)
+        self._to(RadioState.DENIED)
+
+    def note_cause(self, kind: str, cause: int) -> None:
+        """Keep a failure for +CEER."""
+        self.last_error = (kind, cause)
+
+    def stop(self, *, function: int | None = None, mode: int | None = None) -> None:
+        """Detach in order: +CFUN=0/4 (``function``), +COPS=2 (``mode``)."""
+        self._stop_task()
+        was = self.registered
+        if function is not None:
+            self.function = function
+        if mode is not None:
+            self.mode = mode
+        self._end_connection()
+        self._module.contexts.drop_all()
+        self._to(RadioState.OFF if self.function != 1 else RadioState.DEREGISTERED)
+        if was:
+            self.packet_event("ME DETACH")
+        self._tell_indicators()
+
+    def detach_quietly(self) -> None:
+        """Switch-off: detach, nothing more is told."""
+        self._stop_task()
+        self._end_connection()
+        self.state = RadioState.OFF
+        self._module.contexts.drop_all()
+
+    def _to(self, state: RadioState) -> None:
+        self.state = state
+        self.tell_registration()
+
+    # connection
+    def activity(self) -> None:
+        """User data or signalling: the radio connection is set up and released some time after the last."""
+        if not self.registered:
+            return
+        self._set_connected(True)
+        if self._rrc_timer is not None:
+            self._rrc_timer.cancel()
+        self._rrc_timer = self._module.pace.later(self._module.config.behaviour.rrc_release_s, self._release)
+
+    def transmitting(self, seconds: float = 0.05) -> None:
+        """The transmitter is at work: the supply current shows it."""
+        self.activity()
+        self._module.draw.transmit_until = self._module.pace.now() + seconds
+
+    def _release(self) -> None:
+        self._rrc_timer = None
+        self._set_connected(False)
+
+    def _end_connection(self) -> None:
+        if self._rrc_timer is not None:
+            self._rrc_timer.cancel()
+            self._rrc_timer = None
+        self._set_connected(False)
+
+    def _set_connected(self, connected: bool) -> None:
+        before = self.connected
+        self._connected = connected
+        if self.connected != before:
+            self.tell_connection()
+
+    def tell_connection(self) -> None:
+        """+CSCON (27.007 7.30)."""
+        mode = self._module.settings.number("+CSCON")
+        if mode and self._running and self.rat is Rat.LTE:
+            self._module.urc(regtext.cscon(self, mode, read=False))
+
+    # what the network does
+    def _network_changed(self, change: Change) -> None:
+        if not self._running or self.function != 1:
+            return
+        if change is Change.COVERAGE:
+            self._coverage()
+        elif change is Change.REJECT:
+            self._reject_changed()
+        elif change is Change.RAT:
+            self._rat_changed()
+        elif change is Change.CELL and self.registered:
+            self.tell_registration()
+            self.activity()
+        elif change is Change.TIME and self.registered:
+            self._network_time()
+        elif change is Change.RRC:
+            self.tell_connection()
+        elif change is Change.IMS:
+            self._module.contexts.ims(on=self._module.network.ims)
+        self._tell_indicators()
+
+    def _coverage(self) -> None:
+        if not self._module.network.found and self.registered:
+            self._end_connection()
+            self._module.contexts.drop_all()
+            self._to(RadioState.LOST)
+            self.packet_event("ME DETACH")
+            self._task = self._module.pace.loop.create_task(self._seek())
+        elif self._module.network.found and self.mode != 2 and not self.registered:
+            self.start()
+
+    def _reject_changed(self) -> None:
+        """A refusing network throws the module out; one that stopped refusing takes it again."""
+        if self.mode == 2:
+            return
+        if self._module.network.reject is not None and self.registered:
+            self._end_connection()
+            self._module.contexts.drop_all()
+            self.packet_event("NW DETACH")
+        self.start()
+
+    def _rat_changed(self) -> None:
+        """Another RAT serves the place: reselection when the module may use it (LENA-R8 guide 7.4)."""
+        network = self._module.network
+        if self.mode == 2 or network.rat is self.rat and self.registered:
+            return
+        if not self.registered or network.rat not in self.allowed_rats():
+            self._end_connection()
+            self._module.contexts.drop_all()
+            self.start()
+            return
+        was_lte = self.rat is Rat.LTE
+        self.rat = network.rat
+        if was_lte:
+            self._module.contexts.leave_lte()
+        self.tell_registration()
+        initial = self._module.contexts.get(self._module.contexts.initial_cid)
+        if self.rat is Rat.LTE and (initial is None or not initial.active):
+            self._module.contexts.attach()
+
+    def _network_time(self) -> None:
+        """NITZ: the clock follows with +CTZU=1, a change of zone is told with +CTZR (27.007 8.40, 8.41)."""
+        network, settings = self._module.network, self._module.settings
+        changed = self.rtc.quarters != network.quarters or not self.rtc.known
+        if settings.number("+CTZU", 1):
+            self.rtc.from_network(network.quarters, network.dst)
+        mode = settings.number("+CTZR")
+        if changed and mode:
+            self._module.urc(regtext.time_zone(self._module, mode))
+
+    # telling
+    def tell_registration(self) -> None:
+        """+CEREG, +CREG and +CGREG, each when what it would say has changed."""
+        if not self._running:
+            return
+        for name in ("+CEREG", "+CREG", "+CGREG"):
+            level = self._module.settings.number(name)
+            now = regtext.facts(self, name, level)
+            if self._told.get(name) == now:
+                continue
+            self._told[name] = now
+            if level:
+                for line in regtext.unsolicited(self, name, level):
+                    self._module.urc(line)
+
+    def renew_told(self, name: str) -> None:
+        """The reporting level of a command changed: what counts as told follows."""
+        self._told[name] = regtext.facts(self, name, self._module.settings.number(name))
+
+    def packet_event(self, text: str) -> None:
+        """+CGEV, as +CGEREP has it (27.007 10.1.19)."""
+        mode = self._module.settings.numbers("+CGEREP")
+        if self._running and mode and mode[0]:
+            self._module.urc(f"+CGEV: {text}", keep=mode[0] == 2)
+
+    def indicators(self) -> dict[str, int]:
+        """+CIND values by name, in the order of +CIND."""
+        return regtext.indicators(self._module)
+
+    def _tell_indicators(self) -> None:
+        """+CIEV for every indicator that changed (+CMER, 27.007 8.10)."""
+        now = self.indicators()
+        before, self._indicators = self._indicators, now
+        cmer = self._module.settings.numbers("+CMER")
+        if not self._running or len(cmer) < 4 or not cmer[0] or not cmer[3]:
+            return
+        for place, (name, value) in enumerate(now.items(), start=1):
+            if before.get(name, value) != value:
+                self._module.urc(f"+CIEV: {place},{value}", keep=cmer[0] != 1)

@@ -1,0 +1,469 @@
+"""One AT port of the module as a state machine (LENA-R8 guide 4.3, Figure 5).
+
+COMMAND takes characters of a command line; EXECUTING until the final result code; PROMPT while a
+command takes a payload; DATA between CONNECT and the escape; ONLINE is command mode with a call held.
+The port does not know what carries it: a UART, a USB interface or a multiplexer channel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cellbench.virtual.front import results
+from cellbench.virtual.front.context import DataEnd, DataLink, DataSink
+from cellbench.virtual.front.dispatch import run_line
+from cellbench.virtual.front.parser import LineAssembler, LineEvent
+
+if TYPE_CHECKING:
+    from cellbench.virtual.device.module import Module
+
+CTRL_Z, ESC, LF = 0x1A, 0x1B, 0x0A
+
+
+class PortState(enum.Enum):
+    """What the port makes of a character that comes in."""
+
+    COMMAND = "command"
+    EXECUTING = "executing"
+    PROMPT = "prompt"
+    DATA = "data"
+    ONLINE = "online command"
+
+
+@dataclass(slots=True)
+class PortSettings:
+    """Settings that belong to one port (V.250 chapter 6; S registers with their V.250 defaults)."""
+
+    echo: bool = True
+    style: results.Style = field(default_factory=results.Style)
+    cmee: int = 0
+    circuit_109: int = 1  # &C
+    circuit_108: int = 1  # &D
+    circuit_107: int = 1  # &S
+    registers: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class OnlineCall:
+    """A call held in online command mode: how ATO goes back to it and ATH ends it."""
+
+    resume: Callable[[], Awaitable[None]]
+    hang_up: Callable[[], Awaitable[None]]
+
+
+class _Link(DataLink):
+    """The DataLink of a port."""
+
+    __slots__ = ("_port", "open")
+
+    def __init__(self, port: AtPort) -> None:
+        self._port = port
+        self.open = True
+
+    def send(self, data: bytes) -> None:
+        if self.open:
+            self._port.write_data(data)
+
+    def finish(self) -> None:
+        if self.open:
+            self._port.end_data(DataEnd.FINISHED)
+
+
+class _Payload:
+    """A payload being taken."""
+
+    __slots__ = ("done", "early_until", "echo", "size", "taken", "timeout_s", "timer")
+
+    def __init__(self, size: int | None, done: asyncio.Future[bytes | None], echo: bool, timeout_s: float,
+                 early_until: float) -> None:
+        self.size = size
+        self.done = done
+        self.echo = echo
+        self.timeout_s = timeout_s
+        self.early_until = early_until
+        self.taken = bytearray()
+        self.timer: asyncio.TimerHandle | None = None
+
+
+class _Escape:
+    """Finds the escape sequence in what comes from the DTE (V.250 has none; guides 5.8.2, 9.1.4).
+
+    ``+++`` counts when ``guard`` seconds of silence went before it, no gap inside is longer than
+    ``gap`` and ``trailing`` seconds of silence follow. Held characters are released as data otherwise.
+    """
+
+    __slots__ = ("char", "gap", "guard", "held", "last")
+
+    def __init__(self, char: int, guard: float, gap: float, now: float) -> None:
+        self.char = char
+        self.guard = guard
+        self.gap = gap
+        self.held = b""
+        self.last = now
+
+    def take(self, data: bytes, now: float) -> bytes:
+        """Bytes that are data for sure; the rest is held."""
+        quiet = now - self.last
+        self.last = now
+        if self.held:
+            joined = self.held + data
+            if quiet <= self.gap and len(joined) <= 3 and joined == bytes([self.char]) * len(joined):
+                self.held = joined
+                return b""
+            self.held = b""
+            return joined
+        if quiet >= self.guard and 0 < len(data) <= 3 and data == bytes([self.char]) * len(data):
+            self.held = data
+            return b""
+        return data
+
+
+class AtPort:
+    """An AT port; ``name`` is its role ("uart", "usb0" ...), ``transmit`` takes bytes to the DTE.
+
+    ``number`` orders the ports of a module; ``on_usb`` is true for a virtual port of USB.
+    """
+
+    def __init__(self, module: Module, name: str, transmit: Callable[[bytes], None], *, on_usb: bool,
+                 settings: PortSettings | None = None) -> None:
+        self.module = module
+        self.name = name
+        self.on_usb = on_usb
+        self.settings = settings if settings is not None else PortSettings()
+        self.state = PortState.COMMAND
+        self.online: OnlineCall | None = None
+        self.dtr = True
+        self.muted = False  # nothing is printed before autobauding has measured a rate
+        self.urcs_wanted = True  # +UURCCONF
+        self._greeting: str | None = None
+        self._transmit = transmit
+        self._line = LineAssembler(module.profile.serial.max_line.value)
+        self._urcs: deque[str] = deque(maxlen=module.config.behaviour.urc_queue)
+        self._task: asyncio.Task[None] | None = None
+        self._abortable = False
+        self._first_info = True
+        self._skip_lf = False
+        self._payload: _Payload | None = None
+        self._sink: DataSink | None = None
+        self._link: _Link | None = None
+        self._escape: _Escape | None = None
+        self._data_done: asyncio.Future[DataEnd] | None = None
+        self._after: list[Callable[[], None]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._typed_at = 0.0
+        self._closed = False
+
+    # from the DTE
+    def receive(self, data: bytes) -> None:
+        """Characters from the DTE."""
+        place = 0
+        while place < len(data) and not self._closed:
+            if self.state is PortState.DATA:
+                self._data_in(data[place:])
+                return
+            if self.state is PortState.PROMPT:
+                place += self._payload_in(data[place:])
+            elif self.state is PortState.EXECUTING:
+                place = self._while_executing(data, place)
+            else:
+                place = self._line_in(data, place)
+
+    def _line_in(self, data: bytes, place: int) -> int:
+        """Characters of a command line; stops behind the one that completes it."""
+        begin = place
+        event = LineEvent.NOTHING
+        self._line.cr = self.settings.registers.get(3, 13)
+        self._line.bs = self.settings.registers.get(5, 8)
+        if self._skip_lf:
+            self._skip_lf = False
+            if data[place] == LF:
+                begin = place = place + 1
+        while place < len(data) and event is LineEvent.NOTHING:
+            event = self._line.put(data[place])
+            place += 1
+        if self.settings.echo and place > begin:
+            self._write(data[begin:place])
+        if event is LineEvent.NOTHING:
+            self._hold_urcs()
+        else:
+            self._begin(event)
+        return place
+
+    def _hold_urcs(self) -> None:
+        """URCs wait while a line is being typed, but not for ever."""
+        self._typed_at = self.module.pace.now()
+        if self._line.begun and self._urcs:
+            self._arm_flush()
+
+    def _arm_flush(self) -> None:
+        if self._timer is None:
+            self._timer = self.module.pace.later_true(self.module.config.behaviour.typing_holds_urcs_s,
+                                                      self._flush_stale)
+
+    def _flush_stale(self) -> None:
+        self._timer = None
+        if self.state not in (PortState.COMMAND, PortState.ONLINE) or not self._urcs:
+            return
+        if self._may_print():
+            self.flush()
+        else:
+            self._arm_flush()
+
+    def _begin(self, event: LineEvent) -> None:
+        self._skip_lf = True
+        self.state = PortState.EXECUTING
+        self._abortable = False
+        body = None if event is LineEvent.TOO_LONG else self._line.body
+        self._task = self.module.pace.loop.create_task(self._execute(body))
+
+    async def _execute(self, body: str | None) -> None:
+        try:
+            await run_line(self, body)
+        except asyncio.CancelledError:
+            return
+        self.finish_line()
+
+    def finish_line(self) -> None:
+        """The final result code has left: back to command mode."""
+        self._task = None
+        self._after_line()
+
+    def _after_line(self) -> None:
+        self.state = PortState.ONLINE if self.online is not None else PortState.COMMAND
+        after, self._after = self._after, []
+        for action in after:
+            action()
+        if not self._closed:
+            self.flush()
+
+    def _while_executing(self, data: bytes, place: int) -> int:
+        """A character during execution aborts what can be aborted, else it is lost (guide 4.1.3)."""
+        if self._skip_lf and data[place] == LF:
+            self._skip_lf = False
+            return place + 1
+        self._skip_lf = False
+        if not self._abortable or self._task is None:
+            return len(data)
+        self._task.cancel()
+        self._task = None
+        text = self.module.config.behaviour.abort_result
+        if text:
+            self.write_result(text)
+        self._after_line()
+        return place
+
+    def set_abortable(self, abortable: bool) -> None:
+        """Whether the command now in execution may be aborted by a character."""
+        self._abortable = abortable
+
+    # payload
+    async def take_payload(self, prompt: str, size: int | None, timeout_s: float, settle_s: float,
+                           echo: bool) -> bytes | None:
+        """See :meth:`CommandContext.payload`."""
+        pace = self.module.pace
+        lost = settle_s if self.module.config.behaviour.prompt_early_bytes_lost else 0.0
+        payload = _Payload(size, pace.loop.create_future(), echo, timeout_s, pace.now() + lost)
+        self._payload = payload
+        self.state = PortState.PROMPT
+        style = self.settings.style
+        self._write_text(f"{style.cr}{style.lf}{prompt}")
+        self._first_info = True
+        self._arm_payload(payload)
+        try:
+            return await payload.done if size != 0 else b""
+        finally:
+            if payload.timer is not None:
+                payload.timer.cancel()
+            self._payload = None
+            if self.state is PortState.PROMPT:
+                self.state = PortState.EXECUTING
+
+    def _arm_payload(self, payload: _Payload) -> None:
+        if payload.timer is not None:
+            payload.timer.cancel()
+        payload.timer = self.module.pace.later_true(payload.timeout_s, lambda: self._settle(payload, None))
+
+    @staticmethod
+    def _settle(payload: _Payload, result: bytes | None) -> None:
+        if not payload.done.done():
+            payload.done.set_result(result)
+
+    def _payload_in(self, data: bytes) -> int:
+        payload = self._payload
+        if payload is None or payload.done.done():
+            return len(data)  # truncated: the surplus of a payload is lost (LARA-R6 guide 5.3.1)
+        if self._skip_lf and data[:1] == b"\n":  # the LF of the command line's own CR LF
+            self._skip_lf = False
+            return 1
+        self._skip_lf = False
+        if self.module.pace.now() < payload.early_until:
+            return len(data)
+        taken = data if payload.size is None else data[:payload.size - len(payload.taken)]
+        if payload.size is None:
+            for place, code in enumerate(taken):
+                if code in (CTRL_Z, ESC):
+                    payload.taken += taken[:place]
+                    self._settle(payload, bytes(payload.taken) if code == CTRL_Z else None)
+                    return place + 1
+        payload.taken += taken
+        if payload.echo and self.settings.echo:
+            self._write(taken)
+        self._arm_payload(payload)
+        if payload.size is not None and len(payload.taken) >= payload.size:
+            self._settle(payload, bytes(payload.taken))
+        return len(taken)
+
+    # data mode
+    async def run_data_mode(self, connect_text: str, sink: DataSink) -> DataEnd:
+        """See :meth:`CommandContext.data_mode`."""
+        pace = self.module.pace
+        self.write_result(connect_text)
+        link = self._link = _Link(self)
+        self._sink = sink
+        self._data_done = pace.loop.create_future()
+        self._escape = _Escape(self.settings.registers.get(2, 43), self.module.profile.serial.escape_guard_s.value,
+                               self.module.config.behaviour.escape_gap_s, pace.now())
+        self.state = PortState.DATA
+        self.module.data_mode_changed(self)
+        self.module.turn.leave(self)
+        sink.opened(link)
+        try:
+            end = await self._data_done
+        finally:
+            link.open = False
+            self._sink = self._link = self._data_done = self._escape = None
+            if self.state is PortState.DATA:
+                self.state = PortState.EXECUTING
+            self._first_info = True
+            self._abortable = False
+            self.module.data_mode_changed(self)
+        await self.module.turn.take(self)
+        return end
+
+    def end_data(self, end: DataEnd) -> None:
+        """Leave data mode."""
+        if self._data_done is not None and not self._data_done.done():
+            self._data_done.set_result(end)
+
+    def _data_in(self, data: bytes) -> None:
+        if self._skip_lf and data[:1] == b"\n":
+            data = data[1:]
+        self._skip_lf = False
+        escape, sink = self._escape, self._sink
+        if not data or escape is None or sink is None or self._data_done is None or self._data_done.done():
+            return
+        passed = escape.take(data, self.module.pace.now())
+        if passed:
+            sink.received(passed)
+        elif len(escape.held) == 3:
+            self.module.pace.later_true(self.module.config.behaviour.escape_trailing_s,
+                                        lambda: self._escaped(escape))
+        else:
+            self.module.pace.later_true(escape.gap * 1.2, lambda: self._release(escape, escape.held))
+
+    def _escaped(self, escape: _Escape) -> None:
+        if escape is self._escape and len(escape.held) == 3:
+            self.end_data(DataEnd.ESCAPED)
+
+    def _release(self, escape: _Escape, held: bytes) -> None:
+        """A plus or two alone were data after all."""
+        if escape is self._escape and escape.held == held and self._sink is not None:
+            escape.held = b""
+            self._sink.received(held)
+
+    def set_dtr(self, on: bool) -> None:
+        """Circuit 108/2; its drop in data mode does what &D says (V.250 6.2.9)."""
+        dropped, self.dtr = self.dtr and not on, on
+        if on and self._greeting is not None:
+            self.greet(self._greeting)
+        if dropped and self.state is PortState.DATA and self.settings.circuit_108 in (1, 2):
+            self.end_data(DataEnd.DTR_OFF)
+
+    # to the DTE
+    def _write(self, data: bytes) -> None:
+        if not self._closed:
+            self._transmit(data)
+
+    def _write_text(self, text: str) -> None:
+        if text:
+            self._write(text.encode("latin-1", "replace"))
+
+    def write_data(self, data: bytes) -> None:
+        """Bytes of data mode."""
+        if self.state is PortState.DATA:
+            self._write(data)
+
+    def write_info(self, text: str) -> None:
+        """A line of information text."""
+        self._write_text(results.information(text, self.settings.style, first=self._first_info,
+                                             apart=self.module.config.behaviour.info_lines_apart))
+        self._first_info = False
+
+    def write_result(self, text: str) -> None:
+        """A final or intermediate result code of V.250."""
+        self._write_text(results.result(text, self.settings.style))
+
+    def write_error(self, text: str) -> None:
+        """A +CME or +CMS ERROR; a final result code, so Q1 suppresses it."""
+        if not self.settings.style.quiet:
+            self._write_text(results.unsolicited(text, self.settings.style))
+
+    def start_command(self) -> None:
+        """The next information text is the first of its command."""
+        self._first_info = True
+
+    def afterwards(self, action: Callable[[], None]) -> None:
+        """Do ``action`` once the final result code has left."""
+        self._after.append(action)
+
+    # URCs
+    @property
+    def busy(self) -> bool:
+        """True from the end of a command line to its final result code, and in data mode."""
+        return self.state not in (PortState.COMMAND, PortState.ONLINE)
+
+    def greet(self, text: str, *, when_dtr: bool = False) -> None:
+        """Print the greeting, even before a rate is measured; ``when_dtr``: wait for DTR."""
+        if when_dtr and not self.dtr:
+            self._greeting = text
+            return
+        self._greeting = None
+        self._write_text(results.unsolicited(text, self.settings.style))
+
+    def _may_print(self) -> bool:
+        if self.muted or self.state not in (PortState.COMMAND, PortState.ONLINE):
+            return False
+        if not self._line.begun:
+            return True
+        hold = self.module.config.behaviour.typing_holds_urcs_s
+        return self.module.pace.now() - self._typed_at >= hold
+
+    def urc(self, text: str, *, keep: bool = True) -> None:
+        """Print a URC now, or when the port is free, or never (``keep`` false and busy)."""
+        if self._may_print() and not self._urcs:
+            self._write_text(results.unsolicited(text, self.settings.style))
+        elif keep or self._may_print():
+            self._urcs.append(text)
+            if self.state in (PortState.COMMAND, PortState.ONLINE):
+                self._arm_flush()
+
+    def flush(self) -> None:
+        """Print what waits, as far as it may."""
+        while self._urcs and self._may_print():
+            self._write_text(results.unsolicited(self._urcs.popleft(), self.settings.style))
+
+    def close(self) -> None:
+        """The port ceases to exist (power-off, another composition)."""
+        self._closed = True
+        self._urcs.clear()
+        self._after.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
