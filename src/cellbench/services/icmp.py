@@ -1,7 +1,7 @@
 """A responder for real IPv4 packets with ICMP echo requests, carried in UDP datagrams on loopback.
 
-The virtual module may not open raw sockets, so its IP packets travel whole inside datagrams; what comes back is
-what the hosts and the routers on the way would send: echo replies, time exceeded, destination unreachable.
+The virtual module may not open raw sockets, so its IP packets travel whole inside datagrams; what comes back
+is what the hosts and the routers on the way would send: echo replies, time exceeded, destination unreachable.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def checksum(data: bytes) -> int:
     """The Internet checksum (RFC 1071)."""
     if len(data) % 2:
         data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total > 0xFFFF:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
@@ -81,8 +81,9 @@ class IcmpServer:
     """Answers for all hosts of ``definition["hosts"]`` (address → ttl, hops).
 
     ``latency_s``: time a packet takes there and back. ``lose_every``: each n-th request is lost (0: none).
-    ``unknown``: what a packet to another host brings: "silence" (default) or "time-exceeded", as some networks
-    do (LARA-R6 guide 2.4.1). ``down``: a router says that the host is unreachable; ``mute``: nothing comes back.
+    ``unknown``: what a packet to another host brings: "silence" (default) or "time-exceeded", as some
+    networks do (LARA-R6 guide 2.4.1). ``down``: a router says that the host is unreachable; ``mute``: nothing
+    comes back.
     """
 
     def __init__(self, definition: Mapping[str, object]) -> None:

@@ -25,8 +25,9 @@ GROUP = "group"
 class Park:
     """The servers of a world file on free ports of 127.0.0.1 (``base.protocols.ServerPark``).
 
-    A definition is a mapping whose ``server`` names the kind (default: its own name); the kind ``group`` steers
-    its ``members`` under one name. Kinds that nobody makes are known by name and refused with a sentence.
+    A definition is a mapping whose ``server`` names the kind (default: its own name); the kind ``group``
+    steers its ``members`` under one name. Kinds that nobody makes are known by name and refused with a
+    sentence.
     """
 
     def __init__(self) -> None:
@@ -71,8 +72,8 @@ class Park:
     async def set_state(self, name: str, state: str) -> None:
         """Put a server, or all members of a group, into a state; returns when it is in force.
 
-        Raises KeyError for a name that the world does not have, ValueError for a state that this server cannot
-        take and for a server that is not made here.
+        Raises KeyError for a name that the world does not have, ValueError for a state that this server
+        cannot take and for a server that is not made here.
         """
         try:
             wanted = State(state)
@@ -93,5 +94,5 @@ class Park:
     def _find(self, name: str) -> Server:
         if name in self._unmade:
             made = ", ".join(sorted({*self._servers, *self._groups}))
-            raise ValueError(f"server {name} is part of the world but not among the servers made here: {made}")
+            raise ValueError(f"server {name} is part of the world but not made here; made are {made}")
         return self._servers[name]

@@ -35,7 +35,8 @@ class TcpPlace:
     async def open(self) -> None:
         """Listen, on the port of the last time if it is still free; an open place stays as it is."""
         if self._server is None:
-            self._server = await asyncio.start_server(self._accepted, sock=_bound(socket.SOCK_STREAM, self._port))
+            sock = _bound(socket.SOCK_STREAM, self._port)
+            self._server = await asyncio.start_server(self._accepted, sock=sock)
             self._port = int(self._server.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
@@ -83,7 +84,8 @@ class UdpPlace(asyncio.DatagramProtocol):
         if self._transport is None:
             sock = _bound(socket.SOCK_DGRAM, self._port)
             self._port = int(sock.getsockname()[1])
-            self._transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=sock)
+            loop = asyncio.get_running_loop()
+            self._transport, _ = await loop.create_datagram_endpoint(lambda: self, sock=sock)
 
     async def close(self) -> None:
         """Nothing listens from now on: whoever sends gets a port unreachable."""

@@ -52,14 +52,14 @@ class Dns:
     async def lookup(self, name: str, *, ipv6: bool, source: Source) -> tuple[str, ...]:
         """The addresses of a name; LookupTrouble."""
         node = self._node()
-        patience = self._patience()
         servers = self._servers(source.cid, node)
-        return await lookup(node, source, servers, name, ipv6=ipv6, patience=patience)
+        return await lookup(node, source, servers, name, ipv6=ipv6, patience=self._patience())
 
     async def reverse(self, address: str, *, source: Source) -> str:
         """The name of an address; LookupTrouble."""
         node = self._node()
-        return await reverse(node, source, self._servers(source.cid, node), address, patience=self._patience())
+        servers = self._servers(source.cid, node)
+        return await reverse(node, source, servers, address, patience=self._patience())
 
     def prefix(self) -> str:
         """The prefix of the next answer (some firmware takes that of the URC now and then)."""

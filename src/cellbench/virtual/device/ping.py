@@ -42,7 +42,7 @@ class PingTrouble(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One run; defaults as the guide's print and the facts sheet have them, ``timeout_ms`` of each request."""
+    """One run; defaults as the guide and the facts sheet have them, ``timeout_ms`` of each request."""
 
     host: str
     count: int = 4

@@ -1,5 +1,5 @@
-"""Echo requests of the module as real IPv4 packets (RFC 791, RFC 792), carried in UDP datagrams to whoever plays
-the network's hosts and routers."""
+"""Echo requests of the module as real IPv4 packets (RFC 791, RFC 792), carried in UDP datagrams to whoever
+plays the network's hosts and routers."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Read the world file into frozen shapes.
 
-The file is written by people for people; this is the one place that reads its free forms ("coap.me:5683 udp",
-"any", "added: does not exist"). Servers get plain definitions (``World.definitions``), for they live in another
-room.
+The file is written by people for people; this is the one place that reads its free forms
+("coap.me:5683 udp", "any", "added: does not exist"). Servers get plain definitions (``World.definitions``),
+for they live in another room.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from cellbench.catalogue.model import Series
 
 HERE = Path(__file__).resolve().parent
 _PLACE = re.compile(r"(?P<host>[A-Za-z0-9._\-]+)(?::(?P<port>\d+))?(?:/\S*)?(?:\s+(?P<transport>udp|tcp))?")
+PUBLIC = "dns-public"
+"""A resolver that is not the network's own: "dns" does not steer it."""
 _SERIES_KEYS = {Series.LENA_R8: "R8", Series.LARA_R6: "R6"}
 
 
@@ -92,7 +94,7 @@ class NetworkFacts:
 
 @dataclass(frozen=True, slots=True)
 class IcmpHost:
-    """How one host answers echo requests: TTL at the start of an answer, routers between it and the module."""
+    """How one host answers echo requests: TTL at the start of an answer, routers on the way."""
 
     ttl: int
     hops: int
@@ -103,8 +105,8 @@ class World:
     """Everything that the virtual rack offers by default.
 
     ``names``: name → addresses, IPv4 before IPv6, the first one being what a resolver answers first.
-    ``resolvers``: server name → address, in the order primary, secondary, public. ``raw``: the whole file, for
-    parts that later readers shape themselves.
+    ``resolvers``: server name → address, in the order primary, secondary, public. ``raw``: the whole file,
+    for parts that later readers shape themselves.
     """
 
     vars: Mapping[str, str]
@@ -140,11 +142,12 @@ class World:
     def definitions(self) -> Mapping[str, object]:
         """Plain definitions of all servers, for the park: name → keys and values. ``server`` names the kind
         of program: echo, icmp, dns, group (several under one name), or the server's own name."""
-        plain: dict[str, object] = {name: {"server": name, **server.definition} for name, server in self.servers.items()}
+        plain: dict[str, object] = {name: {"server": name, **server.definition}
+                                    for name, server in self.servers.items()}
         names = {name: list(addresses) for name, addresses in self.names.items()}
         for resolver in self.resolvers:
             plain[resolver] = {"server": "dns", "names": names}
-        plain["dns"] = {"server": "group", "members": [name for name in self.resolvers if name != "dns-public"]}
+        plain["dns"] = {"server": "group", "members": [name for name in self.resolvers if name != PUBLIC]}
         hosts = {address: {"ttl": host.ttl, "hops": host.hops} for address, host in self.icmp_hosts.items()}
         plain["icmp"] = {"server": "icmp", "hosts": hosts, "latency_s": self.icmp_latency_s}
         return plain
@@ -180,16 +183,16 @@ def _shape(raw: Mapping[str, object], extra: Mapping[str, object]) -> World:
     icmp = _mapping(extra["icmp"])
     hosts = {str(address): IcmpHost(_int(_mapping(host)["ttl"]), _int(_mapping(host)["hops"]))
              for address, host in _mapping(icmp["hosts"]).items()}
-    networks = _mapping(raw["network"])
+    modules, networks = _mapping(raw["module"]), _mapping(raw["network"])
     resolvers = {name: str(address) for name, address in _mapping(extra["resolvers"]).items()}
     return World(
         vars=MappingProxyType(variables),
-        modules={series: _module(_mapping(_mapping(raw["module"])[key])) for series, key in _SERIES_KEYS.items()},
+        modules={series: _module(_mapping(modules[key])) for series, key in _SERIES_KEYS.items()},
         sim=_sim(_mapping(raw["sim"])),
         networks={series: _network(_mapping(networks[key])) for series, key in _SERIES_KEYS.items()},
         registers_by_itself=bool(networks.get("registers_by_itself", True)),
         names=MappingProxyType(names),
-        servers=MappingProxyType(_servers(_mapping(raw["servers"]), _mapping(extra.get("also", {})), resolvers)),
+        servers=MappingProxyType(_servers(_mapping(raw["servers"]), _mapping(extra["also"]), resolvers)),
         resolvers=MappingProxyType(resolvers),
         icmp_hosts=MappingProxyType(hosts),
         icmp_latency_s=float(str(icmp["latency_s"])),
@@ -222,7 +225,8 @@ def _servers(entry: Mapping[str, object], also: Mapping[str, object],
         texts = [str(definition[key]) for key in ("at", "also") if key in definition]
         texts += _texts(also.get(name, []))
         places = tuple(place for text in texts for place in (_place(text),) if place is not None)
-        servers[name] = Server(name, str(definition.get("kind", "")), places, MappingProxyType(dict(definition)))
+        kind = str(definition.get("kind", ""))
+        servers[name] = Server(name, kind, places, MappingProxyType(dict(definition)))
     for name, address in resolvers.items():
         kind = servers[name].kind if name in servers else "a resolver"
         servers[name] = Server(name, kind, (Place(address, 53),), MappingProxyType({"kind": kind}))
@@ -238,8 +242,9 @@ def _place(text: str) -> Place | None:
 
 def _module(entry: Mapping[str, object]) -> ModuleFacts:
     firmware = entry.get("firmware")
-    return ModuleFacts(str(entry["model"]), None if firmware is None else str(firmware), _texts(entry["imei"]),
-                       MappingProxyType(dict(_mapping(entry["factory"]))))
+    factory = MappingProxyType(dict(_mapping(entry["factory"])))
+    return ModuleFacts(str(entry["model"]), None if firmware is None else str(firmware),
+                       _texts(entry["imei"]), factory)
 
 
 def _sim(entry: Mapping[str, object]) -> SimFacts:
@@ -248,7 +253,8 @@ def _sim(entry: Mapping[str, object]) -> SimFacts:
         pin=None if pin == "none" else pin,
         imsi=_texts(entry["imsi"]),
         iccid=_texts(entry["iccid"]),
-        files=tuple(_sim_file(int(str(number)), _mapping(value)) for number, value in _mapping(entry["ef"]).items()),
+        files=tuple(_sim_file(int(str(number)), _mapping(value))
+                    for number, value in _mapping(entry["ef"]).items()),
         logical_channels=_int(entry["logical_channels"]),
         apdu=MappingProxyType({str(key): str(value) for key, value in _mapping(entry["apdu"]).items()}),
     )
@@ -256,8 +262,9 @@ def _sim(entry: Mapping[str, object]) -> SimFacts:
 
 def _sim_file(number: int, entry: Mapping[str, object]) -> SimFile:
     content, record = entry.get("hex"), entry.get("record")
-    return SimFile(number, str(entry["name"]), _int(entry["bytes"]), None if content is None else str(content),
-                   None if record is None else _int(record), bool(entry.get("writable", False)))
+    return SimFile(number, str(entry["name"]), _int(entry["bytes"]),
+                   None if content is None else str(content), None if record is None else _int(record),
+                   bool(entry.get("writable", False)))
 
 
 def _network(entry: Mapping[str, object]) -> NetworkFacts:
