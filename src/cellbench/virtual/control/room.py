@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..bench import verbs as bench_verbs
+from ..net import verbs as net_verbs
 from .verbs import Answer, ControlRefusal, Verb, want
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def as_text(answer: Answer) -> str:
 
 def all_verbs() -> dict[str, Verb]:
     """The verbs of all rooms; ``report`` goes to the room that knows what is asked for."""
-    reports: dict[str, Verb] = {**bench_verbs.REPORTS}
+    reports: dict[str, Verb] = {**bench_verbs.REPORTS, **net_verbs.REPORTS}
 
     async def report(rack: Rack, slot: VirtualSlot | None, values: Mapping[str, str]) -> Answer:
         found = reports[want(values, "what", *sorted(reports))]
@@ -136,4 +137,4 @@ def all_verbs() -> dict[str, Verb]:
 
     kinds = "|".join(sorted(reports))
     doc = f"what={kinds} [service=S] [cid=N]: print facts"
-    return {**bench_verbs.VERBS, "report": Verb(doc, False, report)}
+    return {**bench_verbs.VERBS, **net_verbs.VERBS, "report": Verb(doc, False, report)}
