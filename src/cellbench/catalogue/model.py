@@ -97,7 +97,8 @@ class Command:
     ``response_s`` is the longest time to the final result code by form group, in seconds: the key
     None is the default; a Form overrides it. ``info`` is the prefix of the information text
     response, "" when the text has no prefix (ATI, +CGSN), None when there is none. ``prompt`` is the
-    character that asks for a payload (">" or "@"). ``stored`` says where the setting lives.
+    character that asks for a payload (">" or "@"). ``stored`` says where the setting lives,
+    ``stored_by_series`` where one series differs.
     ``params_by_series`` replaces ``params`` where one series gives them another order.
     """
 
@@ -119,6 +120,11 @@ class Command:
     alone_on_line: bool = False
     notes: str = ""
     params_by_series: Mapping[Series, tuple[Param, ...]] = field(default_factory=dict)
+    stored_by_series: Mapping[Series, Storage] = field(default_factory=dict)
+
+    def stored_on(self, series: Series) -> Storage:
+        """Where one series keeps the setting."""
+        return self.stored_by_series.get(series, self.stored)
 
     def params_for(self, series: Series) -> tuple[Param, ...]:
         """The parameters of the set command on one series, in the order in which they are sent."""
