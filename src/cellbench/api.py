@@ -5,7 +5,6 @@ Names are imported at their first use, so that collecting suites costs little.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from cellbench.base.errors import (
@@ -20,25 +19,26 @@ from cellbench.base.errors import (
     ServiceError,
     UnitError,
 )
-from cellbench.session.procedure import Procedure, procedure
 from cellbench.record.measurement import Judgement, Limit
+from cellbench.session.procedure import Procedure, procedure
 
 if TYPE_CHECKING:
     import pytest
 
     from cellbench.base.protocols import FarSide
-    from cellbench.session.equipment import Equipment
-    from cellbench.session.recorder import Recorder
-    from cellbench.session.run import Run
     from cellbench.rig.dut import Dut, DutState, Identity
+    from cellbench.rig.limits import ProductLimits
     from cellbench.rig.schema import Apn as Network
     from cellbench.rig.schema import Service
     from cellbench.rig.slot import Boot, PowerState, Slot
+    from cellbench.session.equipment import Equipment
+    from cellbench.session.recorder import Recorder
+    from cellbench.session.run import Run
 
 __all__ = [
     "Aborted", "Boot", "CellbenchError", "Dut", "DutState", "Equipment", "FarSide", "Identity", "Judgement",
     "Limit", "Network", "NetworkError", "NotApplicable", "NotPossible", "OperatorError", "Owner", "PowerState",
-    "Procedure", "Recorder", "RigError", "Run", "Service", "ServiceError", "Slot", "UnitError", "current_run",
+    "Procedure", "ProductLimits", "Recorder", "RigError", "Run", "Service", "ServiceError", "Slot", "UnitError", "current_run",
     "limits_for", "open_equipment", "procedure", "recorder_of", "serial_of",
 ]
 
@@ -72,11 +72,13 @@ def recorder_of(item: pytest.Item) -> Recorder:
     return attempt.recorder if attempt is not None else Recorder(None, "")
 
 
-def limits_for(run: Run, slot: str) -> Mapping[str, Limit]:
-    """The limits that the rig file names for the module in a slot, by measurement name."""
-    from cellbench.rig.limits import limits_of_slot
-
-    return limits_of_slot(run.rig, slot)
+def limits_for(run: Run, slot: str) -> ProductLimits:
+    """The limits that the rig file names for the module in a slot; OperatorError when it names none."""
+    found = run.rig.limits_of(slot)
+    if found is None:
+        raise OperatorError(f"{run.rig.path} names no limits for slot {slot}",
+                            remedy="name a file under limits, or limits: in the slot")
+    return found
 
 
 def serial_of(run: Run) -> str:

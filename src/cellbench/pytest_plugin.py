@@ -28,22 +28,53 @@ DEFAULT_RIG = Path("rigs/virtual.yaml")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options of a run; each is described in docs/running.md."""
     group = parser.getgroup("cellbench", "hardware-in-the-loop tests of cellular modules")
-    group.addoption("--rig", metavar="FILE",
-                    help="rig file (default: $CELLBENCH_RIG, else rigs/virtual.yaml)")
-    group.addoption("--slot", action="append", default=[], metavar="NAME",
-                    help="run on this slot only; may be repeated (default: all slots of the rig)")
-    group.addoption("--timing", choices=("fast", "real"), default=None,
-                    help="pace of a rack that the rig file launches (default: as the rig file says)")
-    group.addoption("--results", metavar="DIR", default=None,
-                    help="where runs leave their journals and reports (default: reports/out)")
-    group.addoption("--serial", metavar="TEXT", default=None, dest="cellbench_serial",
-                    help="serial number of the unit, for production runs")
-    group.addoption("--reports", default=None, metavar="LIST",
-                    help="comma-separated report formats written at the end (default: all; 'none' for none)")
-    group.addoption("--progress", choices=("auto", "plain", "off"), default="auto",
-                    help="live progress with slot, procedure, step and time left")
-    group.addoption("--run-kind", choices=("validation", "production"), default="validation",
-                    help="which documents the run ends with")
+    group.addoption(
+        "--rig", metavar="FILE", help="rig file (default: $CELLBENCH_RIG, else rigs/virtual.yaml)"
+    )
+    group.addoption(
+        "--slot",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="run on this slot only; may be repeated (default: all slots of the rig)",
+    )
+    group.addoption(
+        "--timing",
+        choices=("fast", "real"),
+        default=None,
+        help="pace of a rack that the rig file launches (default: as the rig file says)",
+    )
+    group.addoption(
+        "--results",
+        metavar="DIR",
+        default=None,
+        help="where runs leave their journals and reports (default: reports/out)",
+    )
+    group.addoption(
+        "--serial",
+        metavar="TEXT",
+        default=None,
+        dest="cellbench_serial",
+        help="serial number of the unit, for production runs",
+    )
+    group.addoption(
+        "--reports",
+        default=None,
+        metavar="LIST",
+        help="comma-separated report formats written at the end (default: all; 'none' for none)",
+    )
+    group.addoption(
+        "--progress",
+        choices=("auto", "plain", "off"),
+        default="auto",
+        help="live progress with slot, procedure, step and time left",
+    )
+    group.addoption(
+        "--run-kind",
+        choices=("validation", "production"),
+        default="validation",
+        help="which documents the run ends with",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -52,7 +83,8 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if getattr(config.option, "reruns", None):
         raise pytest.UsageError(
             "--reruns sends a test that killed its worker again and hides it, which may be lethal in an update; "
-            "retries are made by the framework itself")
+            "retries are made by the framework itself"
+        )
     if getattr(config.option, "maxworkerrestart", "absent") is None:
         config.option.maxworkerrestart = "1000000" if rig_path(config) else None
     return None
@@ -73,7 +105,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the mark; open the run when a rig is asked for."""
     config.addinivalue_line(
-        "markers", "procedure(*sections, title, depends, needs): a guide section made executable")
+        "markers", "procedure(*sections, title, depends, needs): a guide section made executable"
+    )
     config.addinivalue_line("markers", "demo: part of the tour that `make demo` runs")
     config.addinivalue_line("markers", "soak: too long for make test")
     path = rig_path(config)

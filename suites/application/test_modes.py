@@ -24,7 +24,9 @@ def test_diagnostic_access(registered: Dut, record: Recorder) -> None:
         record.note(f"{line}: {' / '.join(answer.info)}")
 
 
-@procedure("R8:3.3.2", title="Production testing: the application is silent, AT commands configure the module")
+@procedure(
+    "R8:3.3.2", title="Production testing: the application is silent, AT commands configure the module"
+)
 def test_production_mode(dut: Dut) -> None:
     """Identity can be read with the radio off."""
     dut.send("AT+CFUN=0")
@@ -36,7 +38,9 @@ def test_production_mode(dut: Dut) -> None:
         dut.send("AT+CFUN=1")
 
 
-@procedure("R8:3.3.3", title="Certification mode: the module is controlled from outside", depends_on=("network",))
+@procedure(
+    "R8:3.3.3", title="Certification mode: the module is controlled from outside", depends_on=("network",)
+)
 def test_certification_mode(registered: Dut) -> None:
     """Radio off and on by command; the module comes back by itself."""
     registered.send("AT+CFUN=0")
@@ -51,5 +55,5 @@ def test_certification_mode(registered: Dut) -> None:
 def test_update_mode(dut: Dut) -> None:
     """No package on the module: nothing to install; the firmware stays as it is."""
     before = dut.send("ATI9").info
-    assert not dut.send('AT+UFWINSTALL=9,9', check=False).ok
+    assert not dut.send("AT+UFWINSTALL=9,9", check=False).ok
     assert dut.send("ATI9").info == before

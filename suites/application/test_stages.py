@@ -37,7 +37,12 @@ def test_persistent_setting(dut: Dut, record: Recorder) -> None:
     other = 0 if before else 1
     dut.send(f"AT+CTZU={other}")
     try:
-        record.measure("time to reboot", dut.reboot(), "s", Limit(high=dut.slot.timing.boot_max_s, source="module facts 1.2"))
+        record.measure(
+            "time to reboot",
+            dut.reboot(),
+            "s",
+            Limit(high=dut.slot.timing.boot_max_s, source="module facts 1.2"),
+        )
         assert dut.send("AT+CTZU?").value("+CTZU")[0] == other
     finally:
         dut.send(f"AT+CTZU={before}")
@@ -63,31 +68,42 @@ def test_greeting_at_power_on(dut_at: DutAt, slot: Slot, record: Recorder) -> No
     if boot.v_int_s is not None:
         record.measure("PWR_ON to V_INT", boot.v_int_s, "s", Limit(high=5.0, source="module facts 1.2"))
     if boot.uart_s is not None:
-        record.measure("PWR_ON to AT on UART", boot.uart_s, "s", Limit(high=slot.timing.boot_max_s, source="module facts 1.2"))
+        record.measure(
+            "PWR_ON to AT on UART",
+            boot.uart_s,
+            "s",
+            Limit(high=slot.timing.boot_max_s, source="module facts 1.2"),
+        )
     if boot.usb_s is not None:
-        record.measure("PWR_ON to USB", boot.usb_s, "s", Limit(high=slot.timing.boot_max_s, source="module facts 1.2"))
+        record.measure(
+            "PWR_ON to USB", boot.usb_s, "s", Limit(high=slot.timing.boot_max_s, source="module facts 1.2")
+        )
     assert boot.greeting == slot.profile.greeting.value
 
 
-@procedure("R8:3.2.2", title="VCC alone does not start the module", needs=("cut-power", "read-v_int"))
+@procedure("R8:3.2.2", title="VCC alone does not start the module", needs=("cut-power", "read-v-int"))
 def test_supply_alone_starts_nothing(dut_at: DutAt, slot: Slot) -> None:
     """V_INT stays low until PWR_ON is pulsed (system integration manual, by module facts 1.1)."""
     dut_at(DutState.OFF)
     slot.supply_only()
     try:
-        assert not slot.stays_low("v_int", 1.0), "V_INT rose without a PWR_ON pulse"
+        assert not slot.rises("v_int", 1.0), "V_INT rose without a PWR_ON pulse"
     finally:
         slot.power_off(hard=True, cause="the module was never started")
 
 
-@procedure("R8:3.2.2", title="A PWR_ON pulse that is too short does not start the module", needs=("cut-power", "read-v_int"))
+@procedure(
+    "R8:3.2.2",
+    title="A PWR_ON pulse that is too short does not start the module",
+    needs=("cut-power", "read-v-int"),
+)
 def test_short_pulse_starts_nothing(dut_at: DutAt, slot: Slot) -> None:
     """Half of the shortest pulse of the facts sheet is no switch-on event."""
     dut_at(DutState.OFF)
     slot.supply_only()
     try:
         slot.pulse("pwr_on", slot.profile.power.pwr_on_pulse_s.value[0] / 2)
-        assert not slot.stays_low("v_int", 1.0), "V_INT rose after half a pulse"
+        assert not slot.rises("v_int", 1.0), "V_INT rose after half a pulse"
     finally:
         slot.power_off(hard=True, cause="the module was never started")
 
@@ -101,21 +117,35 @@ def test_network_time(registered: Dut) -> None:
     assert 22 < int(clock[:2]) < 70, f"the clock still says {clock}"
 
 
-@procedure("R8:3.2.3", "R8:7.1", title="The module registers by itself after power-on", depends_on=("network",), needs=("cut-power",))
+@procedure(
+    "R8:3.2.3",
+    "R8:7.1",
+    title="The module registers by itself after power-on",
+    depends_on=("network",),
+    needs=("cut-power",),
+)
 def test_registers_by_itself(dut_at: DutAt, slot: Slot, record: Recorder) -> None:
     """No command is needed: SIM read, search, registration."""
     dut_at(DutState.OFF)
     dut = dut_at(DutState.READY)
-    record.measure("time to register", dut.register(), "s", Limit(high=300.0, source="module facts 15, +COPS"))
+    record.measure(
+        "time to register", dut.register(), "s", Limit(high=300.0, source="module facts 15, +COPS")
+    )
 
 
-@procedure("R8:3.2.4", title="An IP address is there after registration and activation", depends_on=("network",))
+@procedure(
+    "R8:3.2.4", title="An IP address is there after registration and activation", depends_on=("network",)
+)
 def test_ip_acquisition(online: Dut) -> None:
     """The user's context has an address."""
     assert online.address(online.cid)
 
 
-@procedure("R8:3.2.5", title="Core application: status commands for diagnosis work beside traffic", depends_on=("network", "service:echo"))
+@procedure(
+    "R8:3.2.5",
+    title="Core application: status commands for diagnosis work beside traffic",
+    depends_on=("network", "service:echo"),
+)
 def test_status_commands(online: Dut, services: Mapping[str, object]) -> None:
     """Commands, responses and unsolicited indications are handled together."""
     for line in ("AT+CEREG?", "AT+CGDCONT?", "AT+CSQ", "AT+COPS?"):
@@ -129,18 +159,28 @@ def test_normal_shutdown(dut_at: DutAt, slot: Slot, record: Recorder) -> None:
     dut_at(DutState.READY)
     took = slot.power_off(cause="procedure: normal shutdown")
     if took is not None:
-        record.measure("+CPWROFF to V_INT low", took, "s", Limit(high=slot.timing.power_off_max_s, source="module facts 1.2"))
+        record.measure(
+            "+CPWROFF to V_INT low",
+            took,
+            "s",
+            Limit(high=slot.timing.power_off_max_s, source="module facts 1.2"),
+        )
     dut_at(DutState.READY)
 
 
-@procedure("R8:3.2.6", title="Shutdown by a PWR_ON pulse", needs=("cut-power", "read-v_int"))
+@procedure("R8:3.2.6", title="Shutdown by a PWR_ON pulse", needs=("cut-power", "read-v-int"))
 def test_shutdown_by_pulse(dut_at: DutAt, slot: Slot, record: Recorder) -> None:
     """A low pulse of the declared length switches the module off."""
     dut_at(DutState.READY)
     slot.wait_minimum_on()
     slot.pulse("pwr_on", slot.profile.power.pwr_off_pulse_s.value + 0.1)
     took = slot.wait_v_int(False, slot.timing.power_off_max_s)
-    record.measure("PWR_ON pulse to V_INT low", took, "s", Limit(high=slot.timing.power_off_max_s, source="module facts 1.2"))
+    record.measure(
+        "PWR_ON pulse to V_INT low",
+        took,
+        "s",
+        Limit(high=slot.timing.power_off_max_s, source="module facts 1.2"),
+    )
     slot.power_off(hard=True, cause="the module has switched itself off")
     dut_at(DutState.READY)
 

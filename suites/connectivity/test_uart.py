@@ -41,8 +41,11 @@ def test_usb_configuration(dut: Dut) -> None:
 
 
 @pytest.mark.demo
-@procedure("R8:5.3", title="Autobauding: the first AT only measures, 100 ms later the interface is ready",
-           needs=("cut-power",))
+@procedure(
+    "R8:5.3",
+    title="Autobauding: the first AT only measures, 100 ms later the interface is ready",
+    needs=("cut-power",),
+)
 def test_autobauding(dut_at: Callable[[DutState], Dut], slot: Slot, record: Recorder) -> None:
     """No echo and no response to the first AT; the second one is answered at the rate of the host."""
     dut_at(DutState.OFF)

@@ -29,7 +29,9 @@ def test_every_at_port(dut: Dut, record: Recorder) -> None:
         assert channel.send("AT+CGMM").text.startswith(dut.profile.model_prefix)
 
 
-@procedure("R8:5.4", title="Without VUSB_DET during the boot there is no USB", needs=("cut-power", "drive-vusb_det"))
+@procedure(
+    "R8:5.4", title="Without VUSB_DET during the boot there is no USB", needs=("cut-power", "drive-vusb-det")
+)
 def test_no_usb_without_vusb_det(dut_at: Callable[[DutState], Dut], slot: Slot) -> None:
     """The interface is enabled only if VUSB_DET is high during the switch-on boot sequence."""
     _at_roles(dut_at(DutState.READY))
@@ -40,7 +42,11 @@ def test_no_usb_without_vusb_det(dut_at: Callable[[DutState], Dut], slot: Slot) 
     _at_roles(dut_at(DutState.READY))
 
 
-@procedure("R8:5.4", title="With USB_BOOT high before the boot there is no AT interface", needs=("cut-power", "drive-usb_boot"))
+@procedure(
+    "R8:5.4",
+    title="With USB_BOOT high before the boot there is no AT interface",
+    needs=("cut-power", "drive-usb-boot"),
+)
 def test_usb_boot(dut_at: Callable[[DutState], Dut], slot: Slot) -> None:
     """The module waits for a download and answers no AT command; with USB_BOOT low it is back."""
     dut_at(DutState.OFF)

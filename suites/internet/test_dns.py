@@ -18,7 +18,9 @@ def test_name_to_address(online: Dut, services: Mapping[str, Service], record: R
     service = services["icmp"]
     answer = online.send(f'AT+UDNSRN=0,"{service.name}"')
     address = online.resolve(str(service.name))
-    record.measure("time to resolve", answer.elapsed_s, "s", Limit(high=120.0, source="+UDNSRN, response time"))
+    record.measure(
+        "time to resolve", answer.elapsed_s, "s", Limit(high=120.0, source="+UDNSRN, response time")
+    )
     assert all(part.isdigit() and int(part) < 256 for part in address.split(".")), address
     assert len(address.split(".")) == 4
 
@@ -38,9 +40,15 @@ def test_address_to_name(online: Dut, services: Mapping[str, Service]) -> None:
     assert str(answer.value("+UDNSRN")[0]), "a name is answered"
 
 
-@procedure("R6:2.4.2", title="Without an answer of the primary server the secondary is asked", depends_on=("network",),
-           needs=("far-side:server",))
-def test_secondary_server(online: Dut, services: Mapping[str, Service], far_side: FarSide, record: Recorder) -> None:
+@procedure(
+    "R6:2.4.2",
+    title="Without an answer of the primary server the secondary is asked",
+    depends_on=("network",),
+    needs=("far-side:server",),
+)
+def test_secondary_server(
+    online: Dut, services: Mapping[str, Service], far_side: FarSide, record: Recorder
+) -> None:
     """The primary is mute; the name resolves by the secondary."""
     far_side.act("server", name="dns-primary", state="mute")
     try:
@@ -57,7 +65,11 @@ def test_override(online: Dut, services: Mapping[str, Service]) -> None:
     assert online.resolve(str(services["echo"].name)) == services["echo"].host
 
 
-@procedure("R6:2.4.2.1", title="An override with a wrong address or server number is refused", depends_on=("network",))
+@procedure(
+    "R6:2.4.2.1",
+    title="An override with a wrong address or server number is refused",
+    depends_on=("network",),
+)
 @pytest.mark.parametrize("values", ['1,1,0,"8.8.8"', '1,7,0,"8.8.8.8"', '99,1,0,"8.8.8.8"'])
 def test_override_refusals(online: Dut, values: str) -> None:
     """The command's ranges."""

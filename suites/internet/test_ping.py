@@ -26,8 +26,15 @@ def test_ping(online: Dut, services: Mapping[str, Service], record: Recorder) ->
             index, size, host, address, ttl, rtt = answered.wait(URC_S).fields
             assert (index, size, host) == (number, 32, name)
             assert len(str(address).split(".")) == 4
-            record.measure(f"TTL of answer {number}", int(ttl), "", Limit(low=1, high=255, source="RFC 791 3.1"))
-            record.measure(f"round trip {number}", int(rtt), "ms", Limit(low=0, high=5000, source="+UPING, default time-out"))
+            record.measure(
+                f"TTL of answer {number}", int(ttl), "", Limit(low=1, high=255, source="RFC 791 3.1")
+            )
+            record.measure(
+                f"round trip {number}",
+                int(rtt),
+                "ms",
+                Limit(low=0, high=5000, source="+UPING, default time-out"),
+            )
 
 
 @procedure("R6:2.4.1", "R8:7.2.2", title="Number, size, time-out and TTL can be chosen", depends_on=ICMP)
@@ -39,7 +46,12 @@ def test_ping_parameters(online: Dut, services: Mapping[str, Service]) -> None:
             assert answered.wait(URC_S).fields[:2] == (number, 64)
 
 
-@procedure("R6:2.4.1", title="No answer: the round-trip time is -1", depends_on=("network",), needs=("far-side:server",))
+@procedure(
+    "R6:2.4.1",
+    title="No answer: the round-trip time is -1",
+    depends_on=("network",),
+    needs=("far-side:server",),
+)
 def test_no_answer(online: Dut, services: Mapping[str, Service], far_side: FarSide) -> None:
     """The time-out has elapsed."""
     far_side.act("server", name="icmp", state="mute")
@@ -62,7 +74,12 @@ def test_ttl_too_low(online: Dut, services: Mapping[str, Service]) -> None:
         assert answered.wait(URC_S).fields[-1] == TTL_TOO_LOW
 
 
-@procedure("R6:2.4.1", "R8:7.2.2", title="An error of a ping comes as +UUPINGER", depends_on=("network", "service:dns"))
+@procedure(
+    "R6:2.4.1",
+    "R8:7.2.2",
+    title="An error of a ping comes as +UUPINGER",
+    depends_on=("network", "service:dns"),
+)
 def test_unknown_host(online: Dut) -> None:
     """A name that does not exist."""
     with online.at.expect("+UUPINGER") as failed:
@@ -72,7 +89,15 @@ def test_unknown_host(online: Dut) -> None:
 
 
 @procedure("R6:2.4.1", "R8:7.2.2", title="Impossible parameters are refused", depends_on=("network",))
-@pytest.mark.parametrize("values", ['"www.google.com",0', '"www.google.com",1,3', '"www.google.com",1,32,1', '"www.google.com",1,32,5000,256'])
+@pytest.mark.parametrize(
+    "values",
+    [
+        '"www.google.com",0',
+        '"www.google.com",1,3',
+        '"www.google.com",1,32,1',
+        '"www.google.com",1,32,5000,256',
+    ],
+)
 def test_refusals(online: Dut, values: str) -> None:
     """Number, size, time-out and TTL have ranges."""
     assert not online.send(f"AT+UPING={values}", check=False).ok

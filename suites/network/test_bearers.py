@@ -116,7 +116,11 @@ def test_undefined_context(registered: Dut) -> None:
     assert _active(registered) == before
 
 
-@procedure("R8:7.2.2", title="Sockets without a cid use the first activated context, the resolver the last", depends_on=("network", "service:dns", "service:echo"))
+@procedure(
+    "R8:7.2.2",
+    title="Sockets without a cid use the first activated context, the resolver the last",
+    depends_on=("network", "service:dns", "service:echo"),
+)
 def test_first_activated_context(dut_at: DutAt, network: Network, services: Mapping[str, Service]) -> None:
     """With one context left the traffic goes on; without any it is refused."""
     dut = dut_at(DutState.ONLINE)
@@ -131,11 +135,20 @@ def test_first_activated_context(dut_at: DutAt, network: Network, services: Mapp
         dut.send("AT+CGACT=0,2", check=False)
 
 
-@procedure("R8:7.2.2", "R6:2.1", title="The network deactivates a context, and it comes back", depends_on=("network",),
-           needs=("far-side:network",))
+@procedure(
+    "R8:7.2.2",
+    "R6:2.1",
+    title="The network deactivates a context, and it comes back",
+    depends_on=("network",),
+    needs=("far-side:network",),
+)
 def test_network_deactivates(online: Dut, far_side: FarSide, network: Network) -> None:
     """+CGEV tells it; the context is activated again."""
-    cid = online.profile.bearers.user_cids.value[-1] if online.cid == online.profile.bearers.default_cid.value else online.cid
+    cid = (
+        online.profile.bearers.user_cids.value[-1]
+        if online.cid == online.profile.bearers.default_cid.value
+        else online.cid
+    )
     cid = min(cid, 2) if cid != online.cid else cid
     online.send("AT+CGEREP=2,1")
     online.send(f'AT+CGDCONT={cid},"IP","{network.apn}"', check=False)
@@ -149,7 +162,9 @@ def test_network_deactivates(online: Dut, far_side: FarSide, network: Network) -
 
 
 def _deactivate_all(dut: Dut) -> None:
-    for cid in sorted(_active(dut) - {dut.profile.bearers.default_cid.value, dut.profile.bearers.ims_cid.value}):
+    for cid in sorted(
+        _active(dut) - {dut.profile.bearers.default_cid.value, dut.profile.bearers.ims_cid.value}
+    ):
         dut.send(f"AT+CGACT=0,{cid}", check=False)
 
 
@@ -190,7 +205,9 @@ def test_last_context(registered: Dut) -> None:
     assert 1 in _active(registered)
 
 
-@procedure("R6:2.2", "R6:2.2.1", "R6:2.2.2", title="The MTU belongs to the operator profile", depends_on=("network",))
+@procedure(
+    "R6:2.2", "R6:2.2.1", "R6:2.2.2", title="The MTU belongs to the operator profile", depends_on=("network",)
+)
 def test_mtu_profile(registered: Dut, record: Recorder) -> None:
     """The profile in use is read; its MTU cannot be asked by AT and is noted as such."""
     profile = registered.send("AT+UMNOPROF?").value("+UMNOPROF")[0]
@@ -211,7 +228,9 @@ def test_from_power_up_to_socket(dut_at: DutAt, services: Mapping[str, Service])
         dut.send(f"AT+USOCL={number}", check=False)
 
 
-@procedure("R6:2.3.1", title="Default context and preferred address type: +UDCONF=19", depends_on=("network",))
+@procedure(
+    "R6:2.3.1", title="Default context and preferred address type: +UDCONF=19", depends_on=("network",)
+)
 def test_default_context(dut: Dut) -> None:
     """AT+UDCONF=19,2,0, reboot, read; stored in NVM; then back."""
     if "+UDCONF=19" in dut.profile.unsupported:
@@ -252,7 +271,11 @@ def test_settings_verification(dut: Dut, network: Network) -> None:
     dut.register()
 
 
-@procedure("R6:2.3.1/verify", title="The operator profile cannot be changed while registered", depends_on=("network",))
+@procedure(
+    "R6:2.3.1/verify",
+    title="The operator profile cannot be changed while registered",
+    depends_on=("network",),
+)
 def test_profile_while_registered(registered: Dut) -> None:
     """While setting the network profile the radio must be off."""
     before = registered.send("AT+UMNOPROF?").info

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from cellbench.api import Dut, DutState, FarSide, Limit, Network, Recorder, procedure
+from cellbench.api import Dut, FarSide, Limit, Network, Recorder, procedure
 
 REGISTERED = (1, 5)
 LTE = 7
@@ -14,7 +12,9 @@ UTRAN = 2
 
 
 @pytest.mark.demo
-@procedure("R8:7.1", title="Registration begins by itself and gives an address in LTE", depends_on=("network",))
+@procedure(
+    "R8:7.1", title="Registration begins by itself and gives an address in LTE", depends_on=("network",)
+)
 def test_registered_in_lte(registered: Dut, record: Recorder) -> None:
     """Registered, RAT 7, the initial default bearer has an address."""
     assert registered.registration() in REGISTERED
@@ -31,10 +31,14 @@ def test_detach_and_attach(registered: Dut, record: Recorder) -> None:
     registered.send("AT+CFUN=0")
     assert registered.registration() not in REGISTERED
     registered.send("AT+CFUN=1")
-    record.measure("time to register", registered.register(), "s", Limit(high=300.0, source="module facts 15"))
+    record.measure(
+        "time to register", registered.register(), "s", Limit(high=300.0, source="module facts 15")
+    )
 
 
-@procedure("R8:7.1", "R6:2.3.1/lte", title="Deregistered by +COPS=2, registered by +COPS=0", depends_on=("network",))
+@procedure(
+    "R8:7.1", "R6:2.3.1/lte", title="Deregistered by +COPS=2, registered by +COPS=0", depends_on=("network",)
+)
 def test_deregister(registered: Dut) -> None:
     """Issue AT+COPS=0 if the read command returns +COPS: 2."""
     registered.spend_attach("COPS=2")
@@ -47,7 +51,12 @@ def test_deregister(registered: Dut) -> None:
     assert registered.send("AT+COPS?").value("+COPS")[0] == 0
 
 
-@procedure("R8:7.1", title="Registration URCs follow the network", depends_on=("network",), needs=("far-side:network",))
+@procedure(
+    "R8:7.1",
+    title="Registration URCs follow the network",
+    depends_on=("network",),
+    needs=("far-side:network",),
+)
 def test_registration_urcs(registered: Dut, far_side: FarSide) -> None:
     """Coverage is lost and found: +CEREG tells both."""
     registered.send("AT+CEREG=2")
@@ -64,8 +73,13 @@ def test_registration_urcs(registered: Dut, far_side: FarSide) -> None:
         registered.register()
 
 
-@procedure("R8:7.1", "R6:2.3.1/lte", title="A rejected registration tells its cause, and recovers", depends_on=(),
-           needs=("far-side:network",))
+@procedure(
+    "R8:7.1",
+    "R6:2.3.1/lte",
+    title="A rejected registration tells its cause, and recovers",
+    depends_on=(),
+    needs=("far-side:network",),
+)
 def test_reject_cause(registered: Dut, far_side: FarSide, record: Recorder) -> None:
     """+CEER names the cause (EMM 15: no suitable cells in tracking area)."""
     registered.spend_attach("reject")
@@ -73,7 +87,9 @@ def test_reject_cause(registered: Dut, far_side: FarSide, record: Recorder) -> N
     far_side.act("network", reject="15")
     try:
         registered.send("AT+CFUN=1")
-        assert registered.wait_registration(lambda stat: stat == 3, 60.0), "the module does not say that it was denied"
+        assert registered.wait_registration(lambda stat: stat == 3, 60.0), (
+            "the module does not say that it was denied"
+        )
         cause = registered.send("AT+CEER").value("+CEER")
         record.note(f"+CEER: {cause}")
         assert 15 in cause
@@ -84,8 +100,12 @@ def test_reject_cause(registered: Dut, far_side: FarSide, record: Recorder) -> N
     registered.register()
 
 
-@procedure("R8:7.1", title="In 2G registration needs no bearer; contexts are activated on demand", depends_on=("network",),
-           needs=("far-side:network",))
+@procedure(
+    "R8:7.1",
+    title="In 2G registration needs no bearer; contexts are activated on demand",
+    depends_on=("network",),
+    needs=("far-side:network",),
+)
 def test_registration_in_2g(registered: Dut, far_side: FarSide, network: Network) -> None:
     """2G registration is independent from APN and bearer activation."""
     far_side.act("network", rat="2g")
@@ -158,7 +178,12 @@ def test_check_lte(registered: Dut, network: Network, record: Recorder) -> None:
     assert registered.send("AT+CSCON=0").ok
 
 
-@procedure("R6:2.3.1/legacy", title="Check network registration: GSM and UMTS", depends_on=("network",), needs=("far-side:network",))
+@procedure(
+    "R6:2.3.1/legacy",
+    title="Check network registration: GSM and UMTS",
+    depends_on=("network",),
+    needs=("far-side:network",),
+)
 def test_check_legacy(registered: Dut, far_side: FarSide, network: Network) -> None:
     """+COPS: ...,2 on UTRAN, AT+CGACT=1,1, an address; the context is activated again without harm."""
     far_side.act("network", rat="3g")
@@ -173,7 +198,12 @@ def test_check_legacy(registered: Dut, far_side: FarSide, network: Network) -> N
         registered.register()
 
 
-@procedure("R6:2.3.1/legacy", title="The address is kept when 3G is reselected from LTE", depends_on=("network",), needs=("far-side:network",))
+@procedure(
+    "R6:2.3.1/legacy",
+    title="The address is kept when 3G is reselected from LTE",
+    depends_on=("network",),
+    needs=("far-side:network",),
+)
 def test_address_kept_over_rats(online: Dut, far_side: FarSide) -> None:
     """In 2G and 3G the IP address is maintained if they are reselected from LTE."""
     before = online.address(1)

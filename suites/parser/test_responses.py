@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from cellbench.api import Dut, FarSide, Limit, Recorder, procedure
@@ -62,8 +61,11 @@ def test_not_abortable(registered: Dut, record: Recorder) -> None:
     assert registered.send("AT").ok, "the interface is in step"
 
 
-@procedure("R8:4.1.3", title="An abortable command is dropped for the latest one, without ABORTED",
-           needs=("far-side:slow",))
+@procedure(
+    "R8:4.1.3",
+    title="An abortable command is dropped for the latest one, without ABORTED",
+    needs=("far-side:slow",),
+)
 def test_abortable(registered: Dut, record: Recorder) -> None:
     """AT+COPS=? is dropped; no ABORTED result code is issued by LENA-R8."""
     registered.at.send_without_answer("AT+COPS=?")
@@ -72,8 +74,12 @@ def test_abortable(registered: Dut, record: Recorder) -> None:
     assert registered.send("AT").ok
 
 
-@procedure("R8:4.1.4", title="URCs wait until the final result code has been given", depends_on=("network",),
-           needs=("far-side:network",))
+@procedure(
+    "R8:4.1.4",
+    title="URCs wait until the final result code has been given",
+    depends_on=("network",),
+    needs=("far-side:network",),
+)
 def test_urcs_are_deferred(registered: Dut, far_side: FarSide, record: Recorder) -> None:
     """A URC that is due while a command runs comes after its final result code, never inside."""
     registered.send("AT+CTZR=1")
@@ -93,13 +99,29 @@ def test_immediate_response_time(dut: Dut, record: Recorder) -> None:
     """Commands whose response time is "-" are answered at once."""
     for line in ("AT", "AT+CMEE?", "AT+CGSN", "ATI"):
         answer = dut.send(line)
-        record.measure(f"response time of {line}", answer.elapsed_s, "s",
-                       Limit(high=1.0, marginal=0.8, source="LENA-R8 guide 4.1.5: a few tens of ms"))
+        record.measure(
+            f"response time of {line}",
+            answer.elapsed_s,
+            "s",
+            Limit(high=1.0, marginal=0.8, source="LENA-R8 guide 4.1.5: a few tens of ms"),
+        )
 
 
-@procedure("R8:4.1.5", title="No command takes longer than its declared response time", depends_on=("network",))
+@procedure(
+    "R8:4.1.5", title="No command takes longer than its declared response time", depends_on=("network",)
+)
 def test_declared_response_times(registered: Dut, record: Recorder) -> None:
     """The answer comes, and its time is held against the declared maximum."""
-    for line, most in (("AT+COPS?", 180.0), ("AT+CGDCONT?", 10.0), ("AT+CSQ", 10.0), ("AT+CIMI", 10.0), ("AT+CCLK?", 10.0)):
-        record.measure(f"response time of {line}", registered.send(line).elapsed_s, "s",
-                       Limit(high=most, source="module facts 15"))
+    for line, most in (
+        ("AT+COPS?", 180.0),
+        ("AT+CGDCONT?", 10.0),
+        ("AT+CSQ", 10.0),
+        ("AT+CIMI", 10.0),
+        ("AT+CCLK?", 10.0),
+    ):
+        record.measure(
+            f"response time of {line}",
+            registered.send(line).elapsed_s,
+            "s",
+            Limit(high=most, source="module facts 15"),
+        )

@@ -31,7 +31,10 @@ def test_cmee(dut: Dut, mode: int) -> None:
         dut.send("AT+CMEE=2")
 
 
-@procedure("R8:4.2.1", title="Information text responses are issued before the final result code, for several commands on a line")
+@procedure(
+    "R8:4.2.1",
+    title="Information text responses are issued before the final result code, for several commands on a line",
+)
 def test_several_commands_on_a_line(dut: Dut) -> None:
     """V.250 5.2.1: one final result code for the line; it stops at the first error."""
     answer = dut.send("AT+CMEE?;+CGSN;+CFUN?")
@@ -41,7 +44,11 @@ def test_several_commands_on_a_line(dut: Dut) -> None:
     assert len(stopped.info) == 1, "what follows the error is not executed"
 
 
-@procedure("R8:4.2.1", title="An asynchronous command gives its result by URC", depends_on=("network", "service:icmp"))
+@procedure(
+    "R8:4.2.1",
+    title="An asynchronous command gives its result by URC",
+    depends_on=("network", "service:icmp"),
+)
 def test_asynchronous_command(online: Dut) -> None:
     """OK at once, then the URC."""
     with online.at.expect("+UUPING") as answered:
@@ -88,7 +95,12 @@ def test_two_interfaces(dut: Dut, record: Recorder) -> None:
     assert answers[0].isdigit()
 
 
-@procedure("R8:4.2.2", title="A URC comes on every AT interface", depends_on=("network",), needs=("far-side:network",))
+@procedure(
+    "R8:4.2.2",
+    title="A URC comes on every AT interface",
+    depends_on=("network",),
+    needs=("far-side:network",),
+)
 def test_urcs_on_both_interfaces(registered: Dut, far_side, record: Recorder) -> None:  # type: ignore[no-untyped-def]
     """The same event is told on each port, once."""
     second = _second(registered)

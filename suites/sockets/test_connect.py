@@ -12,7 +12,12 @@ from .common import ECHO, ESTABLISHED, TCP, UDP, URC_S, connected, control, crea
 
 
 @pytest.mark.demo
-@procedure("R8:9.2.1", "R6:5.1", title="A TCP and a UDP socket, as printed", depends_on=("network", "service:dns", "service:echo"))
+@procedure(
+    "R8:9.2.1",
+    "R6:5.1",
+    title="A TCP and a UDP socket, as printed",
+    depends_on=("network", "service:dns", "service:echo"),
+)
 def test_create_resolve_connect(online: Dut, services: Mapping[str, Service], record: Recorder) -> None:
     """The table of the section, row by row."""
     echo = services["echo"]
@@ -29,14 +34,24 @@ def test_create_resolve_connect(online: Dut, services: Mapping[str, Service], re
         record.measure("resolved address", found, limit=Limit(equals=str(echo.host), source="service map"))
     with record.step("connect"):
         answer = online.send(f'AT+USOCO={first},"{echo.host}",{echo.port}')
-        record.measure("time to connect", answer.elapsed_s, "s", Limit(high=130.0, source="+USOCO, response time"))
+        record.measure(
+            "time to connect", answer.elapsed_s, "s", Limit(high=130.0, source="+USOCO, response time")
+        )
         assert control(online, first, 10) == ESTABLISHED
     with record.step("close"):
         online.send(f"AT+USOCL={first}")
 
 
-@procedure("R8:9.2.1", "R6:5.1", title="A connection that fails closes its socket", depends_on=("network",), needs=("far-side:server",))
-def test_refused_connection_closes_the_socket(online: Dut, services: Mapping[str, Service], far_side: FarSide, record: Recorder) -> None:
+@procedure(
+    "R8:9.2.1",
+    "R6:5.1",
+    title="A connection that fails closes its socket",
+    depends_on=("network",),
+    needs=("far-side:server",),
+)
+def test_refused_connection_closes_the_socket(
+    online: Dut, services: Mapping[str, Service], far_side: FarSide, record: Recorder
+) -> None:
     """ERROR, then +UUSOCL: the socket used for the attempt is closed."""
     echo = services["echo"]
     far_side.act("server", name="echo", state="down")
@@ -53,7 +68,10 @@ def test_refused_connection_closes_the_socket(online: Dut, services: Mapping[str
             assert not online.send(f"AT+USOCTL={number},0", check=False).ok
     finally:
         far_side.act("server", name="echo", state="up")
-    with record.step("recovery: a new socket connects", depends_on=("service:echo",)), connected(online, echo) as number:
+    with (
+        record.step("recovery: a new socket connects", depends_on=("service:echo",)),
+        connected(online, echo) as number,
+    ):
         assert control(online, number, 10) == ESTABLISHED
 
 
@@ -81,7 +99,12 @@ def test_as_many_sockets_as_declared(online: Dut, record: Recorder) -> None:
     count = online.profile.sockets.value
     numbers = [create(online, UDP) for _ in range(count)]
     try:
-        record.measure("sockets open at once", len(set(numbers)), "", Limit(low=count, high=count, source="module facts 8"))
+        record.measure(
+            "sockets open at once",
+            len(set(numbers)),
+            "",
+            Limit(low=count, high=count, source="module facts 8"),
+        )
         assert not online.send("AT+USOCR=17", check=False).ok, "one more socket than declared was given"
         online.send(f"AT+USOCL={numbers[2]}")
         again = create(online, UDP)
@@ -92,7 +115,9 @@ def test_as_many_sockets_as_declared(online: Dut, record: Recorder) -> None:
 
 
 @procedure("R8:9.2.1", "R6:5.1", title="Values outside their ranges are refused")
-@pytest.mark.parametrize("line", ["AT+USOCR=7", "AT+USOCR=6,70000", "AT+USOCR=6,0,2", "AT+USOCO=9,\"195.34.89.241\",7", "AT+USOCL=7"])
+@pytest.mark.parametrize(
+    "line", ["AT+USOCR=7", "AT+USOCR=6,70000", "AT+USOCR=6,0,2", 'AT+USOCO=9,"195.34.89.241",7', "AT+USOCL=7"]
+)
 def test_refusals(online: Dut, line: str) -> None:
     """Unknown protocol, port, address type, socket."""
     answer = online.send(line, check=False)
@@ -108,10 +133,16 @@ def test_close_by_module(online: Dut, services: Mapping[str, Service], record: R
         online.send(f"AT+USOCL={number}")
         online.send("AT")
         assert [urc.text for urc in online.at.urcs.since(mark) if urc.prefix == "+UUSOCL"] == []
-        assert not online.send(f"AT+USOWR={number},2,\"12\"", check=False).ok, "the socket still takes data"
+        assert not online.send(f'AT+USOWR={number},2,"12"', check=False).ok, "the socket still takes data"
 
 
-@procedure("R6:5.9", "R8:9.2.5", title="Closing by the far side gives +UUSOCL", depends_on=ECHO, needs=("far-side:remote-close",))
+@procedure(
+    "R6:5.9",
+    "R8:9.2.5",
+    title="Closing by the far side gives +UUSOCL",
+    depends_on=ECHO,
+    needs=("far-side:remote-close",),
+)
 def test_close_by_remote(online: Dut, services: Mapping[str, Service], far_side: FarSide) -> None:
     """The URC names the socket, which is cleared."""
     with connected(online, services["echo"]) as number:

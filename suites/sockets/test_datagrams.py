@@ -37,7 +37,12 @@ def test_local_port(online: Dut, services: Mapping[str, Service]) -> None:
 
 
 @pytest.mark.demo
-@procedure("R6:5.10", "R8:9.2", title="Testing a socket against the echo server", depends_on=("network", "service:dns", "service:echo"))
+@procedure(
+    "R6:5.10",
+    "R8:9.2",
+    title="Testing a socket against the echo server",
+    depends_on=("network", "service:dns", "service:echo"),
+)
 def test_echo_server(online: Dut, services: Mapping[str, Service], record: Recorder) -> None:
     """Resolve, send five characters, read five echoed characters."""
     echo = services["echo"]
@@ -48,10 +53,18 @@ def test_echo_server(online: Dut, services: Mapping[str, Service], record: Recor
             answer = online.send(f'AT+USOST={number},"{address}",{echo.port},5,"Hello"')
             assert answer.value("+USOST") == (number, 5)
             assert arrived.wait(URC_S).fields == (number, 5)
-        assert online.send(f"AT+USORF={number},5").value("+USORF") == (number, echo.host, echo.port, 5, "Hello")
+        assert online.send(f"AT+USORF={number},5").value("+USORF") == (
+            number,
+            echo.host,
+            echo.port,
+            5,
+            "Hello",
+        )
 
 
-@procedure("R6:5", "R8:9.2", title="A connected UDP socket writes and reads by +USOWR and +USORD", depends_on=ECHO)
+@procedure(
+    "R6:5", "R8:9.2", title="A connected UDP socket writes and reads by +USOWR and +USORD", depends_on=ECHO
+)
 def test_connected_udp(online: Dut, services: Mapping[str, Service]) -> None:
     """+USOCO goes with +USOWR and +USORD."""
     echo, text = services["echo"], nonce()
@@ -66,10 +79,15 @@ def test_connected_udp(online: Dut, services: Mapping[str, Service]) -> None:
         assert online.send(f"AT+USORD={number},{len(text)}").value("+USORD")[-1] == text
 
 
-@procedure("R6:5.6", "R8:9.2", title="+USOST to an impossible address or port is refused", depends_on=("network",))
+@procedure(
+    "R6:5.6", "R8:9.2", title="+USOST to an impossible address or port is refused", depends_on=("network",)
+)
 def test_send_to_refusals(online: Dut) -> None:
     """The port must be 1 to 65535, the length 1 to 1024."""
     with socket(online, UDP) as number:
-        for line in (f'AT+USOST={number},"195.34.89.241",70000,2,"12"', f'AT+USOST={number},"195.34.89.241",7,1025',
-                     'AT+USOST=6,"195.34.89.241",7,2,"12"'):
+        for line in (
+            f'AT+USOST={number},"195.34.89.241",70000,2,"12"',
+            f'AT+USOST={number},"195.34.89.241",7,1025',
+            'AT+USOST=6,"195.34.89.241",7,2,"12"',
+        ):
             assert not online.send(line, check=False).ok, f"{line} was taken"

@@ -13,14 +13,22 @@ LENGTH = 18
 
 
 @pytest.mark.demo
-@procedure("R8:9.2.2", "R6:5.2", title="A remote host connects to a listening socket", depends_on=("network",),
-           needs=("far-side:remote-connect",))
+@procedure(
+    "R8:9.2.2",
+    "R6:5.2",
+    title="A remote host connects to a listening socket",
+    depends_on=("network",),
+    needs=("far-side:remote-connect",),
+)
 def test_listening_socket(online: Dut, far_side: FarSide, record: Recorder) -> None:
     """+UUSOLI names the new socket, both ends and the listening socket; the data come on the new one."""
     with socket(online, TCP) as listener:
         online.send(f"AT+USOLI={listener},{PORT}")
-        with record.step("a remote host connects and sends 18 bytes"), online.at.expect("+UUSOLI") as accepted, \
-                online.at.expect("+UUSORD") as arrived:
+        with (
+            record.step("a remote host connects and sends 18 bytes"),
+            online.at.expect("+UUSOLI") as accepted,
+            online.at.expect("+UUSORD") as arrived,
+        ):
             far_side.act("remote-connect", port=str(PORT), bytes=str(LENGTH))
             urc = accepted.wait(URC_S)
             new, _remote, remote_port, listening, own, own_port = urc.fields
@@ -37,8 +45,13 @@ def test_listening_socket(online: Dut, far_side: FarSide, record: Recorder) -> N
             online.send(f"AT+USOCL={new}")
 
 
-@procedure("R8:9.2.2", "R6:5.2", title="The first free identifier is given to the incoming connection",
-           depends_on=("network",), needs=("far-side:remote-connect",))
+@procedure(
+    "R8:9.2.2",
+    "R6:5.2",
+    title="The first free identifier is given to the incoming connection",
+    depends_on=("network",),
+    needs=("far-side:remote-connect",),
+)
 def test_first_integer_available(online: Dut, far_side: FarSide) -> None:
     """With sockets 0 and 1 open the connection becomes 2; with 0 closed again it becomes 0."""
     with socket(online, TCP) as lowest, socket(online, TCP) as listener:

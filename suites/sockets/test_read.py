@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from cellbench.api import Dut, FarSide, Recorder, Service, procedure
+from cellbench.api import Dut, FarSide, Service, procedure
 
 from .common import DATAGRAM, ECHO, UDP, URC_S, connected, nonce, read, socket, unread
 
@@ -16,8 +16,13 @@ def _send(far_side: FarSide, number: int, text: str) -> None:
 
 
 @pytest.mark.demo
-@procedure("R8:9.2.4", "R6:5.5", title="First scenario: two bytes arrive and are read", depends_on=ECHO,
-           needs=("far-side:remote-send",))
+@procedure(
+    "R8:9.2.4",
+    "R6:5.5",
+    title="First scenario: two bytes arrive and are read",
+    depends_on=ECHO,
+    needs=("far-side:remote-send",),
+)
 def test_first_scenario(online: Dut, services: Mapping[str, Service], far_side: FarSide) -> None:
     """+UUSORD with the length, +USORD with the data between quotation marks."""
     with connected(online, services["echo"]) as number, online.at.expect("+UUSORD") as arrived:
@@ -27,8 +32,13 @@ def test_first_scenario(online: Dut, services: Mapping[str, Service], far_side: 
         assert answer.info == (f'+USORD: {number},2,"ar"',)
 
 
-@procedure("R6:5.5", "R8:9.2.4", title="Second scenario: a partial read is followed by +UUSORD with the rest",
-           depends_on=ECHO, needs=("far-side:remote-send",))
+@procedure(
+    "R6:5.5",
+    "R8:9.2.4",
+    title="Second scenario: a partial read is followed by +UUSORD with the rest",
+    depends_on=ECHO,
+    needs=("far-side:remote-send",),
+)
 def test_second_scenario(online: Dut, services: Mapping[str, Service], far_side: FarSide) -> None:
     """30 bytes, 10 read, the URC tells of 20."""
     text = nonce(30)
@@ -42,8 +52,13 @@ def test_second_scenario(online: Dut, services: Mapping[str, Service], far_side:
         assert read(online, number, 20) == text[10:]
 
 
-@procedure("R6:5.5", "R8:9.2.4", title="Third scenario: more data arrive between two reads", depends_on=ECHO,
-           needs=("far-side:remote-send",))
+@procedure(
+    "R6:5.5",
+    "R8:9.2.4",
+    title="Third scenario: more data arrive between two reads",
+    depends_on=ECHO,
+    needs=("far-side:remote-send",),
+)
 def test_third_scenario(online: Dut, services: Mapping[str, Service], far_side: FarSide) -> None:
     """30, minus 10 plus 5 = 25, minus 10 plus 19 = 34; all read; +USORD with length 0 says 0."""
     first, second, third = nonce(30), nonce(5), nonce(19)
@@ -56,15 +71,19 @@ def test_third_scenario(online: Dut, services: Mapping[str, Service], far_side: 
         for more, expected in ((second, 25), (third, 34)):
             _send(far_side, number, more)
             with online.at.expect("+UUSORD") as rest:
-                assert read(online, number, 10) == whole[position:position + 10]
+                assert read(online, number, 10) == whole[position : position + 10]
                 assert rest.wait(URC_S).fields == (number, expected)
             position += 10
         assert read(online, number, 34) == whole[20:]
         assert unread(online, number) == 0
 
 
-@procedure("R6:5.5", title="Fourth scenario: the far side closes while data wait", depends_on=ECHO,
-           needs=("far-side:remote-send", "far-side:remote-close"))
+@procedure(
+    "R6:5.5",
+    title="Fourth scenario: the far side closes while data wait",
+    depends_on=ECHO,
+    needs=("far-side:remote-send", "far-side:remote-close"),
+)
 def test_fourth_scenario(online: Dut, services: Mapping[str, Service], far_side: FarSide) -> None:
     """+USOWR: 0,0 says that the connection is closed; what is left can be read; then +UUSOCL."""
     first, second = nonce(30), nonce(5)
@@ -83,7 +102,13 @@ def test_fourth_scenario(online: Dut, services: Mapping[str, Service], far_side:
             assert closed.wait(URC_S).fields == (number,)
 
 
-@procedure("R8:9.2.4", "R6:5.5", title="Hexadecimal mode: +UDCONF=1,1", depends_on=ECHO, needs=("far-side:remote-send",))
+@procedure(
+    "R8:9.2.4",
+    "R6:5.5",
+    title="Hexadecimal mode: +UDCONF=1,1",
+    depends_on=ECHO,
+    needs=("far-side:remote-send",),
+)
 def test_hexadecimal_mode(online: Dut, services: Mapping[str, Service], far_side: FarSide) -> None:
     """Data are read as hexadecimal digits, twice as long."""
     online.send("AT+UDCONF=1,1")
@@ -96,7 +121,9 @@ def test_hexadecimal_mode(online: Dut, services: Mapping[str, Service], far_side
         online.send("AT+UDCONF=1,0")
 
 
-@procedure("R8:9.2.4", "R6:5.5", title="Reading more than allowed, or from no socket, is refused", depends_on=ECHO)
+@procedure(
+    "R8:9.2.4", "R6:5.5", title="Reading more than allowed, or from no socket, is refused", depends_on=ECHO
+)
 def test_read_refusals(online: Dut, services: Mapping[str, Service]) -> None:
     """0 to 1024 bytes at once (module facts 8)."""
     assert not online.send("AT+USORD=6,10", check=False).ok
@@ -106,8 +133,13 @@ def test_read_refusals(online: Dut, services: Mapping[str, Service]) -> None:
 
 
 @pytest.mark.demo
-@procedure("R6:5.7", "R8:9.2.4", title="+USORF tells from whom a datagram came; the rest of it can be read",
-           depends_on=ECHO, needs=("far-side:remote-send",))
+@procedure(
+    "R6:5.7",
+    "R8:9.2.4",
+    title="+USORF tells from whom a datagram came; the rest of it can be read",
+    depends_on=ECHO,
+    needs=("far-side:remote-send",),
+)
 def test_datagram_in_two_reads(online: Dut, services: Mapping[str, Service], far_side: FarSide) -> None:
     """20 bytes, 10 read, +UUSORD or +UUSORF with 10, 10 read."""
     echo, text = services["echo"], nonce(20)
@@ -123,8 +155,12 @@ def test_datagram_in_two_reads(online: Dut, services: Mapping[str, Service], far
         assert fields == (number, echo.host, echo.port, 10, text[10:])
 
 
-@procedure("R6:5.7", title="A second datagram is announced after the first one is read", depends_on=ECHO,
-           needs=("far-side:remote-send",))
+@procedure(
+    "R6:5.7",
+    title="A second datagram is announced after the first one is read",
+    depends_on=ECHO,
+    needs=("far-side:remote-send",),
+)
 def test_second_datagram_waits(online: Dut, services: Mapping[str, Service], far_side: FarSide) -> None:
     """A reading operation returns one datagram at most; the next is announced after it."""
     echo, first, second = services["echo"], nonce(20), nonce(20)

@@ -32,7 +32,9 @@ def test_option_refusals(online: Dut) -> None:
             assert not online.send(line, check=False).ok, f"{line} was taken"
 
 
-@procedure("R6:5.8", "R8:9.2", title="Type, state, unacknowledged bytes and last error of a socket", depends_on=ECHO)
+@procedure(
+    "R6:5.8", "R8:9.2", title="Type, state, unacknowledged bytes and last error of a socket", depends_on=ECHO
+)
 def test_socket_state(online: Dut, services: Mapping[str, Service], record: Recorder) -> None:
     """+USOCTL 0, 10, 11, 1."""
     with connected(online, services["echo"]) as number:
@@ -44,8 +46,12 @@ def test_socket_state(online: Dut, services: Mapping[str, Service], record: Reco
         assert control(online, number, 0) == UDP
 
 
-@procedure("R6:5.8", title="A connection that the far side ends while data wait is in CLOSE_WAIT", depends_on=ECHO,
-           needs=("far-side:remote-send", "far-side:remote-close"))
+@procedure(
+    "R6:5.8",
+    title="A connection that the far side ends while data wait is in CLOSE_WAIT",
+    depends_on=ECHO,
+    needs=("far-side:remote-send", "far-side:remote-close"),
+)
 def test_close_wait(online: Dut, services: Mapping[str, Service], far_side: FarSide) -> None:
     """+USOCTL: <socket>,10,7 while a connection termination is performed."""
     with connected(online, services["echo"]) as number:
@@ -56,8 +62,13 @@ def test_close_wait(online: Dut, services: Mapping[str, Service], far_side: FarS
         assert control(online, number, 10) == CLOSE_WAIT
 
 
-@procedure("R6:5.8", "R8:9.2", title="The error after a reset by the far side is 104", depends_on=ECHO,
-           needs=("far-side:remote-reset",))
+@procedure(
+    "R6:5.8",
+    "R8:9.2",
+    title="The error after a reset by the far side is 104",
+    depends_on=ECHO,
+    needs=("far-side:remote-reset",),
+)
 def test_last_error_after_reset(online: Dut, services: Mapping[str, Service], far_side: FarSide) -> None:
     """+USOER: 104 (reset by peer)."""
     with connected(online, services["echo"]) as number, online.at.expect("+UUSOCL") as closed:

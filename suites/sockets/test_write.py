@@ -54,10 +54,17 @@ def test_length_limits(online: Dut, services: Mapping[str, Service]) -> None:
     """1 to 1024 bytes at once (module facts 8)."""
     with connected(online, services["echo"]) as number:
         for length in (0, 1025):
-            assert not online.send(f"AT+USOWR={number},{length}", check=False).ok, f"{length} bytes were allowed"
+            assert not online.send(f"AT+USOWR={number},{length}", check=False).ok, (
+                f"{length} bytes were allowed"
+            )
 
 
-@procedure("R8:9.2.3", "R6:5.3.2", title="Writing on a socket that is not connected or not there", depends_on=("network",))
+@procedure(
+    "R8:9.2.3",
+    "R6:5.3.2",
+    title="Writing on a socket that is not connected or not there",
+    depends_on=("network",),
+)
 def test_write_refused(online: Dut) -> None:
     """An error, and the prompt never opens."""
     assert not online.send('AT+USOWR=5,2,"12"', check=False).ok
@@ -65,9 +72,15 @@ def test_write_refused(online: Dut) -> None:
         assert not online.send(f'AT+USOWR={number},2,"12"', check=False).ok
 
 
-@procedure("R6:5.3.3", title="A full queue refuses, tells its state, and empties", depends_on=ECHO,
-           needs=("far-side:link",))
-def test_queue_full(online: Dut, services: Mapping[str, Service], far_side: FarSide, record: Recorder) -> None:
+@procedure(
+    "R6:5.3.3",
+    title="A full queue refuses, tells its state, and empties",
+    depends_on=ECHO,
+    needs=("far-side:link",),
+)
+def test_queue_full(
+    online: Dut, services: Mapping[str, Service], far_side: FarSide, record: Recorder
+) -> None:
     """8 kB are taken while the network is congested, then ERROR; the connection is still established, the
     unacknowledged bytes are counted; when the network recovers everything arrives."""
     block = nonce(PIECE).ljust(PIECE, "x").encode()
@@ -79,8 +92,12 @@ def test_queue_full(online: Dut, services: Mapping[str, Service], far_side: FarS
                 if not online.send(f"AT+USOWR={number},{PIECE}", payload=block, check=False).ok:
                     break
                 taken += PIECE
-            record.measure("bytes taken before ERROR", taken, "B",
-                           Limit(low=QUEUE_BYTES, high=QUEUE_BYTES + PIECE, source="LARA-R6 guide 5.3.3"))
+            record.measure(
+                "bytes taken before ERROR",
+                taken,
+                "B",
+                Limit(low=QUEUE_BYTES, high=QUEUE_BYTES + PIECE, source="LARA-R6 guide 5.3.3"),
+            )
             assert control(online, number, 10) == ESTABLISHED
             assert control(online, number, 11) > 0, "bytes are unacknowledged while the network stands still"
         finally:

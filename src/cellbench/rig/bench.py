@@ -14,7 +14,7 @@ from cellbench.base.protocols import FarSide
 from cellbench.base.trace import TraceSink
 from cellbench.catalogue.modules import profile_for
 from cellbench.guardian.budget import AttachBudget
-from cellbench.guardian.client import GuardianClient
+from cellbench.guardian.client import GuardianClient, Lease
 from cellbench.rig.build import equipment_plan, slot_plan
 from cellbench.rig.load import LoadedRig
 from cellbench.rig.slot import EventSink, Slot, SlotTiming
@@ -39,6 +39,18 @@ class Bench:
             self._slots[name] = self._open(name)
         return self._slots[name]
 
+    def ports_only(self, name: str) -> Slot:
+        """A slot's ports without a lease: nothing can be switched, nothing is switched off at the end."""
+        if name not in self._slots:
+            self._slots[name] = self._make(name, None)
+        return self._slots[name]
+
+    def close_ports(self) -> None:
+        """Close every port and leave the power as it is."""
+        for slot in self._slots.values():
+            slot.close_channels()
+        self._slots.clear()
+
     def far_side(self, slot: str) -> FarSide:
         """What makes the network act for a slot."""
         return self.far_side_for(slot)
@@ -62,25 +74,39 @@ class Bench:
 
     def _open(self, name: str) -> Slot:
         model = self.rig.model.slots[name]
-        profile = profile_for(model.series, model.variant)
         lease = None
         if model.power is not None or model.lines.driven() or model.lines.read():
             if self._guardian is None:
                 self._guardian = GuardianClient.connect()
                 self._guardian.enrol(equipment_plan(self.rig))
-            lease = self._guardian.lease(slot_plan(self.rig, name), run=self.run,
-                                         controller_pid=self.controller_pid or os.getpid())
+            lease = self._guardian.lease(
+                slot_plan(self.rig, name), run=self.run, controller_pid=self.controller_pid or os.getpid()
+            )
+        return self._make(name, lease)
+
+    def _make(self, name: str, lease: Lease | None) -> Slot:
+        model = self.rig.model.slots[name]
+        profile = profile_for(model.series, model.variant)
         minimum = self.rig.model.minimum_on_time_s
         network = self.rig.model.network_of(name)
         budget = AttachBudget.open(
             sim=model.sim.ref if model.sim else name,
             network=(network.plmn or network.apn) if network else "any",
             capacity=self.rig.model.attach_budget.capacity,
-            refill_per_hour=self.rig.model.attach_budget.refill_per_hour)
+            refill_per_hour=self.rig.model.attach_budget.refill_per_hour,
+        )
         return Slot(
-            name=name, model=model, profile=profile, roots=self.rig.model.usb, lease=lease,
-            trace=self.trace(name), events=self.events(name), budget=budget,
+            name=name,
+            model=model,
+            profile=profile,
+            roots=self.rig.model.usb,
+            lease=lease,
+            trace=self.trace(name),
+            events=self.events(name),
+            budget=budget,
             timing=SlotTiming(
                 minimum_on_s=profile.power.min_on_time_s.value if minimum is None else minimum,
                 boot_max_s=profile.power.boot_max_s.value,
-                power_off_max_s=profile.power.power_off_max_s.value))
+                power_off_max_s=profile.power.power_off_max_s.value,
+            ),
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cellbench.base.clock import Deadline
@@ -63,8 +64,9 @@ class Dut:
         """Another AT channel of the same module (``at0``, ``uart`` ...)."""
         return self.slot.channel(role)
 
-    def send(self, line: str, *, payload: bytes | None = None, timeout_s: float | None = None,
-             check: bool = True) -> Answer:
+    def send(
+        self, line: str, *, payload: bytes | None = None, timeout_s: float | None = None, check: bool = True
+    ) -> Answer:
         """Send one command line as printed; see Channel.send."""
         return self.at.send(line, payload=payload, timeout_s=timeout_s, check=check)
 
@@ -94,10 +96,25 @@ class Dut:
         deadline = Deadline.after(timeout_s)
         while (stat := self.registration()) not in _REGISTERED:
             if deadline.expired:
-                raise NetworkError(f"slot {self.slot.name} is not registered after {timeout_s:g} s, <stat> is {stat}",
-                                   remedy="look at antenna, SIM and +CEER")
+                raise NetworkError(
+                    f"slot {self.slot.name} is not registered after {timeout_s:g} s, <stat> is {stat}",
+                    remedy="look at antenna, SIM and +CEER",
+                )
             time.sleep(_POLL_S)
         return time.monotonic() - began
+
+    def wait_registration(self, wanted: Callable[[int], bool], timeout_s: float) -> bool:
+        """True when <stat> becomes one that is wanted within ``timeout_s``."""
+        deadline = Deadline.after(timeout_s)
+        while not wanted(self.registration()):
+            if deadline.expired:
+                return False
+            time.sleep(_POLL_S)
+        return True
+
+    def spend_attach(self, cause: str) -> None:
+        """Count an attach or detach that the procedure is about to cause."""
+        self.slot.budget.spend(cause)
 
     def activate(self, cid: int | None = None, *, apn: str | None = None) -> int:
         """Make a context usable: define it when an APN is given, activate it, wait for its address."""
@@ -121,8 +138,23 @@ class Dut:
                 return "" if text in ("", "0.0.0.0") else text
         return ""
 
+    def resolve(self, name: str) -> str:
+        """The address of a name by the module's resolver (+UDNSRN); UnitError with its refusal."""
+        answer = self.send(f'AT+UDNSRN=0,"{name}"')
+        # LENA-R8 now and then puts the URC's prefix before the answer (module facts 16, quirk 6)
+        fields = answer.fields("+UDNSRN") or answer.fields("+UUDNSRN")
+        if not fields or not isinstance(fields[0][0], str):
+            raise UnitError(f"{answer.command}: no address in the answer {list(answer.info)}")
+        return fields[0][0]
+
     def reboot(self) -> float:
         """Reboot by the series' command and wait for AT; seconds from its OK."""
+        took = self.reboot_only()
+        self.settle()
+        return took
+
+    def reboot_only(self) -> float:
+        """Reboot and wait for AT; every volatile setting is as the boot left it."""
         self.slot.budget.spend("reboot")
         wait = self.slot.timing.boot_max_s
         roles = list(self.slot.channels)
@@ -134,7 +166,6 @@ class Dut:
             channel = self.slot.channels[role]
             if channel is not self.at:
                 self._rejoin(role)
-        self.settle()
         return time.monotonic() - began
 
     def settle(self) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cellbench.base.clock import Deadline
-from cellbench.base.errors import CellbenchError, NotPossible, RigError, UnitError
+from cellbench.base.errors import NotPossible, RigError, UnitError
 from cellbench.base.protocols import AttachBudget
 from cellbench.base.trace import TraceSink
 from cellbench.catalogue.modules.model import ModuleProfile
@@ -85,31 +85,53 @@ class Slot:
 
     # -- power -----------------------------------------------------------------------------------
 
-    def power_on(self, *, usb_boot: bool = False, record_inrush_s: float | None = None) -> Boot:
+    def power_on(
+        self,
+        *,
+        usb_boot: bool = False,
+        vusb_det: bool = True,
+        uart_rate: int | None = None,
+        sync: bool = True,
+        record_inrush_s: float | None = None,
+    ) -> Boot:
         """Supply on, PWR_ON pulse, wait for the module; UnitError when it does not come up.
 
-        ``record_inrush_s`` samples the current for that many seconds from the supply's switching on.
+        ``usb_boot`` and ``vusb_det`` are the levels during the boot. ``uart_rate`` is the host's rate in
+        bit/s (unset: as the rig file or the profile says). Without ``sync`` nothing is sent and nothing but
+        V_INT is waited for. ``record_inrush_s`` samples the current for that many seconds from the supply's
+        switching on.
         """
-        lease = self._powered_lease()
         self.close_channels()
+        inrush = self._supply_on(record_inrush_s)
         self.budget.spend("power-on")
         self.state = PowerState.BOOTING
-        inrush: Sequence[float] = ()
-        if record_inrush_s is not None:
-            inrush = lease.record_inrush(record_inrush_s)
-        else:
-            lease.power_on()
-        self.events("power", "supply on", {"state": "on"})
-        self.on_since = time.monotonic()
         if "usb_boot" in self.model.lines.driven():
-            lease.drive("usb_boot", usb_boot)
+            self.drive("usb_boot", usb_boot)
         if "vusb_det" in self.model.lines.driven():
-            lease.drive("vusb_det", True)
-        uart = self._arm_uart()
-        lease.pulse("pwr_on", self.profile.power.pwr_on_pulse_s.value[0] + _SURE_MARGIN_S)
-        boot = self._await_boot(uart, time.monotonic(), max(inrush, default=None))
+            self.drive("vusb_det", vusb_det)
+        uart = self.channel("uart") if self.model.ports.uart is not None else None
+        if uart is not None and uart_rate is not None:
+            uart.set_rate(uart_rate)
+        self.pulse("pwr_on", self.profile.power.pwr_on_pulse_s.value[0] + _SURE_MARGIN_S)
+        began, peak = time.monotonic(), max(inrush, default=None)
+        if sync:
+            boot = self._await_boot(uart, began, peak, usb=vusb_det)
+        else:
+            boot = Boot(self._v_int_rises(), None, None, None, peak)
         self.state = PowerState.ON
         return boot
+
+    def supply_only(self) -> None:
+        """Supply on and nothing else: the module must stay off until PWR_ON is pulsed."""
+        self.close_channels()
+        self._supply_on(None)
+
+    def shut_down(self) -> float | None:
+        """+CPWROFF and V_INT low, the supply stays on; seconds it took, None when V_INT is not read."""
+        self.wait_minimum_on()
+        took = self._graceful_off()
+        self.close_channels()
+        return took
 
     def power_off(self, *, hard: bool = False, cause: str = "procedure") -> float | None:
         """Switch off; returns seconds from +CPWROFF's OK to V_INT low, None when it was not seen.
@@ -118,7 +140,7 @@ class Slot:
         """
         took: float | None = None
         if not hard and self.state is not PowerState.OFF:
-            self._wait_minimum_on()
+            self.wait_minimum_on()
             took = self._graceful_off()
         self.close_channels()
         if self.lease is not None and self.model.power is not None:
@@ -151,14 +173,57 @@ class Slot:
     def wait_v_int(self, high: bool, timeout_s: float) -> float:
         """Seconds until V_INT has the level; UnitError when it does not in ``timeout_s``."""
         if "v_int" not in self.model.lines.read() or self.lease is None:
-            raise NotPossible(f"slot {self.name} does not read V_INT", remedy="wire it and name it under lines")
+            raise NotPossible(
+                f"slot {self.name} does not read V_INT", remedy="wire it and name it under lines"
+            )
         began = time.monotonic()
         deadline = Deadline.after(timeout_s)
         while self.lease.sense("v_int") is not high:
             if deadline.expired:
-                raise UnitError(f"V_INT of slot {self.name} is not {'high' if high else 'low'} after {timeout_s:g} s")
+                raise UnitError(
+                    f"V_INT of slot {self.name} is not {'high' if high else 'low'} after {timeout_s:g} s"
+                )
             time.sleep(_POLL_S)
         return time.monotonic() - began
+
+    def rises(self, line: str, seconds: float) -> bool:
+        """True when a read line becomes asserted within ``seconds``; NotPossible when it is not read."""
+        if line not in self.model.lines.read() or self.lease is None:
+            raise NotPossible(
+                f"slot {self.name} does not read {line}", remedy="wire it and name it under lines"
+            )
+        deadline = Deadline.after(seconds)
+        while not deadline.expired:
+            if self.lease.sense(line):
+                return True
+            time.sleep(_POLL_S)
+        return False
+
+    def wait_minimum_on(self) -> None:
+        """Wait until the module has been on as long as it must before a power-off."""
+        if self.on_since is not None:
+            left = self.on_since + self.timing.minimum_on_s - time.monotonic()
+            if left > 0:
+                threading.Event().wait(left)
+
+    # -- current ---------------------------------------------------------------------------------
+
+    def mean_current_a(self, seconds: float) -> float:
+        """The mean supply current over ``seconds``, in ampere; NotPossible when the supply measures none."""
+        samples = [sample.current_a for sample in self._powered_lease().record_current(seconds)]
+        if not samples:
+            raise NotPossible(f"the supply of slot {self.name} measures no current")
+        return sum(samples) / len(samples)
+
+    def settle_current(self, window_s: float, *, within: float = 0.2, at_most_s: float = 15.0) -> float:
+        """Seconds until two windows in a row have the same mean within 20 %; UnitError when it stays restless."""
+        began, before = time.monotonic(), self.mean_current_a(window_s)
+        while time.monotonic() - began < at_most_s:
+            now = self.mean_current_a(window_s)
+            if abs(now - before) <= within * max(now, before, 1e-4):
+                return time.monotonic() - began
+            before = now
+        raise UnitError(f"the supply current of slot {self.name} is not steady after {at_most_s:g} s")
 
     # -- ports -----------------------------------------------------------------------------------
 
@@ -194,8 +259,24 @@ class Slot:
                 return device
             if deadline.expired:
                 raise UnitError(
-                    f"slot {self.name}: no module on USB at {self.model.ports.usb.location} after {timeout_s:g} s")
+                    f"slot {self.name}: no module on USB at {self.model.ports.usb.location} after {timeout_s:g} s"
+                )
             time.sleep(_POLL_S)
+
+    def usb_appears(self, seconds: float) -> bool:
+        """True when anything shows at the slot's USB location within ``seconds``."""
+        deadline = Deadline.after(seconds)
+        while self._usb_device() is None:
+            if deadline.expired:
+                return False
+            time.sleep(_POLL_S)
+        return True
+
+    def restart_uart(self) -> Channel:
+        """Close the UART and open it at its usual rate."""
+        if "uart" in self.channels:
+            self.channels.pop("uart").stop()
+        return self.channel("uart")
 
     def close_channels(self) -> None:
         """Close every port of this slot."""
@@ -213,44 +294,48 @@ class Slot:
 
     def _powered_lease(self) -> Lease:
         if self.lease is None or self.model.power is None:
-            raise NotPossible(f"slot {self.name} has no supply that the bench can switch",
-                              remedy="name one under power in the rig file")
+            raise NotPossible(
+                f"slot {self.name} has no supply that the bench can switch",
+                remedy="name one under power in the rig file",
+            )
         return self.lease
 
     def _wired(self, line: str) -> Lease:
         if self.lease is None or line not in self.model.lines.driven():
-            raise NotPossible(f"slot {self.name} does not drive {line}", remedy="wire it and name it under lines")
+            raise NotPossible(
+                f"slot {self.name} does not drive {line}", remedy="wire it and name it under lines"
+            )
         return self.lease
 
-    def _arm_uart(self) -> Channel | None:
-        if self.model.ports.uart is None:
-            return None
-        return self.channel("uart")
+    def _supply_on(self, record_inrush_s: float | None) -> Sequence[float]:
+        lease = self._powered_lease()
+        inrush: Sequence[float] = ()
+        if record_inrush_s is not None:
+            inrush = lease.record_inrush(record_inrush_s)
+        else:
+            lease.power_on()
+        self.events("power", "supply on", {"state": "on"})
+        self.on_since = time.monotonic()
+        self.state = PowerState.UNKNOWN
+        return inrush
 
-    def _await_boot(self, uart: Channel | None, began: float, inrush: float | None) -> Boot:
-        v_int = self.wait_v_int(True, _SUPPLY_SETTLE_S) if "v_int" in self.model.lines.read() else None
+    def _v_int_rises(self) -> float | None:
+        return self.wait_v_int(True, _SUPPLY_SETTLE_S) if "v_int" in self.model.lines.read() else None
+
+    def _await_boot(self, uart: Channel | None, began: float, inrush: float | None, *, usb: bool) -> Boot:
+        v_int = self._v_int_rises()
         uart_s = usb_s = greeting = None
         if uart is not None:
             mark = uart.urcs.mark()
             uart.sync(self.timing.boot_max_s)
             uart_s = time.monotonic() - began
             greeting = next((urc.text for urc in uart.urcs.since(mark) if urc.prefix == "greeting"), None)
-        if self.model.ports.usb is not None and self._usb_boots():
+        if usb and self.model.ports.usb is not None:
             self.wait_usb(self.timing.boot_max_s)
             if uart is None:
                 self.channel("at0").sync(self.timing.boot_max_s)
             usb_s = time.monotonic() - began
         return Boot(v_int, uart_s, usb_s, greeting, inrush)
-
-    def _usb_boots(self) -> bool:
-        return "vusb_det" in self.model.lines.driven() or self.model.ports.uart is None
-
-    def _wait_minimum_on(self) -> None:
-        if self.on_since is None:
-            return
-        left = self.on_since + self.timing.minimum_on_s - time.monotonic()
-        if left > 0:
-            threading.Event().wait(left)
 
     def _graceful_off(self) -> float | None:
         try:
@@ -292,8 +377,10 @@ class Slot:
         if uart is not None and uart.location is not None:
             device = find_device(Path(self.roots.sysfs), Path(self.roots.dev), uart.location)
             if device is None:
-                raise RigError(f"slot {self.name}: no serial adapter at USB location {uart.location}",
-                               remedy="run `cellbench check` to see what is there")
+                raise RigError(
+                    f"slot {self.name}: no serial adapter at USB location {uart.location}",
+                    remedy="run `cellbench check` to see what is there",
+                )
             return str(device.ttys[uart.interface or 0])
         if role.startswith("at"):
             device = self.wait_usb(self.timing.boot_max_s)
@@ -301,7 +388,9 @@ class Slot:
             number = int(role[2:])
             if number < len(faces):
                 return str(device.ttys[faces[number].index])
-        raise NotPossible(f"slot {self.name} has no port {role}", remedy="name it under ports in the rig file")
+        raise NotPossible(
+            f"slot {self.name} has no port {role}", remedy="name it under ports in the rig file"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,8 +399,3 @@ class _Face:
 
     role: str
     index: int
-
-
-def unit_is_dead(error: CellbenchError) -> bool:
-    """True for errors after which the module's state is not known."""
-    return isinstance(error, UnitError)

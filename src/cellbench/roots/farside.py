@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cellbench.base.errors import NotPossible
+from cellbench.base.errors import NotPossible, RigError
 from cellbench.base.protocols import FarSide
 from cellbench.rig.load import LoadedRig
 from cellbench.rig.schema import VirtualFarSide
@@ -20,13 +20,15 @@ class NoFarSide:
 
     def act(self, verb: str, **values: str) -> None:
         """Always raises NotPossible."""
-        raise NotPossible(f"the far side of slot {self.slot} cannot do {verb}",
-                          remedy="name a far_side in the rig file")
+        raise NotPossible(
+            f"the far side of slot {self.slot} cannot do {verb}", remedy="name a far_side in the rig file"
+        )
 
     def report(self, what: str, **values: str) -> Mapping[str, str]:
         """Always raises NotPossible."""
-        raise NotPossible(f"the far side of slot {self.slot} cannot report {what}",
-                          remedy="name a far_side in the rig file")
+        raise NotPossible(
+            f"the far side of slot {self.slot} cannot report {what}", remedy="name a far_side in the rig file"
+        )
 
     def can(self, verb: str) -> bool:
         """Never."""
@@ -51,19 +53,25 @@ class ControlledFarSide:
 
     def can(self, verb: str) -> bool:
         """True when the rack lists the verb."""
-        from cellbench.virtual.control.client import list_verbs
-
         if self._verbs is None:
-            self._verbs = frozenset(list_verbs(self.directory))
+            answer = self._request("list", {})
+            self._verbs = frozenset(line.split()[0] for line in answer.splitlines() if line.strip())
         return verb in self._verbs
 
     def _ask(self, verb: str, values: Mapping[str, str]) -> Mapping[str, str]:
-        from cellbench.virtual.control.client import Refused, request
+        lines = self._request(verb, values).splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line)
+
+    def _request(self, verb: str, values: Mapping[str, str]) -> str:
+        from cellbench.virtual.control.client import request
 
         try:
-            return request(self.directory, verb, dict(values), slot=self.slot)
-        except Refused as refusal:
-            raise NotPossible(str(refusal)) from None
+            answer = request(self.directory, verb, values, slot=self.slot)
+        except OSError as error:
+            raise RigError(f"the far side in {self.directory} does not answer: {error}") from None
+        if not answer.get("ok"):
+            raise NotPossible(str(answer.get("error", f"the far side refused {verb}")))
+        return str(answer.get("text") or "")
 
 
 def far_side(rig: LoadedRig, slot: str) -> FarSide:

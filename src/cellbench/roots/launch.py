@@ -62,8 +62,9 @@ def launch(rig: LoadedRig, *, timing: str | None = None, directory: Path | None 
         command += ["--timing", timing]
     log = (place / "launch.log").open("wb")
     # a session of its own: the terminal's Ctrl-C is for the run, which needs the rack to switch off in order
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
-                               start_new_session=True)
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True
+    )
     log.close()
     try:
         ready = _ready(process, command, place)
@@ -92,8 +93,10 @@ def _ready(process: subprocess.Popen[bytes], command: list[str], place: Path) ->
         if not chunk:
             told = (place / "launch.log").read_text(errors="replace").strip().splitlines()
             why = told[-1] if told else "it said nothing"
-            raise RigError(f"the rack did not come up: {shlex.join(command)}: {why}",
-                           remedy=f"look at {place / 'launch.log'}")
+            raise RigError(
+                f"the rack did not come up: {shlex.join(command)}: {why}",
+                remedy=f"look at {place / 'launch.log'}",
+            )
         line += chunk
     try:
         ready: dict[str, str] = json.loads(line)
@@ -108,5 +111,8 @@ def _same_slots(asked: LoadedRig, generated: LoadedRig) -> None:
     want = {name: slot.series for name, slot in asked.model.slots.items()}
     have = {name: slot.series for name, slot in generated.model.slots.items()}
     if want != have:
-        raise RigError(f"{asked.path}: the launched rack has the slots {', '.join(have)}, "
-                       f"this file says {', '.join(want)}", remedy="make launch and slots agree")
+        raise RigError(
+            f"{asked.path}: the launched rack has the slots {', '.join(have)}, "
+            f"this file says {', '.join(want)}",
+            remedy="make launch and slots agree",
+        )

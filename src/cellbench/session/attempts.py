@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cellbench.record.attempt import AttemptEnded, AttemptStarted, Kind
+from cellbench.record.verdict import Outcome, Verdict
 from cellbench.session.procedure import Procedure
 from cellbench.session.recorder import Recorder
 from cellbench.session.verdicts import Canary, decide, worst
-from cellbench.record.attempt import AttemptEnded, AttemptStarted, Kind
-from cellbench.record.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
     from cellbench.session.run import Run
@@ -77,8 +77,10 @@ class AttemptBook:
         attempt = Attempt(name, procedure, slot, sections, recorder, self._run)
         item.stash[ATTEMPT] = attempt
         self.current = attempt
-        journal.append(Kind.ATTEMPT_STARTED, AttemptStarted(
-            name, procedure, slot, self._numbers[procedure, slot], sections))
+        journal.append(
+            Kind.ATTEMPT_STARTED,
+            AttemptStarted(name, procedure, slot, self._numbers[procedure, slot], sections),
+        )
         return attempt
 
     def end(self, attempt: Attempt) -> None:
@@ -90,11 +92,23 @@ class AttemptBook:
             for trace in self._run.equipment.store_traces(attempt.id, attempt.slot, self._run.folder):
                 journal.append(Kind.TRACE, trace)
         verdict = attempt.verdict or Verdict(Outcome.ABORTED, None, "never judged")
-        journal.append(Kind.ATTEMPT_ENDED, AttemptEnded(
-            attempt.id, attempt.procedure, attempt.slot, verdict, time.monotonic() - attempt.began,
-            attempt.sections), sync=True)
-        if self._run.equipment is not None and attempt.slot and verdict.outcome not in (
-                Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.NOT_POSSIBLE):
+        journal.append(
+            Kind.ATTEMPT_ENDED,
+            AttemptEnded(
+                attempt.id,
+                attempt.procedure,
+                attempt.slot,
+                verdict,
+                time.monotonic() - attempt.began,
+                attempt.sections,
+            ),
+            sync=True,
+        )
+        if (
+            self._run.equipment is not None
+            and attempt.slot
+            and verdict.outcome not in (Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.NOT_POSSIBLE)
+        ):
             self._run.equipment.distrust(attempt.slot)
 
     def _sections(self, marked: Procedure | None, slot: str) -> tuple[str, ...]:
@@ -114,8 +128,9 @@ class AttemptBook:
         from cellbench.session.hooks import started_mark
 
         if self._mark is None:
-            self._mark = os.open(started_mark(self._run, self._run.worker), os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC,
-                                 0o644)
+            self._mark = os.open(
+                started_mark(self._run, self._run.worker), os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644
+            )
         text = nodeid.encode()
         os.pwrite(self._mark, text + b"\n", 0)
         os.ftruncate(self._mark, len(text) + 1)

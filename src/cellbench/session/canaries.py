@@ -11,10 +11,10 @@ import struct
 from collections.abc import Mapping, Sequence
 
 from cellbench.base.errors import CellbenchError, NetworkError, Owner, RigError
-from cellbench.session.verdicts import Canary
 from cellbench.rig.dut import Dut
 from cellbench.rig.schema import Service
 from cellbench.rig.slot import PowerState, Slot
+from cellbench.session.verdicts import Canary
 
 _TOLERANCE = 0.05
 _PROBE_S = 3.0

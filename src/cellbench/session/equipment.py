@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 
 from cellbench.base.clock import Deadline
 from cellbench.base.errors import CellbenchError, RigError
-from cellbench.session.canaries import look
-from cellbench.session.verdicts import Canary
+from cellbench.host.transcript import Transcript
 from cellbench.record.attempt import Kind, TraceFile
 from cellbench.record.header import UnitEntry
 from cellbench.record.transcript import write_transcript
 from cellbench.rig.bench import Bench
 from cellbench.rig.dut import Dut, DutState
+from cellbench.rig.load import LoadedRig, load_rig
+from cellbench.rig.schema import Apn, Service
 from cellbench.rig.slot import PowerState, Slot
 from cellbench.roots.farside import far_side
 from cellbench.roots.launch import Launched, launch
-from cellbench.rig.load import LoadedRig, load_rig
-from cellbench.host.transcript import Transcript
+from cellbench.session.canaries import look
+from cellbench.session.verdicts import Canary
 
 if TYPE_CHECKING:
     from cellbench.session.run import Run
@@ -40,8 +41,13 @@ class Equipment:
         self._identified: set[str] = set()
         self.rig = self._find_rig()
         self.bench = Bench(
-            rig=self.rig, run=run.id, controller_pid=self._controller_pid(),
-            trace=self._transcript, events=self._event_sink, far_side_for=lambda slot: far_side(self.rig, slot))
+            rig=self.rig,
+            run=run.id,
+            controller_pid=self._controller_pid(),
+            trace=self._transcript,
+            events=self._event_sink,
+            far_side_for=lambda slot: far_side(self.rig, slot),
+        )
 
     # -- modules ---------------------------------------------------------------------------------
 
@@ -72,11 +78,25 @@ class Equipment:
         """The last attempt did not pass: the next one begins with a power cycle."""
         self._distrusted.add(slot_name)
 
+    @property
+    def services(self) -> Mapping[str, Service]:
+        """The service map: role → where it is."""
+        return {**self._run.rig.model.services, **self.rig.model.services}
+
+    def network(self, slot_name: str) -> Apn:
+        """The network that a slot's SIM meets; RigError when the rig file names none."""
+        found = self.rig.model.network_of(slot_name)
+        if found is None:
+            raise RigError(
+                f"{self.rig.path}: slot {slot_name} has no network", remedy="name one under network"
+            )
+        return found
+
     # -- evidence --------------------------------------------------------------------------------
 
     def canaries(self, slot_name: str, depends_on: Sequence[str]) -> Sequence[Canary]:
         """Look at the rig and at each dependency, now."""
-        return look(self.bench.slot(slot_name), self.rig.model.services, depends_on)
+        return look(self.bench.slot(slot_name), self.services, depends_on)
 
     def store_traces(self, attempt: str, slot_name: str, folder: Path) -> list[TraceFile]:
         """Write what passed the slot's ports during an attempt, secrets blanked."""
@@ -124,9 +144,20 @@ class Equipment:
         if name in self._identified:
             return
         identity = dut.identify(sim=True)
-        self._run.open_journal().append(Kind.UNIT, UnitEntry(
-            name, self._run.config.getoption("cellbench_serial") or "", identity.imei, identity.iccid,
-            dut.profile.series.value, identity.model, identity.firmware, identity.model, 0))
+        self._run.open_journal().append(
+            Kind.UNIT,
+            UnitEntry(
+                name,
+                self._run.config.getoption("cellbench_serial") or "",
+                identity.imei,
+                identity.iccid,
+                dut.profile.series.value,
+                identity.model,
+                identity.firmware,
+                identity.model,
+                0,
+            ),
+        )
         self._identified.add(name)
 
     @staticmethod
@@ -156,6 +187,3 @@ def _await_note(path: Path) -> str:
             raise RigError(f"the controller has launched no rack after {_LAUNCH_WAIT_S:g} s")
         time.sleep(0.02)
     return path.read_text()
-
-
-

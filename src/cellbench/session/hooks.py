@@ -11,13 +11,13 @@ import pytest
 
 from cellbench.base.errors import Aborted, Owner
 from cellbench.catalogue.guide import SECTIONS
+from cellbench.record.attempt import Kind
+from cellbench.record.header import ProcedureEntry
+from cellbench.record.verdict import Outcome, Verdict
 from cellbench.session.attempts import AttemptBook
 from cellbench.session.procedure import Procedure, procedure_from, procedure_of
 from cellbench.session.run import Part, Run
 from cellbench.session.verdicts import exit_status
-from cellbench.record.attempt import Kind
-from cellbench.record.header import ProcedureEntry
-from cellbench.record.verdict import Outcome, Verdict
 
 SLOT_FIXTURE = "slot_name"
 
@@ -63,8 +63,9 @@ class RunHooks:
     def _check_sections(self, marked: Procedure, where: str) -> None:
         unknown = [name for name in marked.sections if name not in self._sections]
         if unknown:
-            raise pytest.UsageError(f"{where}: no guide has a section {', '.join(unknown)}; "
-                                    "see cellbench.catalogue.guide")
+            raise pytest.UsageError(
+                f"{where}: no guide has a section {', '.join(unknown)}; see cellbench.catalogue.guide"
+            )
 
     def _applies(self, marked: Procedure | None, slot: str) -> bool:
         if marked is None:
@@ -110,8 +111,9 @@ class RunHooks:
             self.book.end(attempt)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]
-                                  ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[Any]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Judge the phase and say so in the report."""
         report = yield
         attempt = self.book.current
@@ -126,10 +128,12 @@ class RunHooks:
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         """ERROR is an error inside a test body, too; NOT_* is counted apart."""
         name = getattr(report, "cellbench_outcome", None)
+        drawn = self.run.config.pluginmanager.hasplugin("cellbench-progress")
         if name is None:
-            return None
+            return ("passed" if report.when == "call" else "", "", "") if drawn and report.passed else None
         category, letter, word = _WORDS[Outcome(name)]
         owner = getattr(report, "cellbench_owner", "")
+        letter = "" if drawn else letter
         return category, letter, f"{word} {owner}".rstrip() if word == "ERROR" else word
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -181,7 +185,7 @@ class RunHooks:
         from cellbench.report.write import write_reports
 
         formats = tuple(asked.split(",")) if asked else None
-        self.paths = write_reports(self.run.folder, formats)
+        self.run.documents += write_reports(self.run.folder, formats)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Where the run left its documents, and runs that were cut before."""
@@ -217,8 +221,9 @@ def _say(report: pytest.TestReport, verdict: Verdict, item: pytest.Item) -> None
 
 def _has_no_slot(item: pytest.Item) -> bool:
     callspec = getattr(item, "callspec", None)
-    return (SLOT_FIXTURE in getattr(item, "fixturenames", ())
-            and not isinstance(callspec.params.get(SLOT_FIXTURE) if callspec else None, str))
+    return SLOT_FIXTURE in getattr(item, "fixturenames", ()) and not isinstance(
+        callspec.params.get(SLOT_FIXTURE) if callspec else None, str
+    )
 
 
 def procedure_id(nodeid: str) -> str:
@@ -242,11 +247,12 @@ def _procedures(items: list[pytest.Item]) -> list[ProcedureEntry]:
         before = found.get(name)
         slots = (*(before.slots if before else ()), *((slot_of(item),) if slot_of(item) else ()))
         document = (getattr(getattr(item, "function", None), "__doc__", "") or "").strip()
-        found[name] = ProcedureEntry(name, marked.title, marked.sections, tuple(dict.fromkeys(slots)), document)
+        found[name] = ProcedureEntry(
+            name, marked.title, marked.sections, tuple(dict.fromkeys(slots)), document
+        )
     return list(found.values())
 
 
 def started_mark(run: Run, worker: str) -> str:
     """The file in which a worker names the test it has begun."""
     return os.path.join(run.folder, f"now-{worker}")
-

@@ -26,8 +26,13 @@ class Procedure:
     series: tuple[str, ...] = ()
 
 
-def procedure(*sections: str, title: str, depends_on: tuple[str, ...] = (), needs: tuple[str, ...] = (),
-              series: tuple[str, ...] = ()) -> Callable[[F], F]:
+def procedure(
+    *sections: str,
+    title: str,
+    depends_on: tuple[str, ...] = (),
+    needs: tuple[str, ...] = (),
+    series: tuple[str, ...] = (),
+) -> Callable[[F], F]:
     """Mark a test as a procedure.
 
     A section's prefix says the series it is run on: a test marked "R8:9.2.1" and "R6:5.1" runs on
@@ -36,7 +41,8 @@ def procedure(*sections: str, title: str, depends_on: tuple[str, ...] = (), need
 
     def mark(function: F) -> F:
         marked: F = pytest.mark.procedure(
-            *sections, title=title, depends_on=depends_on, needs=needs, series=series)(function)
+            *sections, title=title, depends_on=depends_on, needs=needs, series=series
+        )(function)
         return marked
 
     return mark

@@ -6,12 +6,40 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from cellbench.base.clock import SYSTEM_CLOCK
 from cellbench.base.trace import Span
 from cellbench.record.attempt import Kind, MeasurementRecord, Note, StepMark
 from cellbench.record.journal import JournalWriter
 from cellbench.record.measurement import Judgement, Limit, Measurement
+
+
+class NamedLimit(Protocol):
+    """A product's limit with what reports print of it."""
+
+    @property
+    def title(self) -> str:
+        """What is measured."""
+
+    @property
+    def unit(self) -> str:
+        """Its unit."""
+
+    @property
+    def limit(self) -> Limit:
+        """The limit itself."""
+
+    @property
+    def advisory(self) -> bool:
+        """True when it rests on a guess."""
+
+
+class Limits(Protocol):
+    """The limits of one product."""
+
+    def get(self, name: str) -> NamedLimit | None:
+        """The limit of a measurement, or None."""
 
 
 class LimitFailed(AssertionError):
@@ -50,11 +78,20 @@ class Recorder:
             self._depends.pop()
         finally:
             self._step = outer
-            self._write(Kind.STEP, StepMark(
-                self.attempt, index, name, time.monotonic() - began, depends_on, problem))
+            self._write(
+                Kind.STEP, StepMark(self.attempt, index, name, time.monotonic() - began, depends_on, problem)
+            )
 
-    def measure(self, name: str, value: float | str, unit: str = "", limit: Limit | None = None, *,
-                span: Span | None = None, check: bool = True) -> Judgement:
+    def measure(
+        self,
+        name: str,
+        value: float | str,
+        unit: str = "",
+        limit: Limit | None = None,
+        *,
+        span: Span | None = None,
+        check: bool = True,
+    ) -> Judgement:
         """Record a value and judge it; outside its limit it raises LimitFailed unless ``check`` is
         False."""
         judgement = limit.judge(value) if limit is not None else Judgement.UNJUDGED
@@ -63,6 +100,23 @@ class Recorder:
         if judgement is Judgement.FAIL and check:
             raise LimitFailed(f"{name} is {_shown(value, unit)}, allowed is {_range(limit, unit)}")
         return judgement
+
+    def judge(self, limits: Limits, name: str, value: float | str) -> Judgement:
+        """Record a value against the product's limit of that name.
+
+        A limit that rests on a guess never decides a FAIL alone: its breach is recorded and noted. A value
+        that the product has no limit for is recorded without judgement.
+        """
+        entry = limits.get(name)
+        if entry is None:
+            return self.measure(name, value)
+        found = self.measure(entry.title, value, entry.unit, entry.limit, check=not entry.advisory)
+        if found is Judgement.FAIL:
+            self.note(
+                f"{entry.title}: {_shown(value, entry.unit)} is outside {_range(entry.limit, entry.unit)}; "
+                "the limit rests on a guess and does not decide"
+            )
+        return found
 
     def note(self, text: str) -> None:
         """A sentence for the reader of the report."""

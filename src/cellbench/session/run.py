@@ -60,6 +60,7 @@ class Run:
     equipment: Equipment | None = None
     began: float = field(default_factory=time.monotonic)
     notes: list[str] = field(default_factory=list)
+    documents: list[Path] = field(default_factory=list)
 
     @property
     def own_slots(self) -> tuple[str, ...]:
@@ -78,13 +79,19 @@ class Run:
             self.folder.mkdir(parents=True, exist_ok=True)
             if self.part is Part.WORKER:
                 self.journal = JournalWriter.segment(
-                    self.folder / f"journal-{self.worker}.jsonl", run=self.id, worker=self.worker,
-                    slot=self.own_slots[0] if self.own_slots else "", anchor=self.anchor)
+                    self.folder / f"journal-{self.worker}.jsonl",
+                    run=self.id,
+                    worker=self.worker,
+                    slot=self.own_slots[0] if self.own_slots else "",
+                    anchor=self.anchor,
+                )
             else:
                 self.journal = self._create_journal()
         return self.journal
 
-    def event(self, what: str, slot: str = "", detail: str = "", values: Mapping[str, str] | None = None) -> None:
+    def event(
+        self, what: str, slot: str = "", detail: str = "", values: Mapping[str, str] | None = None
+    ) -> None:
         """Write an event to the journal, if there is one."""
         if self.journal is not None:
             self.journal.append(Kind.EVENT, Event(what, slot, detail, dict(values or {})))
@@ -94,10 +101,16 @@ class Run:
         if self.journal is None:
             return
         if self.part is Part.CONTROLLER:
-            self.journal.merge({path.stem.removeprefix("journal-"): path
-                                for path in sorted(self.folder.glob("journal-*.jsonl"))})
+            self.journal.merge(
+                {
+                    path.stem.removeprefix("journal-"): path
+                    for path in sorted(self.folder.glob("journal-*.jsonl"))
+                }
+            )
         if self.part is not Part.WORKER:
-            self.journal.append(Kind.RUN_ENDED, RunEnded(status, time.monotonic() - self.began, reason), sync=True)
+            self.journal.append(
+                Kind.RUN_ENDED, RunEnded(status, time.monotonic() - self.began, reason), sync=True
+            )
         self.journal.close()
         self.journal = None
 
@@ -107,21 +120,32 @@ class Run:
         cut = cut_runs(results, unreported_only=True) if results.is_dir() else ()
         self.notes += [run.text for run in cut]
         header = Header(
-            run=self.id, started_utc_ns=SYSTEM_CLOCK.utc_ns(), rig=model.rig, rig_file=str(self.rig.path),
+            run=self.id,
+            started_utc_ns=SYSTEM_CLOCK.utc_ns(),
+            rig=model.rig,
+            rig_file=str(self.rig.path),
             rig_sha256=hashlib.sha256(self.rig.path.read_bytes()).hexdigest(),
-            evidence=model.evidence.value, timing=self.config.getoption("--timing") or model.timing,
-            purpose=self.config.getoption("--run-kind"), operator=os.environ.get("USER", ""),
-            command=tuple(self.config.invocation_params.args), process=this_process(),
-            versions=_versions(), settings=_settings(self.rig), sections=_sections(), errata=_errata(),
-            cut_runs=tuple(run.entry for run in cut))
+            evidence=model.evidence.value,
+            timing=self.config.getoption("--timing") or model.timing,
+            purpose=self.config.getoption("--run-kind"),
+            operator=os.environ.get("USER", ""),
+            command=tuple(self.config.invocation_params.args),
+            process=this_process(),
+            versions=_versions(),
+            settings=_settings(self.rig),
+            sections=_sections(),
+            errata=_errata(),
+            cut_runs=tuple(run.entry for run in cut),
+        )
         journal = JournalWriter.create(self.folder / "journal.jsonl", header)
         self.anchor = journal.head
         for run in cut:
             mark_reported(run, self.id)
         for name in self.slots:
             slot = model.slots[name]
-            journal.append(Kind.SLOT, SlotEntry(name, slot.series.value, slot.variant or "",
-                                                slot.ordering_code or ""))
+            journal.append(
+                Kind.SLOT, SlotEntry(name, slot.series.value, slot.variant or "", slot.ordering_code or "")
+            )
         return journal
 
 
@@ -131,7 +155,9 @@ def slots_for(config: pytest.Config, path: Path) -> tuple[str, ...]:
     asked = tuple(dict.fromkeys(config.getoption("--slot")))
     unknown = [name for name in asked if name not in rig.model.slots]
     if unknown:
-        raise pytest.UsageError(f"{path}: no slot named {', '.join(unknown)}; it has {', '.join(rig.model.slots)}")
+        raise pytest.UsageError(
+            f"{path}: no slot named {', '.join(unknown)}; it has {', '.join(rig.model.slots)}"
+        )
     return asked or tuple(rig.model.slots)
 
 
@@ -145,18 +171,41 @@ def open_run(config: pytest.Config, path: Path) -> Run:
     if distributed:
         _check_workers(config, len(slots))
     if worker is not None:
-        run = Run(config, Part.WORKER, _load(path), slots, worker["cellbench_run"],
-                  Path(worker["cellbench_folder"]), worker["cellbench_anchor"], worker["workerid"])
+        run = Run(
+            config,
+            Part.WORKER,
+            _load(path),
+            slots,
+            worker["cellbench_run"],
+            Path(worker["cellbench_folder"]),
+            worker["cellbench_anchor"],
+            worker["workerid"],
+        )
     else:
         results = Path(config.getoption("--results") or config.rootpath / DEFAULT_RESULTS)
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-        run = Run(config, Part.CONTROLLER if distributed else Part.SINGLE, _load(path), slots, name,
-                  results.resolve() / name)
+        run = Run(
+            config,
+            Part.CONTROLLER if distributed else Part.SINGLE,
+            _load(path),
+            slots,
+            name,
+            results.resolve() / name,
+        )
     config.stash[RUN] = run
     config.pluginmanager.register(hooks.RunHooks(run), "cellbench-run")
+    if run.part is not Part.WORKER and _wants_progress(config):
+        from cellbench.session.progress import Progress
+
+        config.pluginmanager.register(Progress(run), "cellbench-progress")
     if run.part is Part.CONTROLLER:
         config.pluginmanager.register(scheduling.ControllerHooks(run), "cellbench-controller")
     return run
+
+
+def _wants_progress(config: pytest.Config) -> bool:
+    option = config.option
+    return option.progress != "off" and not option.collectonly and option.verbose == 0
 
 
 def _load(path: Path) -> LoadedRig:
@@ -173,7 +222,9 @@ def _distributed(config: pytest.Config) -> bool:
 def _check_workers(config: pytest.Config, slots: int) -> None:
     workers = len(config.option.tx or ())
     if workers not in (0, slots):
-        raise pytest.UsageError(f"-n {workers} does not fit: this rig has {slots} slots; say -n auto or -n {slots}")
+        raise pytest.UsageError(
+            f"-n {workers} does not fit: this rig has {slots} slots; say -n auto or -n {slots}"
+        )
 
 
 def _versions() -> dict[str, str]:
@@ -196,12 +247,28 @@ def _settings(rig: LoadedRig) -> dict[str, str]:
 
 
 def _sections() -> tuple[SectionEntry, ...]:
-    return tuple(SectionEntry(section.id, section.guide, section.number, section.title,
-                              tuple(sorted(series.value for series in section.series)), section.kind)
-                 for section in SECTIONS)
+    return tuple(
+        SectionEntry(
+            section.id,
+            section.guide,
+            section.number,
+            section.title,
+            tuple(sorted(series.value for series in section.series)),
+            section.kind,
+        )
+        for section in SECTIONS
+    )
 
 
 def _errata() -> tuple[ErratumEntry, ...]:
-    return tuple(ErratumEntry(erratum.id, erratum.where, erratum.printed, erratum.taken_as,
-                              tuple(sorted(series.value for series in erratum.series)), erratum.kind)
-                 for erratum in ERRATA)
+    return tuple(
+        ErratumEntry(
+            erratum.id,
+            erratum.where,
+            erratum.printed,
+            erratum.taken_as,
+            tuple(sorted(series.value for series in erratum.series)),
+            erratum.kind,
+        )
+        for erratum in ERRATA
+    )

@@ -91,7 +91,8 @@ class SlotScheduling:
     def has_pending(self) -> bool:
         """True while a test is queued or running on a worker."""
         queued = self._shared or any(
-            queue for slot, queue in self._slot_queue.items() if slot not in self._lost)
+            queue for slot, queue in self._slot_queue.items() if slot not in self._lost
+        )
         return bool(queued) or any(worker.pending for worker in self._workers.values())
 
     def add_node(self, node: WorkerController) -> None:

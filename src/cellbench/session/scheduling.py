@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cellbench.base.errors import Owner
+from cellbench.record.attempt import AttemptEnded, AttemptStarted, Kind
+from cellbench.record.verdict import Outcome, Verdict
 from cellbench.session.hooks import procedure_id, started_mark
 from cellbench.session.interrupt import install_stop
 from cellbench.session.run import Run
 from cellbench.session.schedule import SlotScheduling
-from cellbench.record.attempt import AttemptEnded, AttemptStarted, Kind
-from cellbench.record.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
@@ -49,8 +49,12 @@ class ControllerHooks:
         slot = self._free.pop(0) if self._free else ""
         self._slot_of[node.gateway.id] = slot
         node.workerinput.update(
-            cellbench_rig=str(self.run.rig.path), cellbench_slot=slot, cellbench_run=self.run.id,
-            cellbench_folder=str(self.run.folder), cellbench_anchor=self.run.anchor)
+            cellbench_rig=str(self.run.rig.path),
+            cellbench_slot=slot,
+            cellbench_run=self.run.id,
+            cellbench_folder=str(self.run.folder),
+            cellbench_anchor=self.run.anchor,
+        )
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: WorkerController, error: object | None) -> None:
@@ -67,8 +71,11 @@ class ControllerHooks:
         self.scheduler = SlotScheduling(
             workers=len(self.run.slots),
             slot_of=lambda node: self._slot_of.get(node.gateway.id) or None,
-            needs_slot=self._needs_slot, started=self._started, before_first=self._launch,
-            on_collected=self._count)
+            needs_slot=self._needs_slot,
+            started=self._started,
+            before_first=self._launch,
+            on_collected=self._count,
+        )
         return self.scheduler
 
     @pytest.hookimpl(optionalhook=True)
@@ -82,8 +89,9 @@ class ControllerHooks:
         report.cellbench_owner = Owner.FRAMEWORK.value  # type: ignore[attr-defined]
         journal, name = self.run.open_journal(), f"crash-{self._crashes}"
         journal.append(Kind.ATTEMPT_STARTED, AttemptStarted(name, procedure_id(crashitem), slot))
-        journal.append(Kind.ATTEMPT_ENDED, AttemptEnded(name, procedure_id(crashitem), slot, verdict, 0.0),
-                       sync=True)
+        journal.append(
+            Kind.ATTEMPT_ENDED, AttemptEnded(name, procedure_id(crashitem), slot, verdict, 0.0), sync=True
+        )
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -122,8 +130,10 @@ class ControllerHooks:
         found = _PARAMETERS.search(nodeid)
         if found is None:
             return None
-        return next((part for part in (found[1], *found[1].split("-")) if part in self.run.slots),
-                    next((slot for slot in self.run.slots if slot in found[1]), None))
+        return next(
+            (part for part in (found[1], *found[1].split("-")) if part in self.run.slots),
+            next((slot for slot in self.run.slots if slot in found[1]), None),
+        )
 
     def _started(self, node: WorkerController, nodeid: str) -> bool:
         try:

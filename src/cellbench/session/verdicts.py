@@ -33,8 +33,14 @@ class Canary:
 
 CanaryWatch = Callable[[Sequence[str]], Sequence[Canary]]
 
-_ORDER = (Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.NOT_POSSIBLE, Outcome.FAIL, Outcome.ERROR,
-          Outcome.ABORTED)
+_ORDER = (
+    Outcome.PASS,
+    Outcome.NOT_APPLICABLE,
+    Outcome.NOT_POSSIBLE,
+    Outcome.FAIL,
+    Outcome.ERROR,
+    Outcome.ABORTED,
+)
 
 
 def decide(error: BaseException | None, phase: str, depends_on: Sequence[str], watch: CanaryWatch) -> Verdict:
@@ -71,8 +77,9 @@ def _blame(reason: str, canaries: Sequence[Canary]) -> Verdict:
     evidence = tuple(f"{canary.owner.value}: {canary.seen}" for canary in canaries)
     for canary in canaries:
         if not canary.well:
-            return Verdict(Outcome.ERROR, canary.owner, f"{canary.seen} (the check that failed: {reason})",
-                           evidence)
+            return Verdict(
+                Outcome.ERROR, canary.owner, f"{canary.seen} (the check that failed: {reason})", evidence
+            )
     return Verdict(Outcome.FAIL, Owner.UNIT, reason, evidence)
 
 

@@ -1,0 +1,262 @@
+"""The command ``cellbench``: one sub-command a line; everything heavy is imported inside.
+
+Exit codes: 0 done, 1 a FAIL of the unit or a refusal, 2 a mistake of the person, 10 rig, 11 network or
+service, 12 framework or operator.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cellbench import __version__
+
+Action = Callable[[argparse.Namespace], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one sub-command; a person's mistake is a sentence, never a traceback."""
+    from cellbench.base.errors import CellbenchError
+
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        return int(arguments.action(arguments))
+    except CellbenchError as error:
+        print(f"cellbench: {error}", file=sys.stderr)
+        return _status(error)
+    except KeyboardInterrupt:
+        print("cellbench: interrupted", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # the reader of our output has gone; pointing stdout elsewhere keeps the interpreter's exit quiet
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _status(error: Exception) -> int:
+    from cellbench.base.errors import CellbenchError, FileErrors, Owner
+
+    if isinstance(error, FileErrors):
+        return 2
+    owner = error.owner if isinstance(error, CellbenchError) else Owner.FRAMEWORK
+    return {Owner.UNIT: 1, Owner.RIG: 10, Owner.NETWORK: 11, Owner.SERVICE: 11}.get(owner, 12)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cellbench", description=("Hardware-in-the-loop tests of u-blox LENA-R8 and LARA-R6 modules.")
+    )
+    parser.add_argument("--version", action="version", version=f"cellbench {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_runs(commands)
+    _add_rig(commands)
+    _add_virtual(commands)
+    _add_records(commands)
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, action: Action
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(action=action)
+    return parser
+
+
+# -- runs ------------------------------------------------------------------------------------------
+
+
+def _add_runs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    demo = _command(commands, "demo", "a tour of procedures and a production run on the virtual rack", _demo)
+    demo.add_argument("--results", type=Path, default=None)
+    production = _command(commands, "production", "one unit through the production sequence", _production)
+    production.add_argument("rig", type=Path)
+    production.add_argument("--slot", default=None, help="default: the rig's only slot")
+    production.add_argument("--serial", default=None, help="serial number; else scanned, typed or piped")
+    production.add_argument("--results", type=Path, default=None)
+    production.add_argument("--timing", choices=("fast", "real"), default=None)
+    validation = _command(
+        commands, "validation", "all procedures on every slot, with the validation report", _validation
+    )
+    validation.add_argument("rig", type=Path)
+    validation.add_argument("--slot", action="append", default=[])
+    validation.add_argument("--results", type=Path, default=None)
+    validation.add_argument("--timing", choices=("fast", "real"), default=None)
+    at = _command(commands, "at", "send AT commands to a slot, or talk to it", _at)
+    at.add_argument("rig", type=Path)
+    at.add_argument("slot")
+    at.add_argument("command", nargs="*", help="none: an interactive console")
+    at.add_argument(
+        "--port", default=None, help="role of the port: uart, at0, at1 ... (default: the main one)"
+    )
+    at.add_argument("--power-on", action="store_true", help="switch the module on first, and off afterwards")
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from cellbench.session.programs import demo
+
+    return demo(arguments.results)
+
+
+def _production(arguments: argparse.Namespace) -> int:
+    from cellbench.session.programs import production
+
+    return production(arguments.rig, arguments.slot, arguments.serial, arguments.results, arguments.timing)
+
+
+def _validation(arguments: argparse.Namespace) -> int:
+    from cellbench.session.programs import validation
+
+    return validation(arguments.rig, arguments.slot, arguments.results, arguments.timing)
+
+
+def _at(arguments: argparse.Namespace) -> int:
+    from cellbench.session.at import console
+
+    return console(
+        arguments.rig, arguments.slot, arguments.command, arguments.port, power_on=arguments.power_on
+    )
+
+
+# -- rig -------------------------------------------------------------------------------------------
+
+
+def _add_rig(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    rig = commands.add_parser("rig", help="rig files").add_subparsers(metavar="VERB", required=True)
+    validate = _command(rig, "validate", "print every mistake of a rig file; opens nothing", _rig_validate)
+    validate.add_argument("file", type=Path, nargs="+")
+    check = _command(commands, "check", "validate a rig file, then reach its instruments and ports", _check)
+    check.add_argument("rig", type=Path)
+    _command(commands, "docs", "write the generated pages of docs/", _docs)
+
+
+def _rig_validate(arguments: argparse.Namespace) -> int:
+    from cellbench.rig.load import validate_file
+
+    findings = [finding for file in arguments.file for finding in validate_file(file)]
+    for finding in findings:
+        print(finding)
+    if not findings:
+        for file in arguments.file:
+            print(f"{file}: no mistakes")
+    return 2 if findings else 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from cellbench.session.check import check
+
+    return check(arguments.rig)
+
+
+def _docs(arguments: argparse.Namespace) -> int:
+    from cellbench.session.pages import write_pages
+
+    for path in write_pages(Path.cwd()):
+        print(path)
+    return 0
+
+
+# -- virtual rack ----------------------------------------------------------------------------------
+
+
+def _add_virtual(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    virtual = commands.add_parser("virtual", help="the virtual rack").add_subparsers(
+        metavar="VERB", required=True
+    )
+    up = _command(virtual, "up", "a rack in the foreground until SIGINT or SIGTERM", _virtual_up)
+    up.add_argument("--slot", action="append", required=True, metavar="[NAME=]SERIES[:VARIANT]")
+    up.add_argument("--dir", type=Path, default=None, help="its directory (default: a new temporary one)")
+    up.add_argument("--timing", choices=("fast", "real"), default="fast")
+    up.add_argument(
+        "--powered", action="store_true", help="switch all slots on and wait until they are ready"
+    )
+    up.add_argument("--seed", type=int, default=0, help="of everything random")
+    ctl = _command(virtual, "ctl", "make the far side or the board act: VERB key=value ...", _virtual_ctl)
+    ctl.add_argument("--dir", type=Path, required=True)
+    ctl.add_argument("--slot", default=None)
+    ctl.add_argument("verb")
+    ctl.add_argument("values", nargs="*", metavar="key=value")
+
+
+def _virtual_up(arguments: argparse.Namespace) -> int:
+    import tempfile
+
+    from cellbench.services.park import Park
+    from cellbench.virtual.main import up
+
+    directory = arguments.dir or Path(tempfile.mkdtemp(prefix="cellbench-rack-"))
+    return up(
+        arguments.slot,
+        directory,
+        timing=arguments.timing,
+        powered=arguments.powered,
+        park_factory=Park,
+        seed=arguments.seed,
+    )
+
+
+def _virtual_ctl(arguments: argparse.Namespace) -> int:
+    from cellbench.virtual.control.client import ctl
+
+    return ctl(arguments.dir, arguments.verb, arguments.values, slot=arguments.slot)
+
+
+# -- records ---------------------------------------------------------------------------------------
+
+
+def _add_records(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    runs = _command(commands, "runs", "list runs, and say which were cut", _runs)
+    runs.add_argument("--results", type=Path, default=Path("reports/out"))
+    journal = commands.add_parser("journal", help="journals").add_subparsers(metavar="VERB", required=True)
+    verify = _command(journal, "verify", "check a journal's chain", _journal_verify)
+    verify.add_argument("file", type=Path)
+    load = _command(journal, "load", "index journals in the store", _journal_load)
+    load.add_argument("file", type=Path, nargs="+")
+    load.add_argument("--store", default="sqlite:///reports/out/store.sqlite", help="database URL")
+    report = _command(commands, "report", "write the documents of a finished run anew", _report)
+    report.add_argument("run", type=Path, help="the run's folder")
+    report.add_argument("--formats", default=None, help="comma-separated; default: all")
+
+
+def _runs(arguments: argparse.Namespace) -> int:
+    from cellbench.session.programs import list_runs
+
+    return list_runs(arguments.results)
+
+
+def _journal_verify(arguments: argparse.Namespace) -> int:
+    from cellbench.record.journal import verify
+
+    path = arguments.file / "journal.jsonl" if arguments.file.is_dir() else arguments.file
+    found = verify(path)
+    for problem in found.problems:
+        print(f"{path}:{problem.line}: {problem.message}")
+    if found.problems:
+        return 1
+    ended = "" if found.ended else ", the run was cut or goes on"
+    print(f"{path}: {found.records} records, unbroken{ended}; head {found.head}")
+    return 0
+
+
+def _journal_load(arguments: argparse.Namespace) -> int:
+    from cellbench.session.programs import load_journals
+
+    return load_journals(arguments.file, arguments.store)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from cellbench.report.write import write_reports
+
+    for path in write_reports(
+        arguments.run, tuple(arguments.formats.split(",")) if arguments.formats else None
+    ):
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+"""The last lines of a run in the terminal: what was cut before, what was decided, where the documents are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cellbench.session.run import Run
+
+
+def write_summary(terminal: Any, run: Run) -> None:
+    """Write them; called once, where the whole run is seen."""
+    for note in run.notes:
+        terminal.write_line(f"note: {note}", yellow=True)
+    if not (run.folder / "journal.jsonl").exists():
+        return
+    from cellbench.record.run import read_run
+    from cellbench.report.summary import summary_lines
+
+    terminal.write_sep("-", f"run {run.id}")
+    for line in summary_lines(read_run(run.folder)):
+        terminal.write_line(line)
+    for path in run.documents:
+        terminal.write_line(f"  {_relative(path)}")
+
+
+def _relative(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,133 @@
+"""The production sequence of one unit, in order: each test is one line of its record.
+
+The limits are the product's (rigs/limits/*.yaml). A unit that fails early is still measured as far as it
+goes, so that the record tells more than the first fault.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from cellbench.api import Dut, DutState, ProductLimits, Recorder, Service, Slot, procedure
+
+DutAt = Callable[[DutState], Dut]
+BOTH = ("LENA-R8", "LARA-R6")
+SETTLE_S = 0.3
+
+
+@procedure(title="1 Power-up, inrush and boot time", series=BOTH, needs=("cut-power",))
+def test_01_power_up(dut_at: DutAt, slot: Slot, limits: ProductLimits, record: Recorder) -> None:
+    """Supply on, current from the first moment, PWR_ON, V_INT, first AT answer, USB."""
+    dut_at(DutState.OFF)
+    boot = slot.power_on(record_inrush_s=SETTLE_S)
+    reading = slot.reading()
+    record.judge(limits, "supply_voltage", reading.voltage_v)
+    if boot.inrush_peak_a is not None:
+        record.judge(limits, "inrush_current", boot.inrush_peak_a)
+    if boot.v_int_s is not None:
+        record.judge(limits, "v_int_rise_time", boot.v_int_s)
+    if boot.uart_s is not None:
+        record.judge(limits, "boot_time", boot.uart_s)
+    if boot.usb_s is not None:
+        record.judge(limits, "usb_time", boot.usb_s)
+    if slot.profile.greeting.value is not None and boot.greeting is not None:
+        record.judge(limits, "greeting", boot.greeting)
+
+
+@procedure(title="2 AT on UART and on USB", series=BOTH)
+def test_02_interfaces(dut: Dut, limits: ProductLimits, record: Recorder) -> None:
+    """Every AT interface that the rig connects answers; the round trip is measured."""
+    for role in dut.slot.roles():
+        channel = dut.port(role)
+        channel.sync(10.0)
+        with record.step(f"AT on {role}"):
+            record.judge(limits, "at_round_trip", channel.send("AT").elapsed_s)
+
+
+@procedure(title="3 Identity and firmware", series=BOTH)
+def test_03_identity(dut: Dut, limits: ProductLimits, record: Recorder) -> None:
+    """Manufacturer, type number, firmware, IMEI with its check digit."""
+    record.judge(limits, "manufacturer", dut.send("AT+CGMI").text)
+    identity = dut.identify(sim=False)
+    record.judge(limits, "type_number", identity.model)
+    record.judge(limits, "firmware", identity.firmware)
+    record.measure("IMEI", identity.imei)
+    assert len(identity.imei) == 15, f"the IMEI {identity.imei} has not 15 digits"
+    assert luhn(identity.imei), f"the check digit of IMEI {identity.imei} is wrong"
+
+
+@procedure(title="4 SIM", series=BOTH)
+def test_04_sim(dut: Dut, limits: ProductLimits, record: Recorder) -> None:
+    """State, ICCID, IMSI; the time until the SIM is ready."""
+    began = time.monotonic()
+    identity = dut.identify(sim=True)
+    record.judge(limits, "sim_ready_time", time.monotonic() - began)
+    record.judge(limits, "sim_state", str(dut.send("AT+CPIN?").value("+CPIN")[0]))
+    record.measure("ICCID", identity.iccid)
+    assert 18 <= len(identity.iccid) <= 20, f"the ICCID {identity.iccid} has a wrong length"
+    assert identity.imsi.isdigit(), f"the IMSI is {identity.imsi!r}"
+
+
+@procedure(title="5 Registration and signal", series=BOTH, depends_on=("network",))
+def test_05_registration(dut: Dut, limits: ProductLimits, record: Recorder) -> None:
+    """Time to register, signal strength."""
+    record.judge(limits, "registration_time", dut.register())
+    rssi = int(dut.send("AT+CSQ").value("+CSQ")[0])
+    if rssi != 99:
+        record.judge(limits, "rssi", -113.0 + 2 * rssi)
+
+
+@procedure(title="6 Data echo", series=BOTH, depends_on=("network", "service:echo"))
+def test_06_data_echo(
+    dut_at: DutAt, services: Mapping[str, Service], limits: ProductLimits, record: Recorder
+) -> None:
+    """64 bytes to the echo server and back over TCP."""
+    dut = dut_at(DutState.ONLINE)
+    echo = services["echo"]
+    text = f"{time.time_ns():064x}"
+    number = dut.send("AT+USOCR=6").value("+USOCR")[0]
+    try:
+        dut.send(f'AT+USOCO={number},"{echo.host}",{echo.port}')
+        began = time.monotonic()
+        with dut.at.expect("+UUSORD") as arrived:
+            dut.send(f'AT+USOWR={number},{len(text)},"{text}"')
+            arrived.wait(30.0)
+        back = dut.send(f"AT+USORD={number},{len(text)}").value("+USORD")[-1]
+        record.judge(limits, "echo_round_trip", time.monotonic() - began)
+        assert back == text, "what came back is not what was sent"
+    finally:
+        dut.send(f"AT+USOCL={number}", check=False)
+
+
+@procedure(title="7 Supply current in its states", series=BOTH, needs=("measure-current",))
+def test_07_currents(dut: Dut, limits: ProductLimits, record: Recorder) -> None:
+    """Active, then with the radio off."""
+    record.judge(limits, "active_current", dut.slot.mean_current_a(SETTLE_S) * 1000)
+    dut.send("AT+CFUN=0")
+    try:
+        time_to_settle = dut.slot.settle_current(SETTLE_S)
+        record.judge(limits, "idle_current", dut.slot.mean_current_a(SETTLE_S) * 1000)
+        record.note(f"the current was steady after {time_to_settle:.1f} s")
+    finally:
+        dut.send("AT+CFUN=1")
+
+
+@procedure(title="8 Power-off", series=BOTH, needs=("cut-power",))
+def test_08_power_off(dut_at: DutAt, slot: Slot, limits: ProductLimits, record: Recorder) -> None:
+    """+CPWROFF, V_INT low, the current that is left, supply off."""
+    dut_at(DutState.READY)
+    took = slot.shut_down()
+    if took is not None:
+        record.judge(limits, "power_off_time", took)
+    record.judge(limits, "off_current", slot.mean_current_a(SETTLE_S) * 1000)
+    slot.power_off(hard=True, cause="the module has switched itself off")
+
+
+def luhn(digits: str) -> bool:
+    """True when the last digit is the check digit of the others (ISO/IEC 7812-1 annex B)."""
+    total = 0
+    for position, digit in enumerate(reversed(digits)):
+        value = int(digit) * (2 if position % 2 else 1)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
