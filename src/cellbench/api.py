@@ -20,6 +20,7 @@ from cellbench.base.errors import (
     UnitError,
 )
 from cellbench.record.measurement import Judgement, Limit
+from cellbench.session.opening import open_equipment
 from cellbench.session.procedure import Procedure, procedure
 
 if TYPE_CHECKING:
@@ -52,15 +53,6 @@ def current_run(config: pytest.Config) -> Run:
         raise OperatorError("this test needs a rig and none was asked for",
                             remedy="say --rig FILE or set CELLBENCH_RIG")
     return run
-
-
-def open_equipment(run: Run) -> Equipment:
-    """The bench of this process, opened at its first use."""
-    from cellbench.session.equipment import Equipment
-
-    if run.equipment is None:
-        run.equipment = Equipment(run)
-    return run.equipment
 
 
 def recorder_of(item: pytest.Item) -> Recorder:

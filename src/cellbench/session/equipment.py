@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cellbench.base.clock import Deadline
-from cellbench.base.errors import CellbenchError, RigError
+from cellbench.base.errors import CellbenchError, NotPossible, RigError
 from cellbench.host.transcript import Transcript
 from cellbench.record.attempt import Kind, TraceFile
 from cellbench.record.header import UnitEntry
 from cellbench.record.transcript import write_transcript
 from cellbench.rig.bench import Bench
+from cellbench.rig.capabilities import Capability, require
 from cellbench.rig.dut import Dut, DutState
 from cellbench.rig.load import LoadedRig, load_rig
 from cellbench.rig.schema import Apn, Service
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from cellbench.session.run import Run
 
 _LAUNCH_WAIT_S = 90.0
+_FAR_SIDE = "far-side:"
 
 
 class Equipment:
@@ -91,6 +93,17 @@ class Equipment:
                 f"{self.rig.path}: slot {slot_name} has no network", remedy="name one under network"
             )
         return found
+
+    def require(self, slot_name: str, needs: Sequence[str]) -> None:
+        """NotPossible with the reason when the rig or the far side lacks one of ``needs``."""
+        own = [Capability(name) for name in needs if not name.startswith(_FAR_SIDE)]
+        require(self.rig.model, slot_name, own)
+        far = self.bench.far_side(slot_name)
+        lacking = [name for name in needs if name.startswith(_FAR_SIDE) and not far.can(name.removeprefix(_FAR_SIDE))]
+        if lacking:
+            verbs = ", ".join(name.removeprefix(_FAR_SIDE) for name in lacking)
+            raise NotPossible(f"the far side of slot {slot_name} cannot {verbs}",
+                              remedy="name a far_side in the rig file that can")
 
     # -- evidence --------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from cellbench.record.attempt import Kind
 from cellbench.record.header import ProcedureEntry
 from cellbench.record.verdict import Outcome, Verdict
 from cellbench.session.attempts import AttemptBook
+from cellbench.session.opening import open_equipment
 from cellbench.session.procedure import Procedure, procedure_from, procedure_of
 from cellbench.session.run import Part, Run
 from cellbench.session.verdicts import exit_status
@@ -109,6 +110,13 @@ class RunHooks:
             raise
         finally:
             self.book.end(attempt)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """What the rig or the far side cannot do makes a procedure NOT_POSSIBLE before it begins."""
+        marked = procedure_of(item)
+        if marked is not None and marked.needs and slot_of(item):
+            open_equipment(self.run).require(slot_of(item), marked.needs)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
