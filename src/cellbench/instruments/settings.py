@@ -7,9 +7,11 @@ ranges, and nothing of protocols.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cellbench.base.errors import RigError
 
 FORMS: Mapping[str, str] = {
     r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,31}$": "a name: up to 32 letters, digits, dots, hyphens and underscores",
@@ -19,7 +21,7 @@ FORMS: Mapping[str, str] = {
     r"^(/.+|rfc2217://.+:[0-9]+|socket://.+:[0-9]+)$": "a device path, rfc2217://host:port or socket://host:port",
     r"^[A-Za-z0-9_.:\-]+$": "a host name or address",
     r"^[A-Za-z_][A-Za-z0-9_]*$": "the name of an environment variable",
-    r"^[A-Za-z]+[0-9]*::.+$": "a VISA resource, like TCPIP::192.168.1.20::5025::SOCKET",
+    r"^[A-Za-z]+[^:]*::.+$": "a VISA resource, like TCPIP::192.168.1.20::5025::SOCKET",
     r"^[A-Za-z0-9_.\-]+$": "an access point name: letters, digits, dots, hyphens and underscores",
     r"^[0-9]{5,6}$": "a network code of 5 or 6 digits, in quotes",
     r"^\+?[0-9]{3,15}$": "a telephone number, in quotes",
@@ -64,7 +66,7 @@ class InstrumentSettings(Strict):
 class ScpiSupplySettings(InstrumentSettings):
     """A supply that speaks SCPI, reached through VISA."""
 
-    resource: Annotated[str, Field(min_length=5, max_length=200, pattern=r"^[A-Za-z]+[0-9]*::.+$")]
+    resource: Annotated[str, Field(min_length=5, max_length=200, pattern=r"^[A-Za-z]+[^:]*::.+$")]
     """VISA resource, for example `TCPIP::192.168.1.20::5025::SOCKET`."""
     identity: Text | None = None
     """What the answer to *IDN? must begin with; the instrument is refused when it does not."""
@@ -91,3 +93,15 @@ class RelayBoardSettings(InstrumentSettings):
     """How many digital inputs it has; inputs count from 0."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 2.0
     """Longest wait for one answer, in seconds."""
+
+
+S = TypeVar("S", bound=InstrumentSettings)
+
+
+def checked(model: type[S], kind: str, name: str, settings: Mapping[str, object]) -> S:
+    """Settings as their model, for a driver that is handed a plain mapping; RigError names what is wrong."""
+    try:
+        return model.model_validate({**settings, "kind": kind})
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise RigError(f"instrument {name}: {wrong}", remedy="correct its settings in the rig file") from None

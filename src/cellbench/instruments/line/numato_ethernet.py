@@ -17,7 +17,7 @@ from cellbench.base.clock import Deadline
 from cellbench.base.errors import RigError
 from cellbench.instruments.kinds import InstrumentClass, InstrumentKind
 from cellbench.instruments.line.telnet import TelnetFilter
-from cellbench.instruments.settings import RelayBoardSettings
+from cellbench.instruments.settings import RelayBoardSettings, checked
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
 _USER = re.compile(rb"user ?name: ?$", re.I)
@@ -189,13 +189,13 @@ class NumatoEthernetBoard:
 
 def _opener(name: str, settings: Mapping[str, object]) -> NumatoEthernetBoard:
     plain = {key: value for key, value in settings.items() if key not in {"kind", "password"}}
-    checked = RelayBoardSettings.model_validate({**plain, "kind": "line.numato-ethernet"})
+    stated = checked(RelayBoardSettings, "line.numato-ethernet", name, plain)
     password = settings.get("password")
     if password is not None and not isinstance(password, str):
         raise RigError(f"instrument {name}: the password was not resolved to a text")
-    return NumatoEthernetBoard(name, host=checked.host, port=checked.port, user=checked.user,
-                               password=password, relays=checked.relays, inputs=checked.inputs,
-                               timeout_s=checked.timeout_s)
+    return NumatoEthernetBoard(name, host=stated.host, port=stated.port, user=stated.user,
+                               password=password, relays=stated.relays, inputs=stated.inputs,
+                               timeout_s=stated.timeout_s)
 
 
 def _equipment(settings: Mapping[str, object]) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from cellbench.base.errors import NotPossible, RigError
 from cellbench.instruments.kinds import InstrumentClass, InstrumentKind
-from cellbench.instruments.settings import ScpiSupplySettings
+from cellbench.instruments.settings import ScpiSupplySettings, checked
 from cellbench.instruments.supply.visa import VisaSession
 
 _MAX_QUEUE = 30  # error queues hold 10 to 20 entries; more means that the answer is not a queue entry
@@ -220,7 +220,7 @@ class ScpiSupply:
 
     def _select(self, channel: int, always: bool = False) -> None:
         """Make the channel the selected one; before settings always, in case someone else has changed it."""
-        self._session.open()  # a new session forgets what was selected
+        self._session.open()  # a session opened anew forgets what was selected
         if self.dialect.select is None or (self._selected == channel and not always):
             return
         self._selected = None
@@ -277,9 +277,9 @@ def _equipment(settings: Mapping[str, object]) -> str:
 
 def _kind(dialect: Dialect) -> InstrumentKind:
     def opener(name: str, settings: Mapping[str, object]) -> ScpiSupply:
-        checked = ScpiSupplySettings.model_validate({**settings, "kind": dialect.kind})
-        return ScpiSupply(name, dialect, resource=checked.resource, identity=checked.identity,
-                          channels=checked.channels, timeout_s=checked.timeout_s)
+        stated = checked(ScpiSupplySettings, dialect.kind, name, settings)
+        return ScpiSupply(name, dialect, resource=stated.resource, identity=stated.identity,
+                          channels=stated.channels, timeout_s=stated.timeout_s)
 
     def pins(settings: Mapping[str, object]) -> tuple[int | None, int | None]:
         stated = settings.get("channels")

@@ -1,17 +1,24 @@
 """One VISA session of one instrument: text lines out and in, every failure a RigError that names it.
 
 A session that failed once is dropped, for the answer of a query that came too late would be taken as
-the answer to the next one; the next command opens it anew.
+the answer to the next one; so is one that the instrument closed, or that said something unasked. Each
+operation begins with `open`, which opens a dropped session anew; a command by itself never does, for a
+new session has forgotten which channel was selected.
 """
 
 from __future__ import annotations
 
+import logging
 import re
+import select
+import socket
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from cellbench.base.errors import NotPossible, RigError
 
+_log = logging.getLogger(__name__)
 _TCP = re.compile(r"^TCPIP[0-9]*::(?P<host>[^:]+|\[.+\])::(?P<port>[0-9]+)::SOCKET$", re.IGNORECASE)
 _REMEDY = "check that it is switched on, its cable and its address in the rig file"
 
@@ -19,7 +26,7 @@ _REMEDY = "check that it is switched on, its cable and its address in the rig fi
 class VisaSession:
     """A line-based session over PyVISA; not for several threads at once."""
 
-    __slots__ = ("_greet", "_handle", "_terminator", "_timeout_s", "name", "resource")
+    __slots__ = ("_greet", "_greeted", "_handle", "_terminator", "_timeout_s", "name", "resource")
 
     def __init__(self, name: str, resource: str, *, timeout_s: float, terminator: str,
                  greet: Callable[[VisaSession], None]) -> None:
@@ -30,6 +37,7 @@ class VisaSession:
         self._terminator = terminator
         self._greet = greet
         self._handle: Any = None
+        self._greeted = False
 
     def write(self, command: str) -> None:
         """Send one line."""
@@ -37,12 +45,15 @@ class VisaSession:
 
     def query(self, command: str) -> str:
         """Send one line and take the answer, stripped."""
-        return str(self._guarded(command, lambda handle: handle.query(command))).strip()
+        return str(self._guarded(command, lambda handle: self._exchange(handle, command))).strip()
 
     def open(self) -> None:
-        """Open and greet when not open; the first command does the same."""
+        """Make sure that the session is open, greeted and in step; every operation begins with this."""
         if self._handle is not None:
-            return
+            if not _spoke(self._handle, 0):
+                return
+            _log.warning("instrument %s closed the connection or spoke unasked: opening it anew", self.name)
+            self.close()
         import pyvisa  # 0.2 s to import, so only where a supply is truly opened
 
         try:
@@ -51,11 +62,12 @@ class VisaSession:
                 read_termination=self._terminator, write_termination=self._terminator)
             handle.timeout = round(self._timeout_s * 1000)
         except Exception as error:  # PyVISA's backends raise bare Exception and ValueError too
-            raise RigError(f"{self._where} cannot be opened: {_cause(error)}{self._others()}",
+            raise RigError(f"{self._where} cannot be reached: {_cause(error)}{self._others()}",
                            remedy=_REMEDY) from error
-        self._handle = handle
+        self._handle, self._greeted = handle, False
         try:
             self._greet(self)
+            self._greeted = True
         except (RigError, NotPossible):
             self.close()
             raise
@@ -75,12 +87,26 @@ class VisaSession:
         return f"instrument {self.name} ({self.resource})"
 
     def _guarded(self, command: str, act: Callable[[Any], object]) -> object:
-        self.open()
+        if self._handle is None:
+            raise RigError(f"{self._where} lost its connection before {command!r}", remedy=_REMEDY)
         try:
             return act(self._handle)
         except Exception as error:  # VisaIOError, OSError, UnicodeDecodeError: all mean a broken dialogue
             self.close()
-            raise RigError(f"{self._where} failed at {command!r}: {_cause(error)}", remedy=_REMEDY) from error
+            # a TCP connection that is refused shows only at the first command
+            what = f"failed at {command!r}" if self._greeted else "cannot be reached"
+            raise RigError(f"{self._where} {what}: {_cause(error)}", remedy=_REMEDY) from error
+
+    def _exchange(self, handle: Any, command: str) -> str:
+        handle.write(command)
+        if _spoke(handle, self._timeout_s) and _closed(handle):
+            # pyvisa-py would read a closed socket over and over until its time is up
+            raise ConnectionError("it closed the connection")
+        answer = str(handle.read())
+        extra = bytes(getattr(_session(handle), "_pending_buffer", b"")).strip()
+        if extra:
+            raise ConnectionError(f"it answered {answer.strip()!r} and then {extra[:40]!r} unasked")
+        return answer
 
     def _others(self) -> str:
         """What VISA can see of the same interface, for the person who looks for the right address."""
@@ -91,10 +117,33 @@ class VisaSession:
         interface = self.resource.partition("::")[0].rstrip("0123456789")
         interface = "ASRL" if self.resource.upper().startswith("ASRL") else interface
         try:
-            seen = pyvisa.ResourceManager("@py").list_resources(f"{interface}?*")
+            with warnings.catch_warnings(action="ignore"):  # of libraries for other interfaces
+                seen = pyvisa.ResourceManager("@py").list_resources(f"{interface}?*")
         except Exception:  # a missing USB library must not hide the error that brought us here
             seen = ()
         return f"; VISA sees {', '.join(seen)}" if seen else f"; VISA sees no {interface} instrument"
+
+
+def _session(handle: Any) -> Any:
+    """pyvisa-py's own session below a resource."""
+    return getattr(handle.visalib, "sessions", {}).get(handle.session)
+
+
+def _socket(handle: Any) -> socket.socket | None:
+    """The socket below a TCPIP::SOCKET session; other sessions have none."""
+    interface = getattr(_session(handle), "interface", None)
+    return interface if isinstance(interface, socket.socket) else None
+
+
+def _spoke(handle: Any, wait_s: float) -> bool:
+    """True when bytes, or the end of the connection, come within ``wait_s``."""
+    below = _socket(handle)
+    return below is not None and bool(select.select([below], [], [], wait_s)[0])
+
+
+def _closed(handle: Any) -> bool:
+    below = _socket(handle)
+    return below is not None and below.recv(1, socket.MSG_PEEK) == b""
 
 
 def _cause(error: Exception) -> str:
