@@ -7,6 +7,7 @@ stays, and the next call works.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -15,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from cellbench.base.errors import FrameworkError
-from cellbench.guardian import paths, protocol
+from cellbench.base.errors import CellbenchError, FrameworkError
+from cellbench.guardian import paths
 from cellbench.guardian.connection import Connection
 from cellbench.guardian.errors import GuardianLost, LeaseEnded
 from cellbench.guardian.incident import Incident
@@ -24,7 +25,9 @@ from cellbench.guardian.plan import EquipmentPlan, SlotPlan
 from cellbench.guardian.processes import mark_process
 from cellbench.guardian.start import connect_or_start
 
-_REPLY_S = 20.0  # the guardian gives up on an instrument before that
+log = logging.getLogger(__name__)
+
+_REPLY_S = 60.0  # the guardian gives up on an instrument long before that
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +42,17 @@ class Reading:
     @classmethod
     def from_json(cls, data: Mapping[str, object]) -> Reading:
         """From the guardian's reply."""
-        return cls(cast(float, data["voltage_v"]), cast("float | None", data["current_a"]),
-                   bool(data["enabled"]), cast("str | None", data["tripped"]))
+        return cls(
+            cast(float, data["voltage_v"]),
+            cast("float | None", data["current_a"]),
+            bool(data["enabled"]),
+            cast("str | None", data["tripped"]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """A pulse as timed in the guardian: asserted for no less than ``shortest_s`` and no more than ``longest_s``."""
+    """A pulse as timed in the guardian: asserted for at least ``shortest_s``, at most ``longest_s``."""
 
     shortest_s: float
     longest_s: float
@@ -122,7 +129,7 @@ class Lease:
         return bool(self._ask("sense", line=line)["asserted"])
 
     def record_inrush(self, seconds: float) -> tuple[float, ...]:
-        """power_on with the current sampled from the switching on, as fast as the supply answers, in ampere."""
+        """power_on with the current, in ampere, sampled from then on as fast as the supply answers."""
         return tuple(sample.current_a for sample in self._samples("inrush", seconds, renew=True))
 
     def record_current(self, seconds: float) -> tuple[Sample, ...]:
@@ -134,9 +141,10 @@ class Lease:
         """Keep all other slots of this guardian from switching lines and supplies meanwhile.
 
         For measurements that a neighbour's switching would disturb. What others ask for waits; making a
-        dead run's slot safe never waits. Ends by itself after ``at_most_s`` seconds.
+        dead run's slot safe never waits, nor does a hard power_off. Ends by itself after ``at_most_s``
+        seconds, 30 at most.
         """
-        self._ask("hold", at_most_s, at_most_s=at_most_s)
+        self._ask("hold", at_most_s=at_most_s)
         try:
             yield
         finally:
@@ -159,12 +167,14 @@ class Lease:
         found = self._ask(op, seconds, renew=renew, seconds=seconds)
         return tuple(Sample(at, amperes) for at, amperes in cast(list[tuple[float, float]], found["samples"]))
 
-    def _ask(self, op: str, lasts_s: float = 0.0, *, renew: bool = False, **args: object) -> Mapping[str, object]:
+    def _ask(
+        self, op: str, lasts_s: float = 0.0, *, renew: bool = False, **args: object
+    ) -> Mapping[str, object]:
         if self._closed:
             raise LeaseEnded(f"the lease of slot {self.slot} was given back")
         if renew:
             with self._lock:
-                if self._connection.lost_guardian:
+                if self._connection.hung_up:
                     self._connection.close()
                     self._connection = self._take()
         return self._connection.request(op, args, lasts_s + _REPLY_S)
@@ -173,12 +183,18 @@ class Lease:
         connection = self._client.new_connection(f"slot {self.slot}")
         controller = mark_process(self._controller_pid)
         try:
-            connection.request("lease", {
-                "slot": self.plan.to_json(),
-                "equipment": self._client.equipment.only(self.plan.instruments()).to_json(),
-                "run": self._run,
-                "controller": [controller.pid, controller.started] if controller else [self._controller_pid, 0],
-            }, _REPLY_S)
+            connection.request(
+                "lease",
+                {
+                    "slot": self.plan.to_json(),
+                    "equipment": self._client.equipment.only(self.plan.instruments()).to_json(),
+                    "run": self._run,
+                    "controller": [controller.pid, controller.started]
+                    if controller
+                    else [self._controller_pid, 0],
+                },
+                _REPLY_S,
+            )
         except BaseException:
             connection.close()
             raise
@@ -190,23 +206,20 @@ class GuardianClient:
 
     __slots__ = ("_closing", "_control", "_leases", "_lock", "_pid", "_plan", "_runtime_dir")
 
-    def __init__(self, runtime_dir: Path, control: Connection) -> None:
+    def __init__(self, runtime_dir: Path) -> None:
         self._runtime_dir = runtime_dir
-        self._control = control
         self._plan: EquipmentPlan | None = None
         self._leases: list[Lease] = []
         self._lock = threading.Lock()
         self._closing = False
         self._pid = os.getpid()
+        self._control = connect_or_start(runtime_dir, "control", self._control_lost)
 
     @classmethod
     def connect(cls, runtime_dir: Path | None = None) -> GuardianClient:
         """Reach the guardian of ``runtime_dir`` (default: CELLBENCH_RUNTIME_DIR, else this user's); start one
         when none runs. GuardianLost with the end of its log when it does not come up."""
-        place = paths.runtime_dir(runtime_dir)
-        client = cls.__new__(cls)
-        client.__init__(place, connect_or_start(place, "control", client._control_lost))  # type: ignore[misc]
-        return client
+        return cls(paths.runtime_dir(runtime_dir))
 
     @property
     def runtime_dir(self) -> Path:
@@ -252,7 +265,10 @@ class GuardianClient:
 
     def last_incidents(self, since_utc_ns: int = 0) -> tuple[Incident, ...]:
         """Slots that were made safe because their run died, oldest first."""
-        found = cast(list[Mapping[str, object]], self._request("incidents", {"since_utc_ns": since_utc_ns})["incidents"])
+        found = cast(
+            list[Mapping[str, object]],
+            self._request("incidents", {"since_utc_ns": since_utc_ns})["incidents"],
+        )
         return tuple(Incident.from_json(entry) for entry in found)
 
     def close(self) -> None:
@@ -281,6 +297,9 @@ class GuardianClient:
 
     def _request(self, op: str, args: Mapping[str, object]) -> Mapping[str, object]:
         self._same_process()
+        with self._lock:
+            if self._control.hung_up:
+                self._renew()
         return self._control.request(op, args, _REPLY_S)
 
     def _same_process(self) -> None:
@@ -288,4 +307,16 @@ class GuardianClient:
             raise FrameworkError("a guardian's client was used by a child of the process that made it")
 
     def _control_lost(self) -> None:
-        ...
+        """The guardian died: start its successor at once, which makes safe what is on."""
+        with self._lock:
+            if self._closing or not self._leases or not self._control.hung_up:
+                return
+            try:
+                self._renew()
+            except CellbenchError as error:
+                log.error("the guardian died and no other came up: %s", error)
+
+    def _renew(self) -> None:
+        old = self._control
+        self._control = connect_or_start(self._runtime_dir, "control", self._control_lost)
+        old.close()

@@ -43,8 +43,21 @@ class GuardianLost(FrameworkError):
 
 _TYPES: Mapping[str, type[CellbenchError]] = {
     kind.__name__: kind
-    for kind in (EquipmentHeld, SupplyTripped, OutputNotReached, InstrumentSilent, LeaseEnded, GuardianLost,
-                 NotPossible, RigError, OperatorError, NetworkError, ServiceError, UnitError, FrameworkError)
+    for kind in (
+        EquipmentHeld,
+        SupplyTripped,
+        OutputNotReached,
+        InstrumentSilent,
+        LeaseEnded,
+        GuardianLost,
+        NotPossible,
+        RigError,
+        OperatorError,
+        NetworkError,
+        ServiceError,
+        UnitError,
+        FrameworkError,
+    )
 }
 _BY_OWNER: Mapping[str, type[CellbenchError]] = {
     Owner.RIG.value: RigError,
@@ -58,8 +71,12 @@ _BY_OWNER: Mapping[str, type[CellbenchError]] = {
 
 def to_wire(error: CellbenchError) -> dict[str, str]:
     """An error as a JSON object."""
-    return {"type": type(error).__name__, "owner": error.owner.value, "message": error.message,
-            "remedy": error.remedy}
+    return {
+        "type": type(error).__name__,
+        "owner": error.owner.value,
+        "message": error.message,
+        "remedy": error.remedy,
+    }
 
 
 def from_wire(data: Mapping[str, object]) -> CellbenchError:

@@ -40,18 +40,34 @@ class Incident:
 
     def to_json(self) -> dict[str, object]:
         """As a JSON object."""
-        return {"run": self.run, "slot": self.slot, "cause": self.cause.value, "user": self.user,
-                "worker_pid": self.worker_pid, "controller_pid": self.controller_pid, "utc_ns": self.utc_ns,
-                "safe": self.safe, "safe_after_s": self.safe_after_s, "actions": list(self.actions)}
+        return {
+            "run": self.run,
+            "slot": self.slot,
+            "cause": self.cause.value,
+            "user": self.user,
+            "worker_pid": self.worker_pid,
+            "controller_pid": self.controller_pid,
+            "utc_ns": self.utc_ns,
+            "safe": self.safe,
+            "safe_after_s": self.safe_after_s,
+            "actions": list(self.actions),
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, object]) -> Incident:
         """The reverse of to_json."""
         return cls(
-            run=str(data["run"]), slot=str(data["slot"]), cause=Cause(data["cause"]), user=str(data["user"]),
-            worker_pid=cast(int, data["worker_pid"]), controller_pid=cast(int, data["controller_pid"]),
-            utc_ns=cast(int, data["utc_ns"]), safe=bool(data["safe"]),
-            safe_after_s=cast("float | None", data["safe_after_s"]), actions=tuple(cast(list[str], data["actions"])))
+            run=str(data["run"]),
+            slot=str(data["slot"]),
+            cause=Cause(data["cause"]),
+            user=str(data["user"]),
+            worker_pid=cast(int, data["worker_pid"]),
+            controller_pid=cast(int, data["controller_pid"]),
+            utc_ns=cast(int, data["utc_ns"]),
+            safe=bool(data["safe"]),
+            safe_after_s=cast("float | None", data["safe_after_s"]),
+            actions=tuple(cast(list[str], data["actions"])),
+        )
 
 
 def slots_left(incidents: Iterable[Incident]) -> dict[str, dict[str, str]]:

@@ -26,14 +26,16 @@ def runtime_dir(given: Path | None = None, environment: Mapping[str, str] = os.e
     _make(path, 0o700)
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        raise RigError(f"{path} is not a directory of this user", remedy=f"remove it or set {RUNTIME_VARIABLE}")
+        raise RigError(
+            f"{path} is not a directory of this user", remedy=f"remove it or set {RUNTIME_VARIABLE}"
+        )
     if found.st_mode & 0o077:
         path.chmod(0o700)
     return path
 
 
 def lock_dir(given: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path:
-    """The one directory of locks for all users of this host: ``given``, else CELLBENCH_LOCK_DIR, else a fixed one.
+    """The locks of all users of this host: ``given``, else CELLBENCH_LOCK_DIR, else a fixed directory.
 
     Mode 1777: anybody may lock, nobody may remove another's file.
     """
@@ -51,7 +53,7 @@ def lock_dir(given: Path | None = None, environment: Mapping[str, str] = os.envi
 
 
 def socket_in(directory_fd: int) -> str:
-    """The guardian's socket by way of an open directory: addresses of sockets end at 107 bytes, paths do not."""
+    """The socket by way of an open directory: a socket's address ends at 107 bytes, a path does not."""
     return f"/proc/self/fd/{directory_fd}/{SOCKET}"
 
 

@@ -35,8 +35,11 @@ class InstrumentPlan:
 
     def to_json(self) -> dict[str, object]:
         """As a JSON object, secrets included: for the socket alone."""
-        return {"kind": self.kind, "settings": dict(self.settings),
-                "secrets": {name: dict(where) for name, where in self.secrets.items()}}
+        return {
+            "kind": self.kind,
+            "settings": dict(self.settings),
+            "secrets": {name: dict(where) for name, where in self.secrets.items()},
+        }
 
     def without_secrets(self) -> InstrumentPlan:
         """The same with every secret taken out, fit to be stored."""
@@ -59,22 +62,30 @@ class EquipmentPlan:
 
     def to_json(self) -> dict[str, object]:
         """As a JSON object, secrets included: for the socket alone."""
-        return {"rig": self.rig, "instruments": {name: plan.to_json() for name, plan in self.instruments.items()}}
+        return {
+            "rig": self.rig,
+            "instruments": {name: plan.to_json() for name, plan in self.instruments.items()},
+        }
 
     def without_secrets(self) -> EquipmentPlan:
         """The same with every secret taken out, fit to be stored."""
-        return EquipmentPlan(self.rig, {name: plan.without_secrets() for name, plan in self.instruments.items()})
+        return EquipmentPlan(
+            self.rig, {name: plan.without_secrets() for name, plan in self.instruments.items()}
+        )
 
     def only(self, names: frozenset[str]) -> EquipmentPlan:
         """The part with these instruments."""
-        return EquipmentPlan(self.rig, {name: plan for name, plan in self.instruments.items() if name in names})
+        return EquipmentPlan(
+            self.rig, {name: plan for name, plan in self.instruments.items() if name in names}
+        )
 
     @classmethod
     def from_json(cls, data: Json) -> EquipmentPlan:
         """The reverse of to_json."""
         instruments = cast(Mapping[str, Json], data["instruments"])
-        return cls(str(data["rig"]),
-                   {name: InstrumentPlan.from_json(plan) for name, plan in instruments.items()})
+        return cls(
+            str(data["rig"]), {name: InstrumentPlan.from_json(plan) for name, plan in instruments.items()}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,28 +110,56 @@ class OutputPlan:
     settle_s: float = 2.0
 
     def __post_init__(self) -> None:
-        for name in ("voltage_v", "current_limit_a", "max_voltage_v", "max_current_a", "tolerance_v", "settle_s"):
+        for name in (
+            "voltage_v",
+            "current_limit_a",
+            "max_voltage_v",
+            "max_current_a",
+            "tolerance_v",
+            "settle_s",
+        ):
             value = getattr(self, name)
             if not math.isfinite(value) or value <= 0:
-                raise RigError(f"output {self.supply}:{self.channel}: {name} is {value}", remedy="give a value above 0")
+                raise RigError(
+                    f"output {self.supply}:{self.channel}: {name} is {value}", remedy="give a value above 0"
+                )
         self.check_voltage(self.voltage_v)
         if self.current_limit_a > self.max_current_a:
-            raise RigError(f"output {self.supply}:{self.channel}: current limit {self.current_limit_a:g} A is above "
-                           f"{self.max_current_a:g} A, the most for this module", remedy="lower it in the rig file")
+            raise RigError(
+                f"output {self.supply}:{self.channel}: current limit {self.current_limit_a:g} A is above "
+                f"{self.max_current_a:g} A, the most for this module",
+                remedy="lower it in the rig file",
+            )
 
     def check_voltage(self, volts: float) -> None:
         """RigError when ``volts`` must not be set on this output."""
         if not math.isfinite(volts) or volts <= 0:
-            raise RigError(f"output {self.supply}:{self.channel}: {volts} V cannot be set", remedy="give a value above 0")
+            raise RigError(
+                f"output {self.supply}:{self.channel}: {volts} V cannot be set", remedy="give a value above 0"
+            )
         if volts > self.max_voltage_v:
-            raise RigError(f"output {self.supply}:{self.channel}: {volts:g} V is above {self.max_voltage_v:g} V, "
-                           f"the most for this module", remedy="lower it in the rig file")
+            raise RigError(
+                f"output {self.supply}:{self.channel}: {volts:g} V is above {self.max_voltage_v:g} V, "
+                f"the most for this module",
+                remedy="lower it in the rig file",
+            )
 
     def to_json(self) -> dict[str, object]:
         """As a JSON object."""
-        return {name: getattr(self, name) for name in (
-            "supply", "channel", "voltage_v", "current_limit_a", "max_voltage_v", "max_current_a",
-            "over_voltage_v", "tolerance_v", "settle_s")}
+        return {
+            name: getattr(self, name)
+            for name in (
+                "supply",
+                "channel",
+                "voltage_v",
+                "current_limit_a",
+                "max_voltage_v",
+                "max_current_a",
+                "over_voltage_v",
+                "tolerance_v",
+                "settle_s",
+            )
+        }
 
     @classmethod
     def from_json(cls, data: Json) -> OutputPlan:

@@ -1,0 +1,191 @@
+"""The instruments that a guardian has open: one thread and one lock each.
+
+Drivers block, so each instrument has a thread with a queue, urgent jobs first: an instrument that hangs
+holds up nobody but itself. One that does not come back is abandoned: a new thread opens it anew, and the
+old one gives its connection up as soon as it returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar, cast
+
+from cellbench.base.errors import CellbenchError, FrameworkError, RigError
+from cellbench.guardian.errors import InstrumentSilent, OutputNotReached, SupplyTripped
+from cellbench.guardian.locks import Lock, Owner, Use
+from cellbench.guardian.plan import InstrumentPlan
+from cellbench.instruments.kinds import InstrumentClass
+from cellbench.instruments.line.model import LineBoard
+from cellbench.instruments.open import open_lines, open_supply
+from cellbench.instruments.supply.model import Supply
+
+T = TypeVar("T")
+
+JOB_S = 10.0  # longest wait of a run for one job at an instrument
+_URGENT, _NORMAL, _LAST = 0, 1, 2
+
+
+@dataclass(order=True, slots=True)
+class _Job:
+    priority: int
+    number: int
+    work: Callable[[Supply | LineBoard], Any] | None = field(compare=False)
+    future: Future[Any] = field(compare=False)
+
+
+class Session:
+    """One connection to an instrument and the thread that alone uses it."""
+
+    __slots__ = ("_handle", "_jobs", "_numbers", "_open", "_thread", "abandoned", "finished")
+
+    def __init__(self, name: str, opener: Callable[[], Supply | LineBoard]) -> None:
+        self._open = opener
+        self._handle: Supply | LineBoard | None = None
+        self._jobs: queue.PriorityQueue[_Job] = queue.PriorityQueue()
+        self._numbers = itertools.count()
+        self.abandoned = threading.Event()
+        self.finished = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Callable[[Supply | LineBoard], T], *, urgent: bool) -> Future[T]:
+        """Queue a job."""
+        future: Future[T] = Future()
+        self._jobs.put(_Job(_URGENT if urgent else _NORMAL, next(self._numbers), work, future))
+        return future
+
+    def stop(self) -> None:
+        """Close the connection after what is queued, and end the thread."""
+        self._jobs.put(_Job(_LAST, next(self._numbers), None, Future()))
+
+    def _run(self) -> None:
+        try:
+            while not self.abandoned.is_set():
+                job = self._jobs.get()
+                if job.work is None:
+                    return
+                if job.future.set_running_or_notify_cancel():
+                    self._do(job, job.work)
+        finally:
+            self._close()
+            self._refuse_rest()
+            self.finished.set()
+
+    def _do(self, job: _Job, work: Callable[[Supply | LineBoard], Any]) -> None:
+        try:
+            if self._handle is None:
+                self._handle = self._open()
+            job.future.set_result(work(self._handle))
+        except (SupplyTripped, OutputNotReached) as error:
+            job.future.set_exception(error)
+        except RigError as error:
+            self._close()  # whatever it was, the next job begins with a fresh dialogue
+            job.future.set_exception(error)
+        except BaseException as error:
+            job.future.set_exception(error)
+
+    def _close(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            try:
+                handle.close()
+            except CellbenchError:
+                return  # it is given up anyway
+
+    def _refuse_rest(self) -> None:
+        while not self._jobs.empty():
+            job = self._jobs.get()
+            if job.work is not None and job.future.set_running_or_notify_cancel():
+                job.future.set_exception(InstrumentSilent("the connection to the instrument was given up"))
+
+
+class Instrument:
+    """One piece of equipment, open and locked; ``users`` are the connections and leases that need it."""
+
+    __slots__ = ("_plan", "_serves", "_session", "identity", "key", "lock", "name", "owner", "users")
+
+    def __init__(
+        self, key: str, name: str, plan: InstrumentPlan, serves: InstrumentClass, lock: Lock, owner: Owner
+    ) -> None:
+        self.key = key
+        self.name = name
+        self.lock = lock
+        self.owner = owner
+        self.identity = ""
+        self.users: set[object] = set()
+        self._plan = plan
+        self._serves = serves
+        self._session = Session(name, self._open)
+
+    async def reach(self, timeout_s: float = JOB_S) -> str:
+        """Open it when it is not; its identification."""
+        self.identity = await self._job(lambda handle: handle.identity(), urgent=False, timeout_s=timeout_s)
+        return self.identity
+
+    async def on_supply(
+        self, work: Callable[[Supply], T], *, urgent: bool = False, timeout_s: float = JOB_S
+    ) -> T:
+        """Do something with a supply, on its thread; InstrumentSilent when it takes longer."""
+        self._must_be(InstrumentClass.SUPPLY)
+        return await self._job(
+            cast(Callable[[Supply | LineBoard], T], work), urgent=urgent, timeout_s=timeout_s
+        )
+
+    async def on_board(
+        self, work: Callable[[LineBoard], T], *, urgent: bool = False, timeout_s: float = JOB_S
+    ) -> T:
+        """Do something with a board of lines; as on_supply."""
+        self._must_be(InstrumentClass.LINE)
+        return await self._job(
+            cast(Callable[[Supply | LineBoard], T], work), urgent=urgent, timeout_s=timeout_s
+        )
+
+    def abandon(self) -> Session:
+        """Leave a hung connection to itself and start with a new one; the old session."""
+        old = self._session
+        old.abandoned.set()
+        old.stop()
+        self._session = Session(self.name, self._open)
+        return old
+
+    def sign(self, runs: str, uses: tuple[Use, ...]) -> None:
+        """Write into the lock for which runs it is open and what they may have on."""
+        owner = replace(self.owner, run=runs, identity=self.identity, uses=uses)
+        if owner != self.owner:
+            self.lock.write(owner)
+            self.owner = owner
+
+    def close(self, *, keep_account: bool = False) -> None:
+        """Close the connection and give the lock back; outputs and lines stay as they are."""
+        self._session.stop()
+        self.lock.release(keep_account=keep_account)
+
+    def _open(self) -> Supply | LineBoard:
+        settings = {key: value for key, value in self._plan.settings.items() if key != "kind"}
+        if self._serves is InstrumentClass.SUPPLY:
+            return open_supply(self._plan.kind, settings, name=self.name)
+        return open_lines(self._plan.kind, settings, name=self.name)
+
+    async def _job(self, work: Callable[[Supply | LineBoard], T], *, urgent: bool, timeout_s: float) -> T:
+        future = asyncio.wrap_future(self._session.submit(work, urgent=urgent))
+        try:
+            return await asyncio.wait_for(future, timeout_s)
+        except TimeoutError:
+            raise InstrumentSilent(
+                f"instrument {self.name} has not answered for {timeout_s:g} s",
+                remedy="check that it is switched on and its cable",
+            ) from None
+        except (CellbenchError, asyncio.CancelledError):
+            raise
+        except Exception as error:  # a driver of somebody else may fail in any way; it is still the rig's
+            raise FrameworkError(f"the driver of instrument {self.name} failed: {error!r}") from error
+
+    def _must_be(self, serves: InstrumentClass) -> None:
+        if self._serves is not serves:
+            raise RigError(f"instrument {self.name} ({self._plan.kind}) is no {serves.value}")
