@@ -118,7 +118,7 @@ class Equipment:
             return []
         since = self._marks.get(slot_name, 0)
         self._marks[slot_name] = transcript.mark()
-        return write_transcript(folder, attempt, transcript.since(since))
+        return write_transcript(folder, attempt, transcript.records(since))
 
     def close(self) -> None:
         """Switch off, give back, end a rack that this process launched."""

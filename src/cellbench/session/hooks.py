@@ -190,6 +190,11 @@ class RunHooks:
         asked = session.config.getoption("--reports")
         if asked == "none":
             return
+        from cellbench.record.run import read_run
+        from cellbench.store.store import Store
+
+        with Store.open(self.run.folder.parent / "store.sqlite") as store:
+            store.load(read_run(self.run.folder))
         from cellbench.report.write import write_reports
 
         formats = tuple(asked.split(",")) if asked else None

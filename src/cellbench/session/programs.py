@@ -106,12 +106,13 @@ def list_runs(results: Path) -> int:
 
 def load_journals(files: Sequence[Path], url: str) -> int:
     """Index journals in the store; one that is there already changes nothing."""
-    from cellbench.store import Store
+    from cellbench.record.run import read_run
+    from cellbench.store.store import Store
 
     with Store.open(url) as store:
         for file in files:
             folder = file if file.is_dir() else file.parent
-            print(f"{folder}: {store.load(folder)}")
+            print(f"{folder}: {'loaded' if store.load(read_run(folder)) else 'nothing new'}")
     return 0
 
 

@@ -1,0 +1,17 @@
+"""The generated pages of docs/ and the schemas, written from the code that they describe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cellbench.rig.docs import files
+
+
+def write_pages(root: Path) -> list[Path]:
+    """Write every generated file below ``root``; the paths written."""
+    written = []
+    for path, text in files(root).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        written.append(path)
+    return written
