@@ -21,13 +21,14 @@ COMMANDS = (
         "st",
         both_guides("LENA-R8 9.2.1, Table 25; LARA-R6 5.1, 5.6"),
         number("protocol", 6, 17),
-        number("local_port", _PORT, optional=True),
+        number("local_port", (0, 65535), optional=True),
         number("ip_type", (0, 1), optional=True),
         _CID,
         info="+USOCR",
         times=TEN,
         times_source=TEN_SOURCE,
-        notes="6 TCP, 17 UDP; +USOCR: <socket>, with a local port LARA-R6 prints +USOCR: <socket>,<port>",
+        notes="6 TCP, 17 UDP; +USOCR: <socket>, with a local port LARA-R6 prints +USOCR: <socket>,<port>; "
+        "local port 0: the stack chooses",
     ),
     command(
         "+USOCO",

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from cellbench.virtual.device.module import Module
     from cellbench.virtual.net.node import Node
 
-NAME_MAX = 128
-PER_CONTEXT = "+UDNSCFG"
 
 
 class Dns:
@@ -115,7 +113,7 @@ async def resolve(ctx: CommandContext) -> None:
     facts = module.config.behaviour
     dns = module.subsystem(Dns)
     kind, text = ctx.integer(0), ctx.text(1)
-    if kind not in (0, 1) or not text or len(text) > NAME_MAX:
+    if kind not in (0, 1) or not text:
         raise Refusal.cme(facts.error_parameter)
     if kind == 1:
         address_of(text, facts.error_parameter)
@@ -141,21 +139,20 @@ def address_of(text: str, refusal: int) -> ipaddress.IPv4Address | ipaddress.IPv
 
 
 async def set_override(ctx: CommandContext) -> None:
-    """AT+UDNSCFG=<cid>,<1 primary, 2 secondary>,<0 IPv4, 1 IPv6>,"<address>" (LARA-R6 guide 2.4.2.1)."""
-    facts = ctx.module.config.behaviour
-    cid, place, family, text = ctx.integer(0), ctx.integer(1), ctx.integer(2), ctx.text(3)
-    address = address_of(text, facts.error_parameter)
-    if not 1 <= cid <= 11 or place not in (1, 2) or address.version != {0: 4, 1: 6}.get(family):
+    """AT+UDNSCFG=<cid>,<1 primary, 2 secondary>,<0 IPv4, 1 IPv6>[,"<address>"] (LARA-R6 guide 2.4.2.1);
+    without an address it shows what was set."""
+    facts, dns = ctx.module.config.behaviour, ctx.module.subsystem(Dns)
+    cid, place, family = ctx.integer(0), ctx.integer(1), ctx.integer(2)
+    if not 1 <= cid <= 11 or place not in (1, 2) or family not in (0, 1):
         raise Refusal.cme(facts.error_parameter)
-    ctx.module.subsystem(Dns).set_override(cid, place, family, str(address))
-
-
-async def read_override(ctx: CommandContext) -> None:
-    """AT+UDNSCFG?: a line for each override."""
-    dns = ctx.module.subsystem(Dns)
-    for cid in range(1, 12):
-        for (place, family), address in sorted(dns.override(cid).items()):
-            ctx.info(f'{PER_CONTEXT}: {cid},{place},{family},"{address}"')
+    if not ctx.given(3):
+        shown = dns.override(cid).get((place, family), ("0.0.0.0", "::")[family])
+        ctx.info(f'+UDNSCFG: {cid},{place},{family},"{shown}"')
+        return
+    address = address_of(ctx.text(3), facts.error_parameter)
+    if address.version != (4, 6)[family]:
+        raise Refusal.cme(facts.error_parameter)
+    dns.set_override(cid, place, family, str(address))
 
 
 async def set_common(ctx: CommandContext) -> None:
@@ -177,7 +174,6 @@ async def read_common(ctx: CommandContext) -> None:
 HANDLERS: Mapping[tuple[str, Form], Handler] = MappingProxyType({
     ("+UDNSRN", Form.SET): resolve,
     ("+UDNSCFG", Form.SET): set_override,
-    ("+UDNSCFG", Form.READ): read_override,
     ("+CDNSCFG", Form.SET): set_common,
     ("+CDNSCFG", Form.READ): read_common,
 })

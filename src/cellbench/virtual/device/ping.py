@@ -52,7 +52,6 @@ class Plan:
 
 
 _LIMITS = ((1, 1, 64), (2, 4, 1472), (3, 10, 60000), (4, 1, 255))
-_HOST_MAX = 64
 
 
 class Ping:
@@ -145,7 +144,7 @@ async def ping(ctx: CommandContext) -> None:
     if run.running:
         raise Refusal.cme(3)
     host = ctx.text(0)
-    if not 1 <= len(host) <= _HOST_MAX:
+    if not host:
         raise Refusal.cme(facts.error_parameter)
     defaults = Plan(host)
     values = {1: defaults.count, 2: defaults.size, 3: defaults.timeout_ms, 4: defaults.ttl}

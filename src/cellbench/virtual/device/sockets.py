@@ -15,6 +15,7 @@ from cellbench.virtual.net.failure import NetFailure, SocketError
 from cellbench.virtual.net.route import Peer
 
 HEX_MODE = "+UDCONF=1"
+SYSTEM_OPTIONS = "+USOCFG"
 WRITE_MAX = 1024
 WRITE_MAX_HEX = 512
 READ_MAX = 1024
@@ -292,6 +293,16 @@ async def option_get(ctx: CommandContext) -> None:
     ctx.info(f"+USOGO: {shown}".rstrip())
 
 
+async def system_option(ctx: CommandContext) -> None:
+    """AT+USOCFG=<option>[,<value>]: stored, in force after a reboot (LARA-R6 guide 5; the form is a guess)."""
+    settings = ctx.module.settings
+    option, stored = str(ctx.integer(0)), settings.mapping(SYSTEM_OPTIONS)
+    if ctx.given(1):
+        settings.store(SYSTEM_OPTIONS, {**stored, option: ctx.integer(1)})
+    else:
+        ctx.info(f"{SYSTEM_OPTIONS}: {option},{stored.get(option, 0)}")
+
+
 HANDLERS: Mapping[tuple[str, Form], Handler] = MappingProxyType({
     ("+USOCR", Form.SET): create,
     ("+USOCO", Form.SET): connect,
@@ -305,4 +316,5 @@ HANDLERS: Mapping[tuple[str, Form], Handler] = MappingProxyType({
     ("+USOER", Form.EXECUTE): last_error,
     ("+USOSO", Form.SET): option_set,
     ("+USOGO", Form.SET): option_get,
+    ("+USOCFG", Form.SET): system_option,
 })

@@ -32,8 +32,8 @@ def handlers() -> Mapping[tuple[str, Form], Handler]:
         sockets,
     )
 
-    subjects = (bands, contexts_at, dns, gpio, identity, misc, ping, power_at, radio_at, serial_at, sim_at, sms,
-                sockets)
+    subjects = (bands, contexts_at, dns, gpio, identity, misc, ping, power_at, radio_at, serial_at, sim_at,
+                sms, sockets)
     joined: dict[tuple[str, Form], Handler] = {}
     for subject in subjects:
         for key, handler in subject.HANDLERS.items():

@@ -19,6 +19,8 @@ from .node import Node
 from .route import Flow, Peer, Source
 
 PORT = 53
+SERVICE = "dns"
+"""Under this name, and under that of the resolver asked, a question is noted as a flow."""
 
 
 class Trouble(enum.Enum):
@@ -140,7 +142,8 @@ class _Question:
         self._transports.append(transport)
         self._open += 1
         local_port = int(transport.get_extra_info("sockname")[1])
-        self._node.note(route.service, Flow(self._source.cid, local_port, PORT))
+        for service in (SERVICE, route.service):
+            self._node.note(service, Flow(self._source.cid, local_port, PORT))
         transport.sendto(self._query.pack())
 
     async def _wait(self, seconds: float) -> None:

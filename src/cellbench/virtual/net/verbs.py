@@ -107,7 +107,8 @@ async def _remote_connect(rack: Rack, slot: VirtualSlot | None, values: Mapping[
     except NetFailure as failure:
         reason = {SocketError.REFUSED: f"nothing listens on port {port} of {chosen.name}",
                   SocketError.RESET: f"{chosen.name} has no socket left for the connection"}
-        raise ControlRefusal(reason.get(failure.number, f"{chosen.name} takes no connection: {failure}")) from None
+        other = f"{chosen.name} takes no connection: {failure}"
+        raise ControlRefusal(reason.get(failure.number, other)) from None
     return None
 
 
@@ -137,14 +138,14 @@ async def _flow(rack: Rack, slot: VirtualSlot | None, values: Mapping[str, str])
 
 
 VERBS: Mapping[str, Verb] = MappingProxyType({
-    "remote-send": Verb("socket=N hex=BYTES: the peer of the module's socket N sends those bytes (one segment or "
-                        "datagram)", True, _remote_send),
+    "remote-send": Verb("socket=N hex=BYTES: the peer of the module's socket N sends those bytes (one segment "
+                        "or datagram)", True, _remote_send),
     "remote-close": Verb("socket=N: the peer closes its end in order", True, _remote_close),
     "remote-reset": Verb("socket=N: the peer resets the connection", True, _remote_reset),
-    "remote-connect": Verb("port=P bytes=N|hex=BYTES: a remote host connects to the module's port P and sends "
-                           "N bytes, or those", True, _remote_connect),
-    "server": Verb("name=NAME state=up|down|mute|slow|no-tls|reset: down refuses, mute takes and never answers, "
-                   "slow delays, up ends all of these", False, _server),
+    "remote-connect": Verb("port=P bytes=N|hex=BYTES: a remote host connects to the module's port P and "
+                           "sends N bytes, or those", True, _remote_connect),
+    "server": Verb("name=NAME state=up|down|mute|slow|no-tls|reset: down refuses, mute takes and never "
+                   "answers, slow delays, up ends all of these", False, _server),
 })
 
 REPORTS: Mapping[str, Verb] = MappingProxyType({
