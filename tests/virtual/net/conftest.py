@@ -23,7 +23,8 @@ def play() -> Callable[[Scenario], None]:
         async def within() -> None:
             world, park = load_world(), Park()
             plain = world.definitions().items()
-            await park.start({name: {**one, "slow_s": SLOW_S} for name, one in plain if isinstance(one, dict)})
+            await park.start({name: {**one, "slow_s": SLOW_S}
+                              for name, one in plain if isinstance(one, dict)})
             internet = Internet(world, park)
             try:
                 await asyncio.wait_for(scenario(internet), DEADLINE_S)

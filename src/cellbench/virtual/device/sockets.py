@@ -8,6 +8,7 @@ from types import MappingProxyType
 from cellbench.catalogue.model import Form
 from cellbench.virtual.device.behaviour import Behaviour
 from cellbench.virtual.device.sockets_engine import SocketEngine
+from cellbench.virtual.device.sockets_link import DirectLink
 from cellbench.virtual.device.sockets_model import AnySocket, Protocols, TcpSocket, UdpSocket
 from cellbench.virtual.device.sockets_options import get_option, set_option
 from cellbench.virtual.front.context import CommandContext, Handler, Refusal
@@ -293,8 +294,23 @@ async def option_get(ctx: CommandContext) -> None:
     ctx.info(f"+USOGO: {shown}".rstrip())
 
 
+async def direct(ctx: CommandContext) -> None:
+    """AT+USODL=<socket>: CONNECT, data until +++ or until the socket is over, then DISCONNECT and OK."""
+    engine, one = _engine(ctx), _socket(ctx)
+    try:
+        engine.writable(one)
+    except NetFailure:
+        raise _refused(ctx) from None
+    link = DirectLink(engine, one)
+    try:
+        await ctx.data_mode("CONNECT", link)
+    finally:
+        link.closed()
+    ctx.info("DISCONNECT")
+
+
 async def system_option(ctx: CommandContext) -> None:
-    """AT+USOCFG=<option>[,<value>]: stored, in force after a reboot (LARA-R6 guide 5; the form is a guess)."""
+    """AT+USOCFG=<option>[,<value>]: stored, in force after a reboot (LARA-R6 guide 5; form guessed)."""
     settings = ctx.module.settings
     option, stored = str(ctx.integer(0)), settings.mapping(SYSTEM_OPTIONS)
     if ctx.given(1):
@@ -316,5 +332,6 @@ HANDLERS: Mapping[tuple[str, Form], Handler] = MappingProxyType({
     ("+USOER", Form.EXECUTE): last_error,
     ("+USOSO", Form.SET): option_set,
     ("+USOGO", Form.SET): option_get,
+    ("+USODL", Form.SET): direct,
     ("+USOCFG", Form.SET): system_option,
 })

@@ -7,6 +7,7 @@ import ipaddress
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from cellbench.virtual.device.contexts import CLAT_ADDRESS
 from cellbench.virtual.device.dns import Dns
 from cellbench.virtual.device.sockets_model import (
     Announcer,
@@ -207,11 +208,13 @@ class SocketEngine:
         elif one.link is None or one.closing:
             raise self.failure(SocketError.NOT_CONNECTED, one)
 
-    def write(self, one: AnySocket, data: bytes) -> int:
+    def write(self, one: AnySocket, data: bytes, *, whole: bool = True) -> int:
         """Send on a connected socket; how much was taken: all, or 0 when the peer has closed already.
 
-        NetFailure(AGAIN) when the queue has no room for all of it: nothing is taken.
+        NetFailure(AGAIN) when the queue has no room for all of it: nothing is taken. Without ``whole`` the
+        data of a direct link goes in anyway.
         """
+        self._module.contexts.traffic()
         if self.sockets.get(one.number) is not one:
             raise self.failure(SocketError.NOT_CONNECTED)
         self.writable(one)
@@ -221,7 +224,7 @@ class SocketEngine:
             return len(data)
         if one.remote_closed or one.link is None:
             return 0
-        if one.link.unacknowledged + len(data) > self._facts.write_queue:
+        if whole and one.link.unacknowledged + len(data) > self._facts.write_queue:
             raise self.failure(SocketError.AGAIN, one)
         one.sent += len(data)
         one.link.send(data)
@@ -229,6 +232,7 @@ class SocketEngine:
 
     def send_to(self, one: UdpSocket, peer: Peer, data: bytes) -> None:
         """Send one datagram."""
+        self._module.contexts.traffic()
         if one.port is None or self.sockets.get(one.number) is not one:
             raise self.failure(SocketError.INVALID, one)
         try:
@@ -266,6 +270,8 @@ class SocketEngine:
             return
         if isinstance(socket, TcpSocket) and socket.closing:
             return  # the host closes it already, and gets no URC
+        if socket.direct is not None:
+            socket.direct.finish()
         link = socket.link if isinstance(socket, TcpSocket) else None
         if isinstance(socket, TcpSocket):
             socket.link = None  # what follows is between the stacks; the number is free
@@ -276,6 +282,7 @@ class SocketEngine:
 
     def announce(self, socket: AnySocket, amount: int) -> None:
         """Say that there is unread data."""
+        self._module.contexts.traffic()
         if self.sockets.get(socket.number) is socket and amount:
             prefix = self._facts.unread_prefix if isinstance(socket, UdpSocket) else "+UUSORD"
             self._module.urc(f"{prefix}: {socket.number},{amount}")
@@ -335,8 +342,9 @@ class SocketEngine:
         raise self.failure(SocketError.NO_BUFFERS)
 
     def _source(self, context: Context, ipv6: bool | None) -> tuple[Source, bool]:
-        wanted = ipv6 if ipv6 is not None else context.ipv4 is None
-        address = context.ipv6 if wanted else context.ipv4
+        ipv4 = context.ipv4 or (CLAT_ADDRESS if context.xlat else None)
+        wanted = ipv6 if ipv6 is not None else ipv4 is None
+        address = context.ipv6 if wanted else ipv4
         if address is None:
             raise self.failure(SocketError.FAMILY)
         return Source(context.cid, address), wanted

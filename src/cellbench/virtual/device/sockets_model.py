@@ -55,6 +55,18 @@ class Owner(Protocol):
         ...
 
 
+class Direct(Protocol):
+    """A port that takes a socket's data as it comes (+USODL)."""
+
+    def pass_on(self, data: bytes) -> None:
+        """Bytes from the far side."""
+        ...
+
+    def finish(self) -> None:
+        """The socket is over."""
+        ...
+
+
 class Announcer:
     """Decides when unread data is announced."""
 
@@ -99,6 +111,7 @@ class BaseSocket:
     error: SocketError = SocketError.NONE
     sent: int = 0
     received: int = 0
+    direct: Direct | None = None
     options: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
 
 
@@ -142,10 +155,13 @@ class TcpSocket(BaseSocket):
         return self.queue - len(self.buffer)
 
     def received_data(self, data: bytes) -> None:
-        """Data for the buffer."""
+        """Data for the buffer, or for the port bound to this socket."""
+        self.received += len(data)
+        if self.direct is not None:
+            self.direct.pass_on(data)
+            return
         was_empty = not self.buffer
         self.buffer += data
-        self.received += len(data)
         self.announcer.arrived(was_empty)
 
     def take(self, count: int) -> bytes:
@@ -228,9 +244,12 @@ class UdpSocket(BaseSocket):
         """A datagram came in; one that finds no room is lost, a connected socket takes its peer's alone."""
         if not data or self.unread + len(data) > self.queue or self.peer not in (None, peer):
             return
+        self.received += len(data)
+        if self.direct is not None:
+            self.direct.pass_on(data)
+            return
         was_empty = not self.stored
         self.stored.append(Datagram(peer, data))
-        self.received += len(data)
         self.announcer.arrived(was_empty)
 
     def take(self, count: int) -> Datagram | None:

@@ -138,8 +138,8 @@ async def _flow(rack: Rack, slot: VirtualSlot | None, values: Mapping[str, str])
 
 
 VERBS: Mapping[str, Verb] = MappingProxyType({
-    "remote-send": Verb("socket=N hex=BYTES: the peer of the module's socket N sends those bytes (one segment "
-                        "or datagram)", True, _remote_send),
+    "remote-send": Verb("socket=N hex=BYTES: the peer of the module's socket N sends those bytes (one "
+                        "segment or datagram)", True, _remote_send),
     "remote-close": Verb("socket=N: the peer closes its end in order", True, _remote_close),
     "remote-reset": Verb("socket=N: the peer resets the connection", True, _remote_reset),
     "remote-connect": Verb("port=P bytes=N|hex=BYTES: a remote host connects to the module's port P and "
