@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -36,7 +36,8 @@ class RunRecord:
 
     ``folder`` holds the journal and the trace files, ``head`` is the journal's head hash. ``ended`` is
     None when the run was cut (or still goes on when the journal was read); ``last_utc_ns`` is the time
-    of the last record. ``Attempt.unit`` is an index into ``units``, -1 when no unit was identified.
+    of the last record; ``procedures`` are the header's, by id. ``Attempt.unit`` is an index into
+    ``units``, -1 when no unit was identified.
     """
 
     folder: Path
@@ -48,6 +49,7 @@ class RunRecord:
     events: tuple[TimedEvent, ...]
     ended: RunEnded | None
     last_utc_ns: int
+    procedures: Mapping[str, ProcedureEntry]
 
     @property
     def id(self) -> str:
@@ -64,7 +66,8 @@ class RunRecord:
 
     def title(self, procedure: str) -> str:
         """A procedure's title, its id when the header does not list it."""
-        return next((entry.title for entry in self.header.procedures if entry.id == procedure), procedure)
+        entry = self.procedures.get(procedure)
+        return entry.title if entry and entry.title else procedure
 
 
 def read_run(path: Path) -> RunRecord:
@@ -130,7 +133,8 @@ class _Builder:
             journal.path.parent, journal.head, self.header, tuple(self.slots.values()), tuple(self.units),
             tuple(attempt.close() for attempt in self.attempts.values()),
             tuple(sorted(self.events, key=lambda event: event.utc_ns)), self.ended,
-            max(record.utc_ns for record in journal.records))
+            max(record.utc_ns for record in journal.records),
+            {entry.id: entry for entry in self.header.procedures})
 
     def attempt(self, name: str, record: Record) -> _Open:
         """The attempt that a record speaks of; one that never began is begun here."""

@@ -63,7 +63,8 @@ def _result(run: RunRecord, attempt: Attempt, out: Path) -> TestResult:
     name = f"{attempt.procedure}[{attempt.slot}]" if attempt.slot else attempt.procedure
     start = attempt.utc_ns // 1_000_000
     identity = uuid.uuid5(_NAMESPACE, f"{run.id}/{attempt.id}")
-    document = next((one.document for one in run.header.procedures if one.id == attempt.procedure), "")
+    entry = run.procedures.get(attempt.procedure)
+    document = entry.document if entry else ""
     return TestResult(
         uuid=str(identity),
         name=run.title(attempt.procedure),

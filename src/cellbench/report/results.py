@@ -68,7 +68,8 @@ def result_columns(run: RunRecord) -> dict[str, object]:
         "base": run.header.started_utc_ns // 1_000_000,
         "procedures": titles,
         "slots": [[name, run.slot(name).series] for name in names],
-        "outcomes": [[one.value, outcome_words(one), SIGNS[one.value], COLOURS[one.value]] for one in Outcome],
+        "outcomes": [[one.value, outcome_words(one), SIGNS[one.value], COLOURS[one.value]]
+                     for one in Outcome],
         "judgements": {one.value: [SIGNS[one.value], COLOURS[one.value]] for one in Judgement},
         "results": _results(run, procedures, slots, pool),
         "evidence": _side(run, _evidence, ("text",), pool),

@@ -11,7 +11,7 @@ from cellbench.record.attempt import MeasurementRecord
 from cellbench.record.measurement import Judgement, Limit
 from cellbench.record.run import RunRecord
 from cellbench.report.charts import TimeRow, histogram, time_chart
-from cellbench.report.words import duration_words, quantity_words
+from cellbench.report.words import quantity_words
 
 MOST_ROWS = 40
 OFTEN = 30
@@ -85,6 +85,10 @@ def histograms(run: RunRecord, font: str = "") -> tuple[Plot, ...]:
                   font=font)) for name, unit in often)
 
 
+def _seconds(value: float) -> str:
+    return quantity_words(float(f"{value:.3g}"), "s")
+
+
 def _is_time(measured: MeasurementRecord) -> bool:
     limit = measured.limit
     return (measured.unit == "s" and isinstance(measured.value, float) and math.isfinite(measured.value)
@@ -103,8 +107,8 @@ def _group(name: str, series: str, taken: Iterable[MeasurementRecord]) -> TimeGr
 
 def _row(group: TimeGroup) -> TimeRow:
     middle = median(group.values)
-    text = f"{duration_words(middle)} of {duration_words(group.maximum)}"
+    text = f"{_seconds(middle)} of {_seconds(group.maximum)}"
     if len(group.values) > 1:
-        text += f" (n = {len(group.values)}, max {duration_words(max(group.values))})"
+        text += f" (n = {len(group.values)}, max {_seconds(max(group.values))})"
     return TimeRow(group.name, group.series, max(min(group.values), 0) / group.maximum,
                    max(middle, 0) / group.maximum, group.share, text, bool(group.failed))

@@ -162,7 +162,8 @@ def _title(run: RunRecord) -> str:
 
 def _summary(run: RunRecord, final: tuple[Attempt, ...]) -> str:
     found = counts(final)
-    parts = [f"{found[outcome]:,} {outcome_words(outcome) if outcome is not Outcome.PASS else 'passed'}"
+    words = {Outcome.PASS: "passed", Outcome.FAIL: "failed", Outcome.ERROR: "ended in error"}
+    parts = [f"{found[outcome]:,} {words.get(outcome) or outcome_words(outcome)}"
              for outcome in OUTCOMES if found[outcome]]
     repeated = len(run.attempts) - len(final)
     text = f"{plural(len(final), 'result')} on {plural(len(run.slots), 'slot')}: {', '.join(parts) or 'none'}"

@@ -19,6 +19,7 @@ from cellbench.report.html import write_html
 from cellbench.report.resources import resource
 from cellbench.report.results import result_columns
 from cellbench.report.validation import validation_view
+from cellbench.report.words import SIGNS
 
 
 def render(journal: RunRecord, out: Path) -> Path:
@@ -26,5 +27,6 @@ def render(journal: RunRecord, out: Path) -> Path:
     data = json.dumps(result_columns(journal), separators=(",", ":"), allow_nan=False)
     script = resource("templates", "validation.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return write_html("validation.html.j2", out, view=validation_view(journal), script=Markup(script),
-                      script_digest=digest, data=Markup(data.replace("<", "\\u003c")))
+    return write_html("validation.html.j2", out, view=validation_view(journal), signs=SIGNS,
+                      script=Markup(script), script_digest=digest,
+                      data=Markup(data.replace("<", "\\u003c")))
