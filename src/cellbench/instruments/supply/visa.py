@@ -64,6 +64,9 @@ class VisaSession:
         except Exception as error:  # PyVISA's backends raise bare Exception and ValueError too
             raise RigError(f"{self._where} cannot be reached: {_cause(error)}{self._others()}",
                            remedy=_REMEDY) from error
+        below = _socket(handle)
+        if below is not None:  # Nagle would hold a query after a command for 40 ms
+            below.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._handle, self._greeted = handle, False
         try:
             self._greet(self)
