@@ -125,6 +125,10 @@ class Behaviour:
     vint_fall_s: float = fact("OK of +CPWROFF to V_INT low.", X, "facts sheet 1.2: 2 to 5 s", r8=2.5, r6=2.5)
     restore_s: float = fact("Added to a boot that restores the file system.", M, "up to 15 s", r8=4.0, r6=10.0)
 
+    gpio_functions: tuple[int, ...] = fact(
+        "Functions that +UGPIOC takes.", D, "public driver lists them for the family; a series offers some",
+        r8=(0, 1, 2, 3, 4, 7, 9, 10, 14, 18, 21, 255), r6=(0, 1, 2, 3, 4, 7, 9, 10, 14, 15, 18, 19, 24, 255))
+
     # radio
     search_s: float = fact("Start of the search to the attach request.", X, "", r8=3.0, r6=4.0)
     attach_s: float = fact("Attach request to its answer.", X, "", r8=1.5, r6=1.5)
@@ -190,6 +194,25 @@ class Behaviour:
                              "LENA-R8 guide Table 17; LARA-R6 guide 2.3.1", r8=",0,0", r6=",0,0,0,0,0,0")
     unset_address: str = fact("Address of an IPv4 context that is not active.", G,
                               "LENA-R8 guide Table 17; LARA-R6 application note", r8="IPv4:0.0.0.0", r6="0.0.0.0")
+    udconf_refused: tuple[int, ...] = fact(
+        "+UDCONF numbers that the series does not have.", G, "LENA-R8 guide 3.3.1 (81) and 13.1",
+        r8=(19, 66, 81), r6=())
+    udconf_19_lacking: tuple[str, ...] = fact(
+        "Ordering codes (how they begin) without +UDCONF=19.", G, "LARA-R6 guide 2.3.1", r8=(),
+        r6=("LARA-R6001D-00B",))
+    udconf_refused_error: int = fact("+CME ERROR number of a +UDCONF that is not there.", X, "", r8=4, r6=4)
+    ath_ends_calls: bool = fact(
+        "ATH ends a voice call, with NO CARRIER after its OK.", G, "LENA-R8 guide Table 18 and 13.1",
+        r8=True, r6=False)
+    answer_is_connect: bool = fact("ATA answers CONNECT.", G, "LENA-R8 guide Table 18", r8=True, r6=False)
+    csim_refusal_unquoted: bool = fact(
+        "+CSIM answers a lone 6Cxx without quotes.", G, "LENA-R8 guide Table 46, doubtful", r8=True, r6=False)
+    channel_needs_length: bool = fact(
+        "MANAGE CHANNEL with length 00 is refused with 6C01.", G, "LENA-R8 guide Table 46", r8=True, r6=False)
+    channel_1_in_use: bool = fact(
+        "Logical channel 1 is the module's own; the first one opened is 2.", M, "LARA-R6 application note",
+        r8=False, r6=True)
+    sms_places: int = fact("Places for messages in ME.", M, "LARA-R6 application note: 255", r8=255, r6=255)
     last_pdn_error: int = fact(
         "+CME ERROR number when the last PDN connection would be closed.",
         M, "error list of the LENA-R8 AT manual: 171 or 1149", r8=171, r6=171)

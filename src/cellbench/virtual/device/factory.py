@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from cellbench.catalogue.commands import ALL
@@ -31,10 +31,14 @@ def factory_values(profile: ModuleProfile, config: ModuleConfig) -> Mapping[str,
     return MappingProxyType(values)
 
 
-def storage_of(name: str) -> Storage:
-    """Where the setting of a command (``+CMEE``, ``+UDCONF=19``) or an inner setting lives."""
-    base = name.partition("=")[0] if name.startswith("+") else name
-    if base in _VOLATILE:
-        return Storage.VOLATILE
-    command = ALL.get("S" if base[:1] == "S" and base[1:].isdigit() else base)
-    return Storage.NVM if command is None else command.stored
+def storage_for(profile: ModuleProfile) -> Callable[[str], Storage]:
+    """Where the setting of a command (``+CMEE``, ``+UDCONF=19``) or an inner setting lives on a series."""
+
+    def storage_of(name: str) -> Storage:
+        base = name.partition("=")[0] if name.startswith("+") else name
+        if base in _VOLATILE:
+            return Storage.VOLATILE
+        command = ALL.get("S" if base[:1] == "S" and base[1:].isdigit() else base)
+        return Storage.NVM if command is None else command.stored_on(profile.series)
+
+    return storage_of

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from cellbench.base.clock import SYSTEM_CLOCK, Clock
 from cellbench.catalogue.modules.model import ModuleProfile, UsbComposition
-from cellbench.virtual.device import restore
+from cellbench.virtual.device import gpio, restore
 from cellbench.virtual.device.config import ModuleConfig
 from cellbench.virtual.device.contexts import Contexts
 from cellbench.virtual.device.draw import Draw
 from cellbench.virtual.device.faces import Input, Output, Subsystem, UartFace, UsbFace, garble
-from cellbench.virtual.device.factory import factory_values, storage_of
+from cellbench.virtual.device.factory import factory_values, storage_for
 from cellbench.virtual.device.network import NetworkState
 from cellbench.virtual.device.pace import Pace
 from cellbench.virtual.device.power import Power
@@ -24,7 +24,8 @@ from cellbench.virtual.device.serial import SerialState
 from cellbench.virtual.device.settings import Settings
 from cellbench.virtual.device.sim import Sim
 from cellbench.virtual.device.sleep import Sleep
-from cellbench.virtual.front.port import AtPort, PortState
+from cellbench.virtual.front.port import AtPort
+from cellbench.virtual.front.state import PortState
 
 if TYPE_CHECKING:
     from cellbench.virtual.net.internet import Internet
@@ -83,7 +84,7 @@ class Module:
         self.on_output: Callable[[Output, bool], None] | None = None
         self.on_usb: Callable[[UsbComposition | None], None] | None = None
         self.pace = Pace(config.timing)
-        self.settings = Settings(nvm, factory_values(profile, config), storage_of)
+        self.settings = Settings(nvm, factory_values(profile, config), storage_for(profile))
         self.uart = UartFace(self)
         self.usb_faces: tuple[UsbFace, ...] = ()
         self._inputs = {pin: pin in (Input.RTS, Input.DTR) for pin in Input}
@@ -181,13 +182,10 @@ class Module:
         """Do what +UFACTORY asked for; True when something was restored."""
         return restore.at_boot(self)
 
-    def _composition(self) -> UsbComposition | None:
-        return self.serial.usb_composition()
-
     def enter_usb(self, vusb: bool) -> None:
         """The USB device appears, if VUSB_DET was high at the boot."""
-        composition = self._composition() if vusb else None
-        if composition is not None:
+        composition = self.serial.usb_composition()
+        if composition is not None and vusb:
             self._show_usb(composition)
 
     def enter_download(self, vusb: bool) -> None:
@@ -242,6 +240,10 @@ class Module:
         self.turn = Turn(serialised=self.config.behaviour.ports_serialised)
         if usb and had_usb and self.on_usb is not None:
             self.on_usb(None)
+
+    def gpio_function(self, pin: int) -> int:
+        """The function of a GPIO by its pin number, 255 when it has none."""
+        return gpio.function(self, pin)
 
     def busy_ports(self) -> tuple[AtPort, ...]:
         """Ports that do not take a command line now."""

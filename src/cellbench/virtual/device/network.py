@@ -21,6 +21,17 @@ RAT_NAMES = {"gsm": Rat.GSM, "utran": Rat.UTRAN, "lte": Rat.LTE}  # as profiles 
 _RSSI_DBM = (-115, -105, -97, -89, -79, -65)  # by signal level 0 to 5
 
 
+class RadioState(enum.Enum):
+    """Where the registration stands."""
+
+    OFF = "off"  # +CFUN=0 or 4
+    DEREGISTERED = "deregistered"  # +COPS=2
+    SEARCHING = "searching"
+    REGISTERED = "registered"
+    DENIED = "denied"
+    LOST = "lost"
+
+
 class Change(enum.Enum):
     """What changed in the network."""
 

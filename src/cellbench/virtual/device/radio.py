@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import enum
 from typing import TYPE_CHECKING
 
 from cellbench.virtual.device import regtext
-from cellbench.virtual.device.network import RAT_NAMES, Change, Rat
+from cellbench.virtual.device.network import RAT_NAMES, Change, RadioState, Rat
 from cellbench.virtual.device.rtc import Rtc
 
 if TYPE_CHECKING:
@@ -22,22 +21,11 @@ _URAT: dict[int, frozenset[Rat]] = {
 }
 
 
-class RadioState(enum.Enum):
-    """Where the registration stands."""
-
-    OFF = "off"  # +CFUN=0 or 4
-    DEREGISTERED = "deregistered"  # +COPS=2
-    SEARCHING = "searching"
-    REGISTERED = "registered"
-    DENIED = "denied"
-    LOST = "lost"
-
-
 class Radio:
     """The radio of one module; attributes are read by the handlers of its commands."""
 
     def __init__(self, module: Module) -> None:
-        self._module = module
+        self.module = module
         self.state = RadioState.OFF
         self.function = 1  # +CFUN
         self.mode = 0  # +COPS
@@ -71,31 +59,31 @@ class Radio:
     @property
     def connected(self) -> bool:
         """True while a radio connection (RRC) is held."""
-        forced = self._module.network.rrc
+        forced = self.module.network.rrc
         return self.registered and (self._connected if forced is None else forced)
 
     @property
     def roaming(self) -> bool:
         """True when the network is not the SIM's own."""
-        return not self._module.config.sim.imsi.startswith(self._module.network.facts.plmn)
+        return not self.module.config.sim.imsi.startswith(self.module.network.facts.plmn)
 
     def allowed_rats(self) -> frozenset[Rat]:
         """RATs that +URAT and a manual selection leave open, within what the variant has."""
-        mine = frozenset(RAT_NAMES[name] for name in self._module.profile.rats if name in RAT_NAMES)
+        mine = frozenset(RAT_NAMES[name] for name in self.module.profile.rats if name in RAT_NAMES)
         if self.locked is not None:
             return mine & {self.locked}
         chosen = frozenset[Rat]().union(*(_URAT.get(one, frozenset())
-                                          for one in self._module.settings.numbers("+URAT")))
+                                          for one in self.module.settings.numbers("+URAT")))
         return mine & chosen if chosen else mine
 
     # life
     def power_on(self) -> None:
         """Boot: the stored +CFUN decides whether the search begins (LENA-R8 guide 7.1)."""
         self._running = True
-        settings = self._module.settings
+        settings = self.module.settings
         self.function = settings.number("cfun stored", 1)
         self.mode, self.locked, self.cause = 0, None, None
-        self.format = settings.number("cops format", self._module.config.behaviour.cops_format_factory)
+        self.format = settings.number("cops format", self.module.config.behaviour.cops_format_factory)
         self.boot_udconf19 = settings.numbers("+UDCONF=19")
         xlat = settings.numbers("+UDCONF=66")
         self.xlat = xlat == (4, 1)
@@ -127,10 +115,10 @@ class Radio:
         self._stop_task()
         self.cause = None
         self._to(RadioState.SEARCHING)
-        self._task = self._module.pace.loop.create_task(self._seek())
+        self._task = self.module.pace.loop.create_task(self._seek())
 
     async def _seek(self) -> None:
-        module = self._module
+        module = self.module
         behaviour, pace, network = module.config.behaviour, module.pace, module.network
         while not module.sim.usable:
             await module.sim.wait_ready()
@@ -155,7 +143,7 @@ class Radio:
 
     def _attach_answer(self) -> int | None:
         """The network's answer to an attach request: None, or the reject cause."""
-        module = self._module
+        module = self.module
         if module.network.reject is not None:
             return module.network.reject
         if module.network.rat is Rat.LTE:
@@ -167,7 +155,7 @@ class Radio:
         return None
 
     def _registered(self) -> None:
-        module = self._module
+        module = self.module
         self.cause = None
         self.rat = module.network.rat
         if self.rat is Rat.LTE:
@@ -198,7 +186,7 @@ class Radio:
         if mode is not None:
             self.mode = mode
         self._end_connection()
-        self._module.contexts.drop_all()
+        self.module.contexts.drop_all()
         self._to(RadioState.OFF if self.function != 1 else RadioState.DEREGISTERED)
         if was:
             self.packet_event("ME DETACH")
@@ -209,7 +197,7 @@ class Radio:
         self._stop_task()
         self._end_connection()
         self.state = RadioState.OFF
-        self._module.contexts.drop_all()
+        self.module.contexts.drop_all()
 
     def _to(self, state: RadioState) -> None:
         self.state = state
@@ -223,12 +211,12 @@ class Radio:
         self._set_connected(True)
         if self._rrc_timer is not None:
             self._rrc_timer.cancel()
-        self._rrc_timer = self._module.pace.later(self._module.config.behaviour.rrc_release_s, self._release)
+        self._rrc_timer = self.module.pace.later(self.module.config.behaviour.rrc_release_s, self._release)
 
     def transmitting(self, seconds: float = 0.05) -> None:
         """The transmitter is at work: the supply current shows it."""
         self.activity()
-        self._module.draw.transmit_until = self._module.pace.now() + seconds
+        self.module.draw.transmit_until = self.module.pace.now() + seconds
 
     def _release(self) -> None:
         self._rrc_timer = None
@@ -248,9 +236,9 @@ class Radio:
 
     def tell_connection(self) -> None:
         """+CSCON (27.007 7.30)."""
-        mode = self._module.settings.number("+CSCON")
+        mode = self.module.settings.number("+CSCON")
         if mode and self._running and self.rat is Rat.LTE:
-            self._module.urc(regtext.cscon(self, mode, read=False))
+            self.module.urc(regtext.cscon(self, mode, read=False))
 
     # what the network does
     def _network_changed(self, change: Change) -> None:
@@ -270,57 +258,57 @@ class Radio:
         elif change is Change.RRC:
             self.tell_connection()
         elif change is Change.IMS:
-            self._module.contexts.ims(on=self._module.network.ims)
+            self.module.contexts.ims(on=self.module.network.ims)
         self._tell_indicators()
 
     def _coverage(self) -> None:
-        if not self._module.network.found and self.registered:
+        if not self.module.network.found and self.registered:
             self._end_connection()
-            self._module.contexts.drop_all()
+            self.module.contexts.drop_all()
             self._to(RadioState.LOST)
             self.packet_event("ME DETACH")
-            self._task = self._module.pace.loop.create_task(self._seek())
-        elif self._module.network.found and self.mode != 2 and not self.registered:
+            self._task = self.module.pace.loop.create_task(self._seek())
+        elif self.module.network.found and self.mode != 2 and not self.registered:
             self.start()
 
     def _reject_changed(self) -> None:
         """A refusing network throws the module out; one that stopped refusing takes it again."""
         if self.mode == 2:
             return
-        if self._module.network.reject is not None and self.registered:
+        if self.module.network.reject is not None and self.registered:
             self._end_connection()
-            self._module.contexts.drop_all()
+            self.module.contexts.drop_all()
             self.packet_event("NW DETACH")
         self.start()
 
     def _rat_changed(self) -> None:
         """Another RAT serves the place: reselection when the module may use it (LENA-R8 guide 7.4)."""
-        network = self._module.network
+        network = self.module.network
         if self.mode == 2 or network.rat is self.rat and self.registered:
             return
         if not self.registered or network.rat not in self.allowed_rats():
             self._end_connection()
-            self._module.contexts.drop_all()
+            self.module.contexts.drop_all()
             self.start()
             return
         was_lte = self.rat is Rat.LTE
         self.rat = network.rat
         if was_lte:
-            self._module.contexts.leave_lte()
+            self.module.contexts.leave_lte()
         self.tell_registration()
-        initial = self._module.contexts.get(self._module.contexts.initial_cid)
+        initial = self.module.contexts.get(self.module.contexts.initial_cid)
         if self.rat is Rat.LTE and (initial is None or not initial.active):
-            self._module.contexts.attach()
+            self.module.contexts.attach()
 
     def _network_time(self) -> None:
         """NITZ: the clock follows with +CTZU=1, a change of zone is told with +CTZR (27.007 8.40, 8.41)."""
-        network, settings = self._module.network, self._module.settings
+        network, settings = self.module.network, self.module.settings
         changed = self.rtc.quarters != network.quarters or not self.rtc.known
         if settings.number("+CTZU", 1):
             self.rtc.from_network(network.quarters, network.dst)
         mode = settings.number("+CTZR")
         if changed and mode:
-            self._module.urc(regtext.time_zone(self._module, mode))
+            self.module.urc(regtext.time_zone(self.module, mode))
 
     # telling
     def tell_registration(self) -> None:
@@ -328,36 +316,36 @@ class Radio:
         if not self._running:
             return
         for name in ("+CEREG", "+CREG", "+CGREG"):
-            level = self._module.settings.number(name)
+            level = self.module.settings.number(name)
             now = regtext.facts(self, name, level)
             if self._told.get(name) == now:
                 continue
             self._told[name] = now
             if level:
                 for line in regtext.unsolicited(self, name, level):
-                    self._module.urc(line)
+                    self.module.urc(line)
 
     def renew_told(self, name: str) -> None:
         """The reporting level of a command changed: what counts as told follows."""
-        self._told[name] = regtext.facts(self, name, self._module.settings.number(name))
+        self._told[name] = regtext.facts(self, name, self.module.settings.number(name))
 
     def packet_event(self, text: str) -> None:
         """+CGEV, as +CGEREP has it (27.007 10.1.19)."""
-        mode = self._module.settings.numbers("+CGEREP")
+        mode = self.module.settings.numbers("+CGEREP")
         if self._running and mode and mode[0]:
-            self._module.urc(f"+CGEV: {text}", keep=mode[0] == 2)
+            self.module.urc(f"+CGEV: {text}", keep=mode[0] == 2)
 
     def indicators(self) -> dict[str, int]:
         """+CIND values by name, in the order of +CIND."""
-        return regtext.indicators(self._module)
+        return regtext.indicators(self.module)
 
     def _tell_indicators(self) -> None:
         """+CIEV for every indicator that changed (+CMER, 27.007 8.10)."""
         now = self.indicators()
         before, self._indicators = self._indicators, now
-        cmer = self._module.settings.numbers("+CMER")
+        cmer = self.module.settings.numbers("+CMER")
         if not self._running or len(cmer) < 4 or not cmer[0] or not cmer[3]:
             return
         for place, (name, value) in enumerate(now.items(), start=1):
             if before.get(name, value) != value:
-                self._module.urc(f"+CIEV: {place},{value}", keep=cmer[0] != 1)
+                self.module.urc(f"+CIEV: {place},{value}", keep=cmer[0] != 1)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cellbench.catalogue.modules.model import UsbComposition
 from cellbench.virtual.device.faces import Output
-from cellbench.virtual.front.port import PortSettings, PortState
+from cellbench.virtual.front.state import PortSettings, PortState
 from cellbench.virtual.front.results import Style
 
 if TYPE_CHECKING:
@@ -46,8 +46,12 @@ class SerialState:
         return (*chosen, f"usbmode={settings.number('usbmode', 2)}", f"usio={self.usio}")
 
     def usb_composition(self) -> UsbComposition | None:
-        """The composition this boot shows; those of the module's own product grade first."""
+        """The composition this boot shows; what +USIO says is in force from now on."""
         self.usio = self._module.settings.number("+USIO", 0)
+        return self.chosen()
+
+    def chosen(self) -> UsbComposition | None:
+        """The composition the settings choose; those of the module's own product grade first."""
         model = self._module.config.model
         mine = [one for one in self._module.profile.usb if not one.ordering or one.ordering in model]
         for selector in self._selectors():

@@ -41,6 +41,11 @@ class Settings:
         value = self.get(name)
         return value if isinstance(value, int) else default
 
+    def factory_number(self, name: str, default: int = 0) -> int:
+        """The factory value as an integer."""
+        value = self._factory.get(name)
+        return value if isinstance(value, int) else default
+
     def text(self, name: str, default: str = "") -> str:
         """The value in force as text."""
         value = self.get(name)

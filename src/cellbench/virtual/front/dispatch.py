@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from cellbench.catalogue.commands import ALL
 from cellbench.catalogue.model import Command, Form, Kind, Param, Series
-from cellbench.catalogue.results import cme_text, cms_text
+from cellbench.catalogue.results import CMS, cme_text
 from cellbench.virtual.front.context import Arg, Call, CommandContext, Refusal, RefusalKind
 from cellbench.virtual.front.parser import LineError, RawCommand, Value, split_line, split_values
-from cellbench.virtual.front.table import handler_for
+from cellbench.virtual.front.table import handler_for, has_command
 
 if TYPE_CHECKING:
     from cellbench.virtual.device.module import Module
@@ -58,6 +58,14 @@ def data_index(command: Command) -> int | None:
     return None
 
 
+def cms_text(number: int, series: Series) -> str:
+    """The text of a +CMS ERROR number."""
+    for code in CMS:
+        if code.number == number and series in code.series:
+            return code.text
+    return "unknown error"
+
+
 async def _run(port: AtPort, raw: RawCommand) -> None:
     module = port.module
     command = known(module, raw.name)
@@ -67,6 +75,8 @@ async def _run(port: AtPort, raw: RawCommand) -> None:
     handler = handler_for(command.name, form)
     if form is Form.TEST:
         if handler is None:
+            if not has_command(command.name):
+                raise Refusal.cme(module.config.behaviour.error_unknown)
             answer_test(port, command, module.profile.series)
             return
         call = Call(command.name, form)
@@ -114,11 +124,11 @@ def _arguments(module: Module, command: Command, form: Form, raw: RawCommand) ->
         values = split_values(raw.text, data_index(command))
     except LineError:
         raise wrong from None
-    if len(values) > len(command.params):
+    params = command.params_for(series)
+    if len(values) > len(params):
         raise wrong
-    args = tuple(_argument(param, value, series, wrong)
-                 for param, value in zip(command.params, values, strict=False))
-    if any(not param.optional for param in command.params[len(values):]):
+    args = tuple(_argument(param, value, series, wrong) for param, value in zip(params, values, strict=False))
+    if any(not param.optional for param in params[len(values):]):
         raise wrong
     return args
 
@@ -177,7 +187,11 @@ def range_text(ranges: tuple[tuple[int, int], ...]) -> str:
 def test_text(command: Command, series: Series) -> str:
     """The answer of the test form as the catalogue's parameters give it (V.250 5.4.4.4)."""
     parts: list[str] = []
-    for param in command.params:
+    repeated = False
+    for param in command.params_for(series):
+        if param.repeated and repeated:
+            continue
+        repeated = param.repeated
         ranges = param.ranges_for(series)
         if ranges:
             parts.append(range_text(ranges))

@@ -8,52 +8,20 @@ The port does not know what carries it: a UART, a USB interface or a multiplexer
 from __future__ import annotations
 
 import asyncio
-import enum
 from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cellbench.virtual.front import results
 from cellbench.virtual.front.context import DataEnd, DataLink, DataSink
 from cellbench.virtual.front.dispatch import run_line
 from cellbench.virtual.front.parser import LineAssembler, LineEvent
+from cellbench.virtual.front.state import OnlineCall, PortSettings, PortState
 
 if TYPE_CHECKING:
     from cellbench.virtual.device.module import Module
 
 CTRL_Z, ESC, LF = 0x1A, 0x1B, 0x0A
-
-
-class PortState(enum.Enum):
-    """What the port makes of a character that comes in."""
-
-    COMMAND = "command"
-    EXECUTING = "executing"
-    PROMPT = "prompt"
-    DATA = "data"
-    ONLINE = "online command"
-
-
-@dataclass(slots=True)
-class PortSettings:
-    """Settings that belong to one port (V.250 chapter 6; S registers with their V.250 defaults)."""
-
-    echo: bool = True
-    style: results.Style = field(default_factory=results.Style)
-    cmee: int = 0
-    circuit_109: int = 1  # &C
-    circuit_108: int = 1  # &D
-    circuit_107: int = 1  # &S
-    registers: dict[int, int] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class OnlineCall:
-    """A call held in online command mode: how ATO goes back to it and ATH ends it."""
-
-    resume: Callable[[], Awaitable[None]]
-    hang_up: Callable[[], Awaitable[None]]
 
 
 class _Link(DataLink):

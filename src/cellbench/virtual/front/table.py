@@ -1,48 +1,62 @@
 """Which handler answers which form of which command: the HANDLERS of every subject, joined by name.
 
-A new subject file is added to ``_SUBJECTS``; two subjects answering the same form are an error.
+A new subject file is named in ``_SUBJECTS``; two subjects that answer the same form are an error.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from cellbench.catalogue.model import Form
-from cellbench.virtual.front.context import Handler
+from cellbench.virtual.device import (
+    bands,
+    calls,
+    contexts_at,
+    dns,
+    gpio,
+    identity,
+    misc,
+    ping,
+    power_at,
+    radio_at,
+    serial_at,
+    sim_at,
+    sms,
+    sockets,
+    usb_at,
+)
+from cellbench.virtual.front.context import Handler, Handlers
+
+_SUBJECTS: tuple[tuple[str, Handlers], ...] = (
+    ("bands", bands.HANDLERS), ("calls", calls.HANDLERS), ("contexts", contexts_at.HANDLERS),
+    ("dns", dns.HANDLERS), ("gpio", gpio.HANDLERS), ("identity", identity.HANDLERS), ("misc", misc.HANDLERS),
+    ("ping", ping.HANDLERS), ("power", power_at.HANDLERS), ("radio", radio_at.HANDLERS),
+    ("serial", serial_at.HANDLERS), ("sim", sim_at.HANDLERS), ("sms", sms.HANDLERS),
+    ("sockets", sockets.HANDLERS), ("usb", usb_at.HANDLERS),
+)
 
 
-@functools.cache
-def handlers() -> Mapping[tuple[str, Form], Handler]:
-    """All handlers by command name and form."""
-    from cellbench.virtual.device import (
-        bands,
-        contexts_at,
-        dns,
-        gpio,
-        identity,
-        misc,
-        ping,
-        power_at,
-        radio_at,
-        serial_at,
-        sim_at,
-        sms,
-        sockets,
-    )
-
-    subjects = (bands, contexts_at, dns, gpio, identity, misc, ping, power_at, radio_at, serial_at, sim_at,
-                sms, sockets)
+def join(subjects: Iterable[tuple[str, Handlers]]) -> Mapping[tuple[str, Form], Handler]:
+    """All handlers in one table; ValueError when two subjects answer one form."""
     joined: dict[tuple[str, Form], Handler] = {}
-    for subject in subjects:
-        for key, handler in subject.HANDLERS.items():
+    for subject, handlers in subjects:
+        for key, handler in handlers.items():
             if key in joined:
-                raise ValueError(f"two handlers for {key[0]} {key[1].value}: {subject.__name__}")
+                raise ValueError(f"{subject}: {key[0]} {key[1].value} is answered elsewhere too")
             joined[key] = handler
     return MappingProxyType(joined)
 
 
+HANDLERS = join(_SUBJECTS)
+_NAMES = frozenset(name for name, _ in HANDLERS)
+
+
 def handler_for(name: str, form: Form) -> Handler | None:
     """The handler of one form, None when the virtual module does not have it."""
-    return handlers().get((name, form))
+    return HANDLERS.get((name, form))
+
+
+def has_command(name: str) -> bool:
+    """True when the virtual module answers any form of a command."""
+    return name in _NAMES
