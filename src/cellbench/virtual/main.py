@@ -22,19 +22,22 @@ from .rack import LOG, ParkFactory, Rack, RackPlan, VirtualSlot
 from .rigfile import write_rig_file
 from .slots import parse_slots
 
+GRACE_S = 5.0
+"""How long a rack outlives the process it follows: time for whoever makes the bench safe."""
 POWERED_S = 90.0
 """Longest wait for the modules of ``--powered``, in seconds (the facts sheets' boot maxima fit in twice)."""
 
 
 def up(slots: Sequence[str], directory: Path, *, timing: str = "fast", powered: bool = False,
-       park_factory: ParkFactory | None = None, seed: int = 0,
+       park_factory: ParkFactory | None = None, seed: int = 0, end_with: int | None = None,
        out: TextIO | None = None, err: TextIO | None = None) -> int:
     """Run a virtual rack in the foreground; the exit status of the program.
 
     ``slots`` are texts ``[NAME=]SERIES[:VARIANT]``. When the rack is ready exactly one JSON line goes to
     ``out``; everything else goes to ``err`` and DIR/log. With ``powered`` all modules are switched on and
     ready before that line. SIGINT and SIGTERM end it with 0 within 3 s. ``park_factory`` makes the servers
-    of the virtual internet (None: every address of it is unreachable).
+    of the virtual internet (None: every address of it is unreachable). ``end_with``: a process whose end
+    ends the rack as well, ``GRACE_S`` later, so that a killed run leaves no rack behind.
 
     Raises OperatorError for a bad slot specification, a directory that another rack holds, and modules
     that do not get ready.
@@ -50,14 +53,17 @@ def up(slots: Sequence[str], directory: Path, *, timing: str = "fast", powered: 
     except OSError as error:
         raise OperatorError(f"{place} cannot be the rack's directory: {error.strerror}") from None
     with _locked(place), _logging(place, sys.stderr if err is None else err):
-        return asyncio.run(_run(plan, powered, park_factory, sys.stdout if out is None else out))
+        stream = sys.stdout if out is None else out
+        return asyncio.run(_run(plan, powered, park_factory, end_with, stream))
 
 
-async def _run(plan: RackPlan, powered: bool, park_factory: ParkFactory | None, out: TextIO) -> int:
+async def _run(plan: RackPlan, powered: bool, park_factory: ParkFactory | None, end_with: int | None,
+               out: TextIO) -> int:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
+    companion = None if end_with is None else _follow(loop, end_with, stop)
     rack = Rack(plan, None if park_factory is None else park_factory())
     room = ControlRoom(rack)
     try:
@@ -76,7 +82,28 @@ async def _run(plan: RackPlan, powered: bool, park_factory: ParkFactory | None, 
         await room.stop()
         await rack.stop("rack-stop")
         await _leave_nothing()
+        if companion is not None:
+            loop.remove_reader(companion)
+            os.close(companion)
     return 0
+
+
+def _follow(loop: asyncio.AbstractEventLoop, pid: int, stop: asyncio.Event) -> int | None:
+    """Set ``stop`` some seconds after process ``pid`` is gone; the descriptor to close, None when it is gone
+    already."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        loop.call_later(GRACE_S, stop.set)
+        return None
+
+    def gone() -> None:
+        loop.remove_reader(descriptor)
+        LOG.warning("process %d is gone; the rack follows in %g s", pid, GRACE_S)
+        loop.call_later(GRACE_S, stop.set)
+
+    loop.add_reader(descriptor, gone)
+    return descriptor
 
 
 async def _bring_up(rack: Rack, room: ControlRoom, powered: bool) -> dict[str, object]:
@@ -101,7 +128,7 @@ async def _bring_up(rack: Rack, room: ControlRoom, powered: bool) -> dict[str, o
 def ready_slot(slot: VirtualSlot) -> dict[str, object]:
     """One slot of the ready line."""
     usb = slot.directory / "usb"
-    composition = slot.profile.usb[0] if slot.profile.usb else None
+    composition = slot.usb.composition or (slot.profile.usb[0] if slot.profile.usb else None)
     interfaces = () if composition is None else composition.interfaces
     at = sum(interface.role == "at" for interface in interfaces)
     return {"name": slot.name, "series": slot.profile.series.value,

@@ -120,6 +120,12 @@ def _services(rack: Rack) -> dict[str, object]:
             entry["probe"] = {"host": probe.host, "port": probe.port}
         if entry:
             found[role] = entry
+    resolver = found.get("dns-primary")
+    if isinstance(resolver, dict):
+        # the role "dns" is a name to resolve; the host asks the first resolver itself
+        found["dns"] = {"name": next(iter(rack.world.names)), "probe": dict(resolver["probe"])}
+    for address in sorted(rack.world.blackholes)[:1]:
+        found["blackhole"] = {"host": address}
     return found
 
 

@@ -1,4 +1,4 @@
-"""How a module is wired to its bench: the driven lines with their sources, the UART as its adapter sees it."""
+"""How a module is wired to its bench: driven lines with their sources, the UART as its adapter sees it."""
 
 from __future__ import annotations
 

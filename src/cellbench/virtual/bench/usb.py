@@ -126,7 +126,8 @@ class UsbPlug:
         self.links = links
         self._function = function
         self._identity = identity
-        self._composition: UsbComposition | None = None
+        self.composition: UsbComposition | None = None
+        """What the module shows, or would show with the cable in."""
         self._ports: dict[int, _Port] = {}
         self._task: asyncio.Task[None] | None = None
         self.plugged = True
@@ -137,7 +138,7 @@ class UsbPlug:
 
     def composition_changed(self, composition: UsbComposition | None) -> None:
         """The module shows itself in another way, or not at all (None)."""
-        self._composition = composition
+        self.composition = composition
         self._disconnect()
         self._connect()
 
@@ -158,19 +159,19 @@ class UsbPlug:
 
     def at_port(self, number: int) -> int | None:
         """Index in descriptor order of the AT port ``number``; None when it is not up."""
-        interfaces = () if self._composition is None else self._composition.interfaces
+        interfaces = () if self.composition is None else self.composition.interfaces
         at = [index for index, interface in enumerate(interfaces) if interface.role == "at"]
         return at[number] if number < len(at) and at[number] in self._ports else None
 
     def describe(self) -> dict[str, str]:
         """VID, PID, the role of each serial port, the network function: what a host sees now."""
-        if not self._ports or self._composition is None:
+        if not self._ports or self.composition is None:
             return {"serial_ports": "0"}
-        interfaces = self._composition.interfaces
-        facts = {"vid": f"{self._composition.vid:04x}", "pid": f"{self._composition.pid:04x}",
+        interfaces = self.composition.interfaces
+        facts = {"vid": f"{self.composition.vid:04x}", "pid": f"{self.composition.pid:04x}",
                  "serial_ports": str(len(interfaces))}
         facts |= {f"port{index}": interface.role for index, interface in enumerate(interfaces)}
-        return {**facts, "net": self._composition.network}
+        return {**facts, "net": self.composition.network}
 
     def force_dtr(self, index: int, on: bool) -> None:
         """DTR of a port, until the host next opens or closes it; KeyError when the port is not up."""
@@ -179,7 +180,7 @@ class UsbPlug:
         port.function.set_dtr(on)
 
     def _connect(self) -> None:
-        composition = self._composition
+        composition = self.composition
         if composition is not None and self.plugged:
             self._task = self._host.loop.create_task(self._enumerate(composition))
 
@@ -239,6 +240,8 @@ class UsbPlug:
         pty = PtyPort(host.loop, host.watch, on_data=function.receive,
                       on_open=lambda opened: self._opened(index, opened))
         node = host.dev / f"ttyUSB{tty}"
+        # as on Linux: sysfs first, then the device node that udev makes
+        host.tree.add_tty(self.location, interface, node.name, tty)
         node.unlink(missing_ok=True)
         node.symlink_to(pty.path)
         link = self.links / name
@@ -246,7 +249,6 @@ class UsbPlug:
         link.symlink_to(node)
         self._ports[index] = _Port(pty, function, tty, (link,))
         function.transmit = pty.write
-        host.tree.add_tty(self.location, interface, node.name, tty)
 
     def _opened(self, index: int, opened: bool) -> None:
         port = self._ports.get(index)
