@@ -2,7 +2,7 @@
 /* Draws the single results: columns of data, filtered, sorted and shown a screenful at a time. */
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const text = data.texts, all = data.results, size = all.outcome.length, HEIGHT = 30, PRINTED = 1500;
+  const text = data.texts, all = data.results, size = all.outcome.length, HEIGHT = 30, PRINTED = 1000;
   const $ = id => document.getElementById(id);
   const title = row => data.procedures[all.procedure[row]][1] + (all.number[row] > 1 ? ` (attempt ${all.number[row]})` : "");
   const slot = row => data.slots[all.slot[row]][0];
