@@ -100,8 +100,8 @@ class Module:
         self.sleep = Sleep(self)
         self.power = Power(self)
         self.draw = Draw(self)
-        self.slow_answers = False
-        self.hung = False
+        self.slow_answers = False  # a fault: every command takes its declared response time
+        self.hung = False  # a fault: see hang()
 
     # electrical face, called by the bench
     def set_supply(self, volts: float) -> None:
@@ -240,6 +240,10 @@ class Module:
         self.turn = Turn(serialised=self.config.behaviour.ports_serialised)
         if usb and had_usb and self.on_usb is not None:
             self.on_usb(None)
+
+    def hang(self, hung: bool) -> None:
+        """The firmware stands still: what comes in is lost, nothing goes out (a fault)."""
+        self.hung = hung
 
     def gpio_function(self, pin: int) -> int:
         """The function of a GPIO by its pin number, 255 when it has none."""

@@ -41,7 +41,6 @@ class Change(enum.Enum):
     CELL = "cell"
     SIGNAL = "signal"
     TIME = "time"
-    RRC = "rrc"
     IMS = "ims"
     LINK = "link"
 
@@ -59,7 +58,6 @@ class NetworkState:
         self.signal = 4
         self.quarters = 4  # time zone in quarter hours
         self.dst = 0
-        self.rrc: bool | None = None  # None: by traffic
         self.ims = False
         self.link_ok = True
         self.pdp_type = "IP"  # what the network grants of IPV4V6

@@ -136,6 +136,11 @@ class Power:
         if self.state in (PowerState.RUNNING, PowerState.BOOTING, PowerState.DOWNLOAD):
             self._run(self._restart(detach))
 
+    def watchdog(self) -> None:
+        """The module restarts by itself: nothing is saved or said."""
+        self._drop(PowerState.RESET)
+        self._run(self._boot())
+
     def hang_up_all(self) -> None:
         """End the script (the rack goes down)."""
         self._drop(PowerState.UNSUPPLIED)

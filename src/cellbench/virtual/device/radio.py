@@ -59,8 +59,7 @@ class Radio:
     @property
     def connected(self) -> bool:
         """True while a radio connection (RRC) is held."""
-        forced = self.module.network.rrc
-        return self.registered and (self._connected if forced is None else forced)
+        return self.registered and self._connected
 
     @property
     def roaming(self) -> bool:
@@ -234,6 +233,13 @@ class Radio:
         if self.connected != before:
             self.tell_connection()
 
+    def set_rrc(self, connected: bool) -> None:
+        """The network sets up or releases the radio connection now; traffic takes it from there."""
+        if connected:
+            self.activity()
+        else:
+            self._end_connection()
+
     def tell_connection(self) -> None:
         """+CSCON (27.007 7.30)."""
         mode = self.module.settings.number("+CSCON")
@@ -255,8 +261,6 @@ class Radio:
             self.activity()
         elif change is Change.TIME and self.registered:
             self._network_time()
-        elif change is Change.RRC:
-            self.tell_connection()
         elif change is Change.IMS:
             self.module.contexts.ims(on=self.module.network.ims)
         self._tell_indicators()
@@ -284,7 +288,7 @@ class Radio:
     def _rat_changed(self) -> None:
         """Another RAT serves the place: reselection when the module may use it (LENA-R8 guide 7.4)."""
         network = self.module.network
-        if self.mode == 2 or network.rat is self.rat and self.registered:
+        if self.mode == 2 or (network.rat is self.rat and self.registered):
             return
         if not self.registered or network.rat not in self.allowed_rats():
             self._end_connection()

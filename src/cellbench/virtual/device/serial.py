@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from cellbench.catalogue.modules.model import UsbComposition
 from cellbench.virtual.device.faces import Output
-from cellbench.virtual.front.state import PortSettings, PortState
 from cellbench.virtual.front.results import Style
+from cellbench.virtual.front.state import PortSettings, PortState
 
 if TYPE_CHECKING:
     from cellbench.virtual.device.module import Module

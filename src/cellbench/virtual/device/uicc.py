@@ -66,9 +66,8 @@ def _manage_channel(module: Module, command: bytes) -> bytes:
         return OK
     if operation != 0x00:
         return BAD_P1P2
-    if len(command) < 5 or command[4] != 1:
-        if behaviour.channel_needs_length:
-            return b"\x6c\x01"
+    if (len(command) < 5 or command[4] != 1) and behaviour.channel_needs_length:
+        return b"\x6c\x01"
     first = 2 if behaviour.channel_1_in_use else 1
     for channel in range(first, module.config.sim.logical_channels + 1):
         if channel not in sim.channels:

@@ -6,7 +6,8 @@ from cellbench.catalogue.model import Form
 from cellbench.virtual.device.answers import setting
 from cellbench.virtual.front.context import CommandContext, Handlers, Refusal
 
-_NAMES = ("usbmode", "nat_cfg", "ap_trace_en", "deep_sleep_en", "psm_sleep_en", "usb_detect_mode", "sim_hotplug")
+_NAMES = ("usbmode", "nat_cfg", "ap_trace_en", "deep_sleep_en", "psm_sleep_en", "usb_detect_mode",
+          "sim_hotplug")
 
 
 async def _sysnv(ctx: CommandContext) -> None:
@@ -45,7 +46,8 @@ async def _usbconf_set(ctx: CommandContext) -> None:
     """A network that no composition of this product grade has is refused (00B has none)."""
     network = ctx.text(1, "")
     module = ctx.module
-    known = {one.selected_by for one in module.profile.usb if not one.ordering or one.ordering in module.config.model}
+    model = module.config.model
+    known = {one.selected_by for one in module.profile.usb if not one.ordering or one.ordering in model}
     if network and f"uusbconf={network}" not in known:
         raise Refusal.cme(module.config.behaviour.error_parameter)
     module.settings.store("+UUSBCONF", [ctx.integer(0), network])

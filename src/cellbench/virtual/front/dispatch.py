@@ -88,6 +88,8 @@ async def _run(port: AtPort, raw: RawCommand) -> None:
         raise Refusal.cme(module.config.behaviour.error_unknown)
     port.set_abortable(command.abortable)
     try:
+        if module.slow_answers:
+            await module.pace.wait(command.response_time_s(form))
         await handler(CommandContext(module, port, call))
     finally:
         port.set_abortable(False)

@@ -35,7 +35,7 @@ class LineAssembler:
     characters other than S3 and S5 are ignored too. ``body`` is the line without its prefix.
     """
 
-    __slots__ = ("_length", "_max", "_state", "_text", "body", "cr", "bs", "last")
+    __slots__ = ("_length", "_max", "_state", "_text", "body", "bs", "cr", "last")
 
     def __init__(self, max_line: int, cr: int = 13, bs: int = 8) -> None:
         self.cr = cr

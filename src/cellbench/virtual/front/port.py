@@ -130,6 +130,8 @@ class AtPort:
     def receive(self, data: bytes) -> None:
         """Characters from the DTE."""
         place = 0
+        if self.module.hung:
+            return
         while place < len(data) and not self._closed:
             if self.state is PortState.DATA:
                 self._data_in(data[place:])
@@ -354,7 +356,7 @@ class AtPort:
 
     # to the DTE
     def _write(self, data: bytes) -> None:
-        if not self._closed:
+        if not self._closed and not self.module.hung:
             self._transmit(data)
 
     def _write_text(self, text: str) -> None:
