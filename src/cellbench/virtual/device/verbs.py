@@ -104,10 +104,10 @@ _NETWORK_ACTIONS = MappingProxyType({
 
 
 async def _link(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
-    del rack
     only(values, "state")
     module = _module(slot)
     module.network.link_ok = want(values, "state", "ok", "blocked") == "ok"
+    rack.internet.node(module.name).set_blocked(not module.network.link_ok)
     module.network.tell(Change.LINK)
     return None
 
