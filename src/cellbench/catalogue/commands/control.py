@@ -127,7 +127,7 @@ COMMANDS = (
     command(
         "S",
         "S registers",
-        "sr",
+        "xsr",
         standard("V.250 6.2, 6.3"),
         number("register", (0, 255)),
         number("value", (0, 255), optional=True),
