@@ -156,7 +156,7 @@ def test_read_first_and_second_scenario(play: Play, series: Series) -> None:
 
 
 @both
-@pytest.mark.parametrize("early", [True, False], ids=["more data before the read", "more data after the read"])
+@pytest.mark.parametrize("early", [True, False], ids=["more before the read", "more after it"])
 def test_read_third_scenario(play: Play, series: Series, early: bool) -> None:
     """5.5: 30, then 25, then 34 bytes; the text is the guide's."""
     async def rows(at: At) -> None:
