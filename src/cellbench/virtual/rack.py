@@ -123,7 +123,6 @@ class Rack:
         """Bring up modules (without supply), instruments, adapters."""
         if self.park is not None:
             await self.park.start(self.world.definitions())
-        self._clean()
         delays = FAST if self.plan.timing is Timing.FAST else REAL
         self._host = UsbHost(asyncio.get_running_loop(), self.sysfs, self.dev, delays, self.plan.seed)
         counts: dict[Series, int] = {}
@@ -139,6 +138,8 @@ class Rack:
         for slot in self.slots.values():
             if slot.power_task is not None:
                 slot.power_task.cancel()
+        if self._host is not None:
+            self._host.vanish()
         for supply in self.supplies:
             await supply.stop(cause)
         for board in self.boards:
@@ -247,14 +248,6 @@ class Rack:
             board = RelayBoard(_wiring(slots[first:first + SLOTS_PER_BOARD]), name=f"{number:08d}")
             self.boards.append(board)
             self.board_ports.append(await board.start())
-
-    def _clean(self) -> None:
-        """Remove the USB tree that a killed rack left; NVM and logs stay."""
-        import shutil
-
-        for folder in (self.sysfs, self.dev):
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
 
 
 def _wiring(slots: list[VirtualSlot]) -> Wiring:

@@ -44,8 +44,6 @@ class Port:
 
 @pytest.fixture
 def host(loop, tmp_path):
-    for name in ("sysfs", "dev"):
-        (tmp_path / name).mkdir()
     made = loop.call(lambda: UsbHost(loop.loop, tmp_path / "sysfs", tmp_path / "dev", FAST, 5))
     yield made
     loop.call(made.close)

@@ -21,6 +21,7 @@ def test_names_and_addresses(play: Play, series: Series) -> None:
     async def rows(at: At) -> None:
         assert await at.ok('AT+UDNSRN=0,"www.google.com"') == '+UDNSRN: "216.239.59.147"'
         assert await at.ok('AT+UDNSRN=1,"195.34.89.241"') == '+UDNSRN: "ftp.u-blox.com"'
+        assert await at.ok('AT+UDNSRN=0,"10.1.2.3"') == '+UDNSRN: "10.1.2.3"'
         for line in ('AT+UDNSRN=0,"no-such-host.invalid"', 'AT+UDNSRN=1,"195.34.89"', 'AT+UDNSRN=2,"a"',
                      'AT+UDNSRN=0,""'):
             await at.refused(line)

@@ -171,6 +171,46 @@ def test_unreachable_and_unknown(play: Play, series: Series) -> None:
 
 
 @both
+def test_a_local_port_can_be_used_again_at_once(play: Play, series: Series) -> None:
+    async def scenario(at: At) -> None:
+        for _ in range(3):
+            await at.ok("AT+USOCR=6,12001")
+            await at.ok('AT+USOCO=0,"195.34.89.241",7')
+            await at.refused("AT+USOCR=6,12001")
+            assert await at.ok("AT+USOER") == "+USOER: 98"
+            assert (await at.act("flow", what="flow", service="echo"))["local_port"] == "12001"
+            await at.ok("AT+USOCL=0")
+
+    play(series, scenario)
+
+
+@both
+def test_a_peer_that_closes_while_the_prompt_is_open(play: Play, series: Series) -> None:
+    async def scenario(at: At) -> None:
+        await at.connected()
+        at.module.uart.receive(b"AT+USOWR=0,3\r", 115200)
+        async with asyncio.timeout(5):
+            while not at.raw.endswith(b"@"):
+                await asyncio.sleep(0.005)
+        await at.act("remote-close", socket="0")
+        assert await at.ok("", payload=b"123") == "+USOWR: 0,0"
+        await at.urc("+UUSOCL: 0")
+
+    play(series, scenario)
+
+
+@both
+def test_a_short_payload_gives_up_in_the_end_and_the_socket_lives(play: Play, series: Series) -> None:
+    async def scenario(at: At) -> None:
+        await at.connected()
+        assert (await at.send("AT+USOWR=0,3", payload=b"12"))[-1] == "ERROR"
+        assert await at.ok("AT+USOCTL=0,2") == "+USOCTL: 0,2,0"
+        assert await at.ok('AT+USOWR=0,2,"ok"') == "+USOWR: 0,2"
+
+    play(series, scenario)
+
+
+@both
 def test_connected_udp(play: Play, series: Series) -> None:
     async def scenario(at: At) -> None:
         prefix = "+USOST" if series is R8 else "+USOWR"

@@ -7,9 +7,10 @@ links into it, as on a real machine (Documentation/ABI/stable/sysfs-bus-usb, ...
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
+
+from .trash import Trash
 
 CONTROLLER = "devices/pci0000:00/0000:00:14.0/usb1"
 HUB = "1-1"
@@ -21,8 +22,9 @@ USB_MAJOR = 189
 class SysfsTree:
     """The tree of one rack; names of devices are those of Linux (``1-1.3``, ``1-1.3:1.0``)."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, trash: Trash) -> None:
         self._root = root
+        self._trash = trash
         for folder in ("bus/usb/devices", "bus/usb/drivers/usb", "bus/usb/drivers/option",
                        "bus/usb/drivers/rndis_host", "bus/usb/drivers/cdc_ether", "bus/usb-serial/devices",
                        "bus/usb-serial/drivers/option1", "class/tty", CONTROLLER):
@@ -83,7 +85,7 @@ class SysfsTree:
                 (self._root / "bus/usb-serial/devices" / port.name).unlink(missing_ok=True)
             (self._root / "bus/usb/devices" / interface.name).unlink(missing_ok=True)
         (self._root / "bus/usb/devices" / name).unlink(missing_ok=True)
-        shutil.rmtree(folder)
+        self._trash.throw(folder)
 
 
 def hub_attributes(devnum: int, devpath: str, product: str, ports: int) -> dict[str, str]:

@@ -17,6 +17,7 @@ from cellbench.catalogue.modules.model import UsbComposition
 
 from .pty import PtyPort, make_watch
 from .sysfs import HUB, SysfsTree, device_attributes, interface_attributes
+from .trash import Trash
 
 TTY_NUMBERS = 512
 NETWORK_FIRST = {"rndis": "rndis_host", "ecm": "cdc_ether"}
@@ -68,7 +69,13 @@ class UsbHost:
     def __init__(self, loop: asyncio.AbstractEventLoop, sysfs: Path, dev: Path, delays: Delays,
                  seed: int) -> None:
         self.loop = loop
-        self.tree = SysfsTree(sysfs)
+        self._trash = Trash(sysfs.parent / ".trash")
+        for old in (sysfs, dev):  # left by a rack that was killed
+            self._trash.throw(old)
+            old.mkdir(parents=True)
+        self.tree = SysfsTree(sysfs, self._trash)
+        self.gone = False
+        self._sysfs = sysfs
         self.dev = dev
         self.delays = delays
         self.random = random.Random(seed)
@@ -77,9 +84,22 @@ class UsbHost:
         self._used: set[int] = set()
         self._recent: list[int] = []
 
+    def vanish(self) -> None:
+        """The rack goes down: the whole tree and all nodes vanish in a few calls."""
+        self.gone = True
+        for folder in (self._sysfs, self.dev):
+            self._trash.throw(folder)
+            folder.mkdir()
+
+    def throw_links(self, folder: Path) -> None:
+        """Empty a slot's folder of links, in one go."""
+        self._trash.throw(folder)
+        folder.mkdir()
+
     def close(self) -> None:
-        """Stop watching; the plugs close their ports themselves."""
+        """Stop watching and deleting; the plugs close their ports themselves."""
         self.watch.close()
+        self._trash.close()
 
     def next_devnum(self) -> int:
         """Device numbers go up with every enumeration and start again after 127 (USB 2.0, 9.4.6)."""
@@ -111,7 +131,7 @@ class _Port:
     pty: PtyPort
     function: UsbFunction
     tty: int
-    links: tuple[Path, ...]
+    link: Path
     forced_dtr: bool | None = None
 
 
@@ -190,11 +210,13 @@ class UsbPlug:
             self._task.cancel()
             self._task = None
         ports, self._ports = self._ports, {}
-        for port in ports.values():
-            for link in port.links:
-                link.unlink(missing_ok=True)
-            (self._host.dev / f"ttyUSB{port.tty}").unlink(missing_ok=True)
-        self._host.tree.remove_device(self.location)
+        if self._host.gone:
+            self._host.throw_links(self.links)
+        else:
+            for port in ports.values():
+                port.link.unlink(missing_ok=True)
+                (self._host.dev / f"ttyUSB{port.tty}").unlink(missing_ok=True)
+            self._host.tree.remove_device(self.location)
         for port in ports.values():
             port.function.transmit = None
             if port.pty.is_open:
@@ -247,7 +269,7 @@ class UsbPlug:
         link = self.links / name
         link.unlink(missing_ok=True)
         link.symlink_to(node)
-        self._ports[index] = _Port(pty, function, tty, (link,))
+        self._ports[index] = _Port(pty, function, tty, link)
         function.transmit = pty.write
 
     def _opened(self, index: int, opened: bool) -> None:
