@@ -94,7 +94,6 @@ class Behaviour:
     greeting_per_port: bool = fact(
         "The greeting comes once on each port, when its DTR is first seen on; else once at the boot.",
         M, "LARA-R6 application note", r8=False, r6=True)
-    prompt_tail: str = fact("What follows the > of an SMS prompt.", S, "27.005 3.5.1: a blank", r8=" ", r6=" ")
     tz_quoted: bool = fact("<tz> of +CTZV and +CTZE stands in quotes.", X, "27.007 calls it a string",
                            r8=False, r6=False)
 
@@ -112,9 +111,6 @@ class Behaviour:
     reset_pin_graceful: bool = fact(
         "RESET_N saves settings and detaches before the restart.",
         M, "LARA-R6 data sheet; LENA-R8 unknown, taken as abrupt", r8=False, r6=True)
-    factory_restore_boots: int = fact(
-        "Boots that +UFACTORY needs to be done.", M, "LARA-R6 application note: 0,1 wants a second reboot",
-        r8=1, r6=1)
     usim_busy_s: float = fact(
         "Seconds after AT is ready in which the SIM answers busy.", X, "remembered: 1 to 3 s", r8=1.5, r6=2.0)
     vint_rise_s: float = fact("PWR_ON to V_INT high.", X, "remembered: 50 to 300 ms", r8=0.1, r6=0.1)
@@ -123,7 +119,8 @@ class Behaviour:
     reboot_gap_s: float = fact("A restart's time between the ports' end and the boot.", X, "", r8=1.0, r6=1.0)
     detach_s: float = fact("+CPWROFF to its OK: the detach.", X, "", r8=1.0, r6=1.0)
     vint_fall_s: float = fact("OK of +CPWROFF to V_INT low.", X, "facts sheet 1.2: 2 to 5 s", r8=2.5, r6=2.5)
-    restore_s: float = fact("Added to a boot that restores the file system.", M, "up to 15 s", r8=4.0, r6=10.0)
+    restore_s: float = fact("Added to a boot that restores the file system.", M, "LARA-R6: up to 15 s",
+                            r8=4.0, r6=10.0)
 
     gpio_functions: tuple[int, ...] = fact(
         "Functions that +UGPIOC takes.", D, "public driver lists them for the family; a series offers some",
@@ -144,8 +141,10 @@ class Behaviour:
     creg_repeated: bool = fact(
         "+CREG comes twice after an LTE registration: with the LTE width and AcT, then in upper case with "
         "four digits and no AcT.", D, "issue thread 210", r8=True, r6=False)
-    ereg_on_legacy: int = fact("<stat> of +CEREG while registered on 2G or 3G.", X, "27.007: 0 or 4", r8=0, r6=4)
-    lost_stat: int = fact("<stat> after coverage was lost.", S, "27.007: 4, unknown (out of coverage)", r8=4, r6=4)
+    ereg_on_legacy: int = fact("<stat> of +CEREG while registered on 2G or 3G.", X, "27.007: 0 or 4",
+                               r8=0, r6=4)
+    lost_stat: int = fact("<stat> after coverage was lost.", S, "27.007: 4, unknown (out of coverage)",
+                          r8=4, r6=4)
     retry_s: float = fact("Pause between two attach requests after a passing refusal.", S,
                           "24.301 T3411: 10 s", r8=10.0, r6=10.0)
     act_in_greg: bool = fact("+CGREG lines carry AcT.", D, "public driver", r8=False, r6=True)
@@ -164,9 +163,9 @@ class Behaviour:
     cops_format_factory: int = fact(
         "Format of +COPS? at delivery.", G, "LENA-R8 guide Table 15: 2; LARA-R6 guide 2.3.1: 0", r8=2, r6=0)
     cgatt_no_blank: bool = fact("+CGATT:1 without the blank.", D, "issue thread 210", r8=True, r6=False)
-    ctzr_order_first: bool = fact("Time zone URC comes before the registration URC.", X, "", r8=False, r6=False)
     umnoprof_100_refused: bool = fact(
-        "+UMNOPROF=100 is refused.", D, "test of the public driver; the LARA-R6 guide uses 100", r8=False, r6=False)
+        "+UMNOPROF=100 is refused.", D, "test of the public driver; the LARA-R6 guide uses 100",
+        r8=False, r6=False)
 
     # contexts
     cgact_lists_initial: bool = fact(
@@ -176,7 +175,8 @@ class Behaviour:
         "+CGACT? leaves context 0 out once another context is active.", G, "LENA-R8 guide Table 17 row 8",
         r8=True, r6=False)
     cgact_lists_inactive: bool = fact(
-        "+CGACT? lists defined contexts that are not active.", S, "LENA-R8 guide 7.2.1: no answer if not active",
+        "+CGACT? lists defined contexts that are not active.",
+        S, "27.007 10.1.10; LENA-R8 guide 7.2.1: no answer if not active",
         r8=False, r6=True)
     initial_reserved: bool = fact(
         "The initial bearer's context cannot be set, activated or used by the host.",
@@ -193,7 +193,8 @@ class Behaviour:
     cgdcont_tail: str = fact("What follows the address in +CGDCONT?.", G,
                              "LENA-R8 guide Table 17; LARA-R6 guide 2.3.1", r8=",0,0", r6=",0,0,0,0,0,0")
     unset_address: str = fact("Address of an IPv4 context that is not active.", G,
-                              "LENA-R8 guide Table 17; LARA-R6 application note", r8="IPv4:0.0.0.0", r6="0.0.0.0")
+                              "LENA-R8 guide Table 17; LARA-R6 application note",
+                              r8="IPv4:0.0.0.0", r6="0.0.0.0")
     udconf_refused: tuple[int, ...] = fact(
         "+UDCONF numbers that the series does not have.", G, "LENA-R8 guide 3.3.1 (81) and 13.1",
         r8=(19, 66, 81), r6=())
@@ -201,10 +202,6 @@ class Behaviour:
         "Ordering codes (how they begin) without +UDCONF=19.", G, "LARA-R6 guide 2.3.1", r8=(),
         r6=("LARA-R6001D-00B",))
     udconf_refused_error: int = fact("+CME ERROR number of a +UDCONF that is not there.", X, "", r8=4, r6=4)
-    ath_ends_calls: bool = fact(
-        "ATH ends a voice call, with NO CARRIER after its OK.", G, "LENA-R8 guide Table 18 and 13.1",
-        r8=True, r6=False)
-    answer_is_connect: bool = fact("ATA answers CONNECT.", G, "LENA-R8 guide Table 18", r8=True, r6=False)
     csim_refusal_unquoted: bool = fact(
         "+CSIM answers a lone 6Cxx without quotes.", G, "LENA-R8 guide Table 46, doubtful", r8=True, r6=False)
     channel_needs_length: bool = fact(
@@ -219,16 +216,15 @@ class Behaviour:
     apn_unknown_error: int = fact(
         "+CME ERROR number when the network does not know the APN.",
         M, "error list of the LENA-R8 AT manual: 127", r8=127, r6=127)
-    auth_failed_error: int = fact(
-        "+CME ERROR number when the network refuses user and password.", S, "27.007: 149; list: 129",
-        r8=149, r6=149)
     uauthreq_needs_strings: bool = fact(
         "+UAUTHREQ with type 0 wants two empty strings.", D, "public driver", r8=True, r6=False)
-    uauthreq_automatic: bool = fact("+UAUTHREQ takes type 3.", D, "public driver tries each type", r8=False, r6=False)
+    uauthreq_automatic: bool = fact("+UAUTHREQ takes type 3.", D, "public driver tries each type",
+                                    r8=False, r6=False)
     cgpaddr_late_s: float = fact(
         "Time after +CGACT in which +CGPADDR shows no address.", D, "public driver", r8=0.0, r6=0.0)
     context_zero_suffix: bool = fact(
-        "+CGDCONT? prints the two zeros for context 0 too.", G, "LENA-R8 guide Tables 15, 17, 20", r8=False, r6=True)
+        "+CGDCONT? prints the two zeros for context 0 too.", G, "LENA-R8 guide Tables 15, 17, 20",
+        r8=False, r6=True)
     cgcontrdp_dns: bool = fact(
         "+CGCONTRDP carries usable DNS addresses.", D, "test of the public driver", r8=False, r6=True)
 
@@ -270,7 +266,8 @@ class Behaviour:
         "Bytes a socket keeps unread.", G, "LARA-R6 guide 5.3.3: 12 kB; LENA-R8 unknown", r8=12288, r6=12288)
     write_queue: int = fact(
         "Bytes a socket keeps unsent.", G, "LARA-R6 guide 5.3.3: 8 kB; LENA-R8 unknown", r8=8192, r6=8192)
-    connect_s: float = fact("+USOCO of TCP to its answer, beyond the handshake itself.", X, "", r8=0.2, r6=0.2)
+    connect_s: float = fact("+USOCO of TCP to its answer, beyond the handshake itself.", X, "",
+                            r8=0.2, r6=0.2)
     connect_timeout_s: float = fact(
         "+USOCO of TCP to its failure when nobody answers.", X, "answer due within 120 s", r8=75.0, r6=75.0)
     socket_linger_s: float = fact(

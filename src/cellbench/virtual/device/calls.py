@@ -47,6 +47,7 @@ def _only_set(name: str) -> Handlers:
 HANDLERS: Handlers = {
     ("D", Form.EXECUTE): _no_carrier, ("A", Form.EXECUTE): _no_carrier, ("H", Form.EXECUTE): _hang_up,
     ("O", Form.EXECUTE): _online, ("+CHUP", Form.EXECUTE): _hang_up, ("+CLCC", Form.EXECUTE): _no_calls,
-    ("+CLIP", Form.READ): _clip_read, ("+CLIR", Form.READ): _clir_read, **_only_set("+CLIP"), **_only_set("+CLIR"),
+    ("+CLIP", Form.READ): _clip_read, ("+CLIR", Form.READ): _clir_read,
+    **_only_set("+CLIP"), **_only_set("+CLIR"),
     **setting("+CVHU"), **setting("+CRC"), **setting("+UCALLSTAT"),
 }

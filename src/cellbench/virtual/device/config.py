@@ -145,7 +145,8 @@ def _sim(world: Mapping[str, Any], index: int) -> SimFacts:
         files.append(ElementaryFile(int(number), str(facts["name"]), content,
                                     bool(facts.get("writable", False)), int(facts.get("record", 0))))
     pin = world.get("pin")
-    return SimFacts(imsi=imsi, iccid=iccid, pin=None if pin in (None, "none") else str(pin), files=tuple(files),
+    return SimFacts(imsi=imsi, iccid=iccid, pin=None if pin in (None, "none") else str(pin),
+                    files=tuple(files),
                     logical_channels=int(world.get("logical_channels", 3)),
                     apdus={str(name): str(value) for name, value in world.get("apdu", {}).items()})
 
@@ -153,7 +154,8 @@ def _sim(world: Mapping[str, Any], index: int) -> SimFacts:
 def _network(world: Mapping[str, Any], key: str) -> NetworkFacts:
     mine = world[key]
     # one home network for both series, so that the SIM is at home in it under whichever name a guide prints
-    plmn = str(next(one["plmn"] for one in (mine, *world.values()) if isinstance(one, Mapping) and "plmn" in one))
+    operators = (mine, *(one for one in world.values() if isinstance(one, Mapping)))
+    plmn = str(next(one["plmn"] for one in operators if "plmn" in one))
     known_long, short = _OPERATORS.get(plmn, (plmn, plmn))
     long_name = str(mine.get("operator", known_long))
     if long_name != known_long:
@@ -163,4 +165,5 @@ def _network(world: Mapping[str, Any], key: str) -> NetworkFacts:
     others = tuple((number, *names) for number, names in _OPERATORS.items()
                    if number != plmn and names[0] != long_name)
     return NetworkFacts(plmn=plmn, long_name=long_name, short_name=short, default_apn=default,
-                        apns=tuple(dict.fromkeys([*apns, *([default] if default else [])])), neighbours=others)
+                        apns=tuple(dict.fromkeys([*apns, *([default] if default else [])])),
+                        neighbours=others)

@@ -19,7 +19,8 @@ CLAT_ADDRESS = "192.0.0.4"  # RFC 7335: the host's side of 464XLAT
 # Contexts that an operator profile of LARA-R6 brings (application note): cid, type, APN; "d" and "v" say
 # which product kinds take the row (data only, voice).
 _OPERATOR_CONTEXTS: Mapping[int, tuple[tuple[int, str, str, str], ...]] = MappingProxyType({
-    2: ((1, "IPV4V6", "broadband", "d"), (1, "IPV4V6", "nxtgenphone", "v"), (2, "IPV4V6", "attm2mglobal", "dv"),
+    2: ((1, "IPV4V6", "broadband", "d"), (1, "IPV4V6", "nxtgenphone", "v"),
+        (2, "IPV4V6", "attm2mglobal", "dv"),
         (11, "IPV4V6", "ims", "dv")),
     3: ((1, "IPV4V6", "ims", "dv"), (2, "IPV4V6", "VZWADMIN", "dv"), (3, "IPV4V6", "VZWINTERNET", "dv"),
         (4, "IPV4V6", "VZWAPP", "dv"), (6, "IPV4V6", "VZWCLASS6", "dv"), (7, "IPV4V6", "VZWCLASS7", "dv"),
@@ -44,6 +45,7 @@ class Context:
     gateway: str | None = None
     dns: tuple[str, ...] = ()  # the network's resolvers, primary first
     order: int = 0  # grows with each activation
+    since: float = 0.0  # when it was activated, on the loop's clock
     xlat: bool = False  # IPv4 is carried over IPv6 (464XLAT)
 
     @property
@@ -113,7 +115,8 @@ class Contexts:
         """Defined contexts by number; the reserved initial bearer is among them."""
         if self._module.config.behaviour.initial_reserved:
             self._all.setdefault(self.initial_cid, Context(self.initial_cid))
-        return tuple(self._all[cid] for cid in sorted(self._all) if cid != self.ims_cid or self._ims_visible())
+        return tuple(self._all[cid] for cid in sorted(self._all)
+                     if cid != self.ims_cid or self._ims_visible())
 
     def _ims_visible(self) -> bool:
         return self._all[self.ims_cid].active or not self._module.config.behaviour.initial_reserved
@@ -149,7 +152,8 @@ class Contexts:
         return tuple(sorted((one for one in self._all.values() if one.active), key=lambda one: one.order))
 
     def _reserved(self, cid: int) -> bool:
-        return cid == self.ims_cid or (cid == self.initial_cid and self._module.config.behaviour.initial_reserved)
+        reserved = self._module.config.behaviour.initial_reserved
+        return cid == self.ims_cid or (cid == self.initial_cid and reserved)
 
     def usable(self, cid: int) -> Context | None:
         """The context when an embedded client may send through it now: active, an address, not reserved
@@ -251,7 +255,7 @@ class Contexts:
             raise Refusal.cme(behaviour.not_attached_error)
         if context.active:
             return
-        if sum(one.active and one.cid != self.ims_cid for one in self._all.values()) >= behaviour.primary_contexts:
+        if sum(one.cid != self.ims_cid for one in self.active()) >= behaviour.primary_contexts:
             raise Refusal.cme(behaviour.contexts_full_error)
         module.radio.activity()
         await module.pace.take(behaviour.activate_s)
@@ -328,6 +332,7 @@ class Contexts:
         self._grants += 1
         self._order += 1
         context.active, context.order, context.granted = True, self._order, granted
+        context.since = self._module.pace.now()
         seed = hashlib.sha256(f"{self._module.name}/{context.cid}/{self._grants}".encode()).digest()
         base = "10." + ".".join(str(1 + byte % 253) for byte in seed[:3])
         context.ipv4 = base if granted in ("IP", "IPV4V6") else None

@@ -90,6 +90,10 @@ async def _cgact_read(ctx: CommandContext) -> None:
 
 
 def _paddr(ctx: CommandContext, context: Context) -> str:
+    """One line; just after the activation it may lack the address for a moment (public driver)."""
+    late = ctx.module.config.behaviour.cgpaddr_late_s
+    if late and ctx.module.pace.now() - context.since < ctx.module.pace.own(late):
+        return f"+CGPADDR: {context.cid},"
     parts = [f'"{context.ipv4}"'] if context.ipv4 else []
     if context.ipv6:
         parts.append(f'"{dotted(context.ipv6)}"')
@@ -219,7 +223,8 @@ HANDLERS: Handlers = {
     ("+CGDCONT", Form.READ): _cgdcont_read, ("+CGDCONT", Form.SET): _cgdcont_set,
     ("+CGDCONT", Form.TEST): _cgdcont_test,
     ("+CGACT", Form.READ): _cgact_read, ("+CGACT", Form.SET): _cgact_set,
-    ("+CGPADDR", Form.EXECUTE): _cgpaddr, ("+CGPADDR", Form.SET): _cgpaddr, ("+CGPADDR", Form.TEST): _cgpaddr_test,
+    ("+CGPADDR", Form.EXECUTE): _cgpaddr, ("+CGPADDR", Form.SET): _cgpaddr,
+    ("+CGPADDR", Form.TEST): _cgpaddr_test,
     ("+CGCONTRDP", Form.EXECUTE): _cgcontrdp, ("+CGCONTRDP", Form.SET): _cgcontrdp,
     ("+CGCONTRDP", Form.TEST): _cgcontrdp_test,
     ("+CFGDFTPDN", Form.SET): _anchor_set, ("+UAUTHREQ", Form.SET): _uauthreq_set,

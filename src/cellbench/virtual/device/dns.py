@@ -49,12 +49,14 @@ class Dns:
 
     async def lookup(self, name: str, *, ipv6: bool, source: Source) -> tuple[str, ...]:
         """The addresses of a name; LookupTrouble."""
+        self._module.contexts.traffic()
         node = self._node()
         servers = self._servers(source.cid, node)
         return await lookup(node, source, servers, name, ipv6=ipv6, patience=self._patience())
 
     async def reverse(self, address: str, *, source: Source) -> str:
         """The name of an address; LookupTrouble."""
+        self._module.contexts.traffic()
         node = self._node()
         servers = self._servers(source.cid, node)
         return await reverse(node, source, servers, address, patience=self._patience())
@@ -117,6 +119,9 @@ async def resolve(ctx: CommandContext) -> None:
         raise Refusal.cme(facts.error_parameter)
     if kind == 1:
         address_of(text, facts.error_parameter)
+    elif _is_address(text):
+        ctx.info(f'{dns.prefix()}: "{text}"')  # nothing to ask
+        return
     context = module.contexts.for_dns()
     source = source_of(context, facts.dns_refusal)
     try:
@@ -136,6 +141,14 @@ def address_of(text: str, refusal: int) -> ipaddress.IPv4Address | ipaddress.IPv
         return ipaddress.ip_address(text)
     except ValueError:
         raise Refusal.cme(refusal) from None
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 async def set_override(ctx: CommandContext) -> None:

@@ -13,8 +13,8 @@ from cellbench.virtual.device.config import ModuleConfig
 # What the profile does not say; values that 27.007, 27.005 and V.250 give, or an empty list.
 _DEFAULTS: Mapping[str, object] = MappingProxyType({
     "+CLIR": 0, "+COLP": 0, "+CCWA": 0, "+CSSN": (0, 0), "+CUSD": 0, "+CRC": 0, "+CR": 0, "+CSTA": 129,
-    "+CSMS": 0, "+CSMP": (17, 167, 0, 0), "+CSDH": 0, "+CSCB": (0, "", ""), "+CMMS": 0, "+CPMS": ("ME", "ME", "ME"),
-    "+CPSMS": 0, "+CEDRXS": 0, "+CIREG": 0, "+CEPPI": 0, "+CIPCA": (3, 0), "+CEMODE": 1, "+CMUT": 0, "+CLVL": 50,
+    "+CSMS": 0, "+CSMP": (17, 167, 0, 0), "+CSDH": 0, "+CPMS": ("ME", "ME", "ME"),
+    "+CPSMS": 0, "+CEDRXS": 0, "+CIREG": 0,
     "+UURCCONF": 0, "+URING": 0, "+USIO": 0, "+UUSBCONF": (0, ""), "+UPSV": 0, "+CPLS": 0, "+UCGED": 0,
     "+CGAUTH": (), "+UCALLSTAT": 0, "+CTZR": 0, "+CGPIAF": (0, 0, 0, 0), "+CNAP": 0, "+USVCDOMAIN": 2,
     "+URPM": 0, "+UCUSATA": 0, "+USIMSTAT": 0, "+UBIP": 0, "+CCLK": None, "+CSCA": ("+390000000000", 145),

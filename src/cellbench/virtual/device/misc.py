@@ -102,7 +102,8 @@ async def _show(ctx: CommandContext) -> None:
     values = _profile(ctx.port)
     ctx.info("ACTIVE PROFILE:")
     ctx.info(" ".join(f"{name}{value}" for name, value in values.items() if not name.startswith("S")))
-    ctx.info(" ".join(f"S{number}={value:03d}" for number, value in sorted(ctx.port.settings.registers.items())))
+    registers = sorted(ctx.port.settings.registers.items())
+    ctx.info(" ".join(f"S{number}={value:03d}" for number, value in registers))
 
 
 async def _accepted(ctx: CommandContext) -> None:
@@ -156,8 +157,9 @@ async def _cscs_set(ctx: CommandContext) -> None:
 
 HANDLERS: Handlers = {
     **{(name, Form.EXECUTE): handler for name, handler in (
-        ("E", _echo), ("Q", _quiet), ("V", _verbose), ("X", _extended), ("&C", _circuit_109), ("&D", _circuit_108),
-        ("&S", _circuit_107), ("&K", _flow), ("&W", _write_profile), ("Z", _reset_profile),
+        ("E", _echo), ("Q", _quiet), ("V", _verbose), ("X", _extended),
+        ("&C", _circuit_109), ("&D", _circuit_108), ("&S", _circuit_107),
+        ("&K", _flow), ("&W", _write_profile), ("Z", _reset_profile),
         ("&F", _factory_profile), ("&V", _show), ("&Y", _accepted), ("S", _register_select))},
     ("S", Form.READ): _register_read, ("S", Form.SET): _register_set,
     ("+CMEE", Form.SET): _cmee_set, ("+CMEE", Form.READ): _cmee_read,

@@ -150,7 +150,7 @@ class Module:
         return tuple(self._ports)
 
     def urc(self, text: str, *, keep: bool = True) -> None:
-        """Print a URC on every AT port that wants it; while a port is busy it waits (``keep``) or is dropped."""
+        """Print a URC on every AT port that wants it; on a busy one it waits (``keep``) or is dropped."""
         for port in self._ports:
             if port.urcs_wanted:
                 port.urc(text, keep=keep)

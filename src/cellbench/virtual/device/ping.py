@@ -96,6 +96,7 @@ class Ping:
             if module.contexts.usable(context.cid) is None:
                 self._fail(PingTrouble.NO_CONNECTION)
                 return
+            module.contexts.traffic()
             request = Request(target, self._runs & 0xFFFF, sequence, plan.size, plan.ttl)
             answer = await echo(node, source, request, plan.timeout_ms / 1000)
             self._tell(plan, target, sequence, answer)

@@ -132,7 +132,8 @@ async def _cops_test(ctx: CommandContext) -> None:
         stat = 2 if radio.registered else 1
         facts = network.facts
         entries.append(f'({stat},"{facts.long_name}","{facts.short_name}","{facts.plmn}",{ACT[network.rat]})')
-        entries += [f'(3,"{long}","{short}","{plmn}",{ACT[Rat.LTE]})' for plmn, long, short in facts.neighbours]
+        entries += [f'(3,"{long}","{short}","{plmn}",{ACT[Rat.LTE]})'
+                    for plmn, long, short in facts.neighbours]
     ctx.info("+COPS: " + ",".join(before + entry for entry in entries) + ",,(0-4),(0-2)")
 
 
@@ -252,8 +253,8 @@ async def _ucged_read(ctx: CommandContext) -> None:
     rsrp = max(0, min(97, network.rssi_dbm - 25 + 141))
     if radio.rat is Rat.LTE:
         ctx.info(f"6,4,{mcc},{mnc}")
-        ctx.info(f"1850,3,50,50,{network.area:x},{network.cell:x},111,00000000,ffff,ff,{rsrp},{4 * network.signal},"
-                 f"12.00,{int(radio.connected)},255,255,{rsrp},11,255,0,255,255,0,0")
+        ctx.info(f"1850,3,50,50,{network.area:x},{network.cell:x},111,00000000,ffff,ff,{rsrp},"
+                 f"{4 * network.signal},12.00,{int(radio.connected)},255,255,{rsrp},11,255,0,255,255,0,0")
     elif radio.rat is Rat.UTRAN:
         ctx.info(f"3,4,{mcc},{mnc}")
         ctx.info(f"10713,1,{network.cell:x},{network.area:x},01,256,255,{network.rssi_dbm},-5,0")

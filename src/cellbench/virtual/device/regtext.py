@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 CAUSES = {
     2: "IMSI unknown in HSS", 3: "Illegal UE", 6: "Illegal ME", 7: "EPS services not allowed",
-    8: "EPS services and non-EPS services not allowed", 11: "PLMN not allowed", 12: "Tracking area not allowed",
+    8: "EPS services and non-EPS services not allowed", 11: "PLMN not allowed",
+    12: "Tracking area not allowed",
     13: "Roaming not allowed in this tracking area", 14: "EPS services not allowed in this PLMN",
     15: "No suitable cells in tracking area", 17: "Network failure", 19: "ESM failure", 22: "Congestion",
     25: "Not authorized for this CSG", 26: "Insufficient resources", 27: "Missing or unknown APN",
@@ -118,7 +119,8 @@ def read(radio: Radio, name: str, level: int) -> str:
     if not located and not behaviour.creg_without_n:
         return head
     lower = behaviour.creg_without_n and name != "+CGREG"
-    area, cell = _place(radio, lower=lower) if located else ("0000", "00000000" if name == "+CEREG" else "0000")
+    nowhere = ("0000", "00000000" if name == "+CEREG" else "0000")
+    area, cell = _place(radio, lower=lower) if located else nowhere
     act = _act(radio) if located else 0
     if name == "+CGREG" and not behaviour.act_in_greg:
         return f'{head},"{area}","{cell[:4]}"'
@@ -162,8 +164,8 @@ def time_zone(module: Module, level: int) -> str:
     return f'+CTZE: {zone},{module.network.dst},"{module.radio.rtc.universal():%Y/%m/%d,%H:%M:%S}"'
 
 
-INDICATORS = (("battchg", 5), ("signal", 5), ("service", 1), ("sounder", 1), ("message", 1), ("call", 1), ("roam", 1),
-              ("smsfull", 1), ("gprs", 2), ("callsetup", 3), ("callheld", 1), ("simind", 2))
+INDICATORS = (("battchg", 5), ("signal", 5), ("service", 1), ("sounder", 1), ("message", 1), ("call", 1),
+              ("roam", 1), ("smsfull", 1), ("gprs", 2), ("callsetup", 3), ("callheld", 1), ("simind", 2))
 
 
 def indicators(module: Module) -> dict[str, int]:

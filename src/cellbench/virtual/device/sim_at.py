@@ -52,7 +52,8 @@ async def _upincnt(ctx: CommandContext) -> None:
 async def _cpinr(ctx: CommandContext) -> None:
     sim = ctx.module.sim
     sim.require_started()
-    rows = (("SIM PIN", sim.pin_tries, 3), ("SIM PUK", sim.puk_tries, 10), ("SIM PIN2", 3, 3), ("SIM PUK2", 10, 10))
+    rows = (("SIM PIN", sim.pin_tries, 3), ("SIM PUK", sim.puk_tries, 10), ("SIM PIN2", 3, 3),
+            ("SIM PUK2", 10, 10))
     wanted = ctx.arg(0)
     for name, left, of in rows:
         if wanted is None or wanted == name:
@@ -102,13 +103,14 @@ async def _cpwd(ctx: CommandContext) -> None:
     sim.pin_code = new
 
 
-def _answer(ctx: CommandContext, words: tuple[int, int], data: bytes | None = None, *, empty: bool = False) -> None:
+def _answer(ctx: CommandContext, words: tuple[int, int], data: bytes | None = None, *,
+            empty: bool = False) -> None:
     tail = f',"{data.hex().upper()}"' if data is not None else ',""' if empty else ""
     ctx.info(f"+CRSM: {words[0]},{words[1]}{tail}")
 
 
 async def _crsm(ctx: CommandContext) -> None:
-    """+CRSM (27.007 8.18): status words in decimal; p3 = 0 takes the whole file (LARA-R6 application note)."""
+    """+CRSM (27.007 8.18): status words in decimal; p3 = 0 is the whole file (LARA-R6 application note)."""
     command = ctx.integer(0)
     if command == STATUS and not ctx.given(1):
         _answer(ctx, _OK, uicc.MASTER_FILE)

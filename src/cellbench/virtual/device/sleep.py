@@ -32,7 +32,7 @@ class Sleep:
         return (values[1] if len(values) > 1 else 2000) * GSM_FRAME_S
 
     def asleep(self, now: float) -> bool:
-        """True while the module idles; an open USB port, a held radio connection and a busy AT port keep it awake."""
+        """True while the module idles; an open USB port, a radio connection and a busy AT port prevent it."""
         module = self._module
         mode = self.mode
         if mode == 0 or not module.power.running or module.radio.connected:

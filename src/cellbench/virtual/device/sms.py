@@ -7,6 +7,7 @@ from cellbench.virtual.device.answers import current, setting
 from cellbench.virtual.front.context import CommandContext, Handlers, Refusal
 
 _INVALID_INDEX = 321
+_TEXT_KINDS = ("REC UNREAD", "REC READ", "STO UNSENT", "STO SENT", "ALL")
 
 
 async def _csms_set(ctx: CommandContext) -> None:
@@ -43,7 +44,7 @@ async def _cpms_test(ctx: CommandContext) -> None:
 async def _list(ctx: CommandContext) -> None:
     """The stores are empty; the kind asked for must fit the format (27.005 3.4.2, 4.1)."""
     text_mode = ctx.module.settings.number("+CMGF") == 1
-    kinds = ("REC UNREAD", "REC READ", "STO UNSENT", "STO SENT", "ALL") if text_mode else ("0", "1", "2", "3", "4")
+    kinds = _TEXT_KINDS if text_mode else ("0", "1", "2", "3", "4")
     if ctx.call.form is Form.SET and ctx.text(0, kinds[0]) not in kinds:
         raise Refusal.cms(305 if text_mode else 304)
 
@@ -60,7 +61,8 @@ async def _delete(ctx: CommandContext) -> None:
 
 async def _list_test(ctx: CommandContext) -> None:
     text_mode = ctx.module.settings.number("+CMGF") == 1
-    ctx.info('+CMGL: ("REC UNREAD","REC READ","STO UNSENT","STO SENT","ALL")' if text_mode else "+CMGL: (0-4)")
+    kinds = ",".join(f'"{kind}"' for kind in _TEXT_KINDS) if text_mode else "0-4"
+    ctx.info(f"+CMGL: ({kinds})")
 
 
 async def _csca_read(ctx: CommandContext) -> None:

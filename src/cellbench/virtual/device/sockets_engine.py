@@ -216,6 +216,8 @@ class SocketEngine:
         """
         self._module.contexts.traffic()
         if self.sockets.get(one.number) is not one:
+            if isinstance(one, TcpSocket) and one.remote_closed:
+                return 0  # it went while the host was typing
             raise self.failure(SocketError.NOT_CONNECTED)
         self.writable(one)
         if isinstance(one, UdpSocket):

@@ -18,7 +18,8 @@ NO_MORE = b"\x6a\x81"
 NOT_ALLOWED = b"\x69\x82"
 
 # SELECT of the master file as the LENA-R8 guide prints it (Table 46)
-MASTER_FILE = bytes.fromhex("62278202782183023F00A507800171830242868A01058B032F0601C60C90016083010183010A83010C")
+MASTER_FILE = bytes.fromhex("62278202782183023F00A507800171830242868A01058B032F0601"
+                            "C60C90016083010183010A83010C")
 
 
 def file_control(number: int, size: int, record: int = 0) -> bytes:
@@ -41,7 +42,8 @@ def exchange(module: Module, command: bytes) -> bytes:
     instruction = command[1]
     if instruction == 0x70:
         return _manage_channel(module, command)
-    if channel and channel not in sim.channels and not (channel == 1 and module.config.behaviour.channel_1_in_use):
+    shared = channel == 1 and module.config.behaviour.channel_1_in_use
+    if channel and channel not in sim.channels and not shared:
         return NO_CHANNEL
     if instruction == 0xA4:
         return _select(sim, channel, command)

@@ -181,22 +181,24 @@ async def _report_module(rack: Rack, slot: VirtualSlot | None, values: Values) -
     del rack
     only(values, "what")
     module = _module(slot)
-    return {"power": module.power.state.value, "radio": module.radio.state.value, "rat": module.radio.rat.value,
+    return {"power": module.power.state.value, "radio": module.radio.state.value,
+            "rat": module.radio.rat.value,
             "boots": str(module.power.boots), "current_a": f"{module.current_a():.6f}",
             "contexts": ",".join(str(one.cid) for one in module.contexts.active())}
 
 
 VERBS: Mapping[str, Verb] = MappingProxyType({
-    "network": Verb("state=lost|found, reject=CAUSE|none, rat=lte|2g|3g, cell=new, deact=CID, tz=+QQ [dst=D], "
-                    "signal=0..5, rrc=idle|connected, ims=on|off, pdp=ip|ipv6|ipv4v6: one at a time, the network "
-                    "around the module", True, _network),
+    "network": Verb("state=lost|found, reject=CAUSE|none, rat=lte|2g|3g, cell=new, deact=CID, "
+                    "tz=+QQ [dst=D], signal=0..5, rrc=idle|connected, ims=on|off, pdp=ip|ipv6|ipv4v6: "
+                    "one at a time, the network around the module", True, _network),
     "link": Verb("state=ok|blocked: user data passes or stands still, connections stay", True, _link),
-    "hang": Verb("state=on|off: the module takes no command and says nothing, until off or the next boot", True,
-                 _hang),
+    "hang": Verb("state=on|off: the module takes no command and says nothing, until off or the next boot",
+                 True, _hang),
     "slow": Verb("state=on|off: every command takes its full declared response time", True, _slow),
     "reset": Verb(": the module restarts by itself, unannounced", True, _reset),
     "sim": Verb("state=in|out: the card is there, or taken out", True, _sim),
-    "call": Verb("number=N, or end=1: a voice call comes in, or the far side hangs up (not there yet)", True, _later),
+    "call": Verb("number=N, or end=1: a voice call comes in, or the far side hangs up (not there yet)", True,
+                 _later),
     "sms": Verb("from=N text=T: a short message comes in (not there yet)", True, _later),
 })
 

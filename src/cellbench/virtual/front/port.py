@@ -172,8 +172,9 @@ class AtPort:
 
     def _arm_flush(self) -> None:
         if self._timer is None:
-            self._timer = self.module.pace.later_true(self.module.config.behaviour.typing_holds_urcs_s,
-                                                      self._flush_stale)
+            hold = self.module.config.behaviour.typing_holds_urcs_s
+            left = self._typed_at + hold - self.module.pace.now()
+            self._timer = self.module.pace.later_true(max(left, 0.01), self._flush_stale)
 
     def _flush_stale(self) -> None:
         self._timer = None
@@ -296,7 +297,8 @@ class AtPort:
         link = self._link = _Link(self)
         self._sink = sink
         self._data_done = pace.loop.create_future()
-        self._escape = _Escape(self.settings.registers.get(2, 43), self.module.profile.serial.escape_guard_s.value,
+        guard = self.module.profile.serial.escape_guard_s.value
+        self._escape = _Escape(self.settings.registers.get(2, 43), guard,
                                self.module.config.behaviour.escape_gap_s, pace.now())
         self.state = PortState.DATA
         self.module.data_mode_changed(self)
@@ -334,7 +336,8 @@ class AtPort:
             self.module.pace.later_true(self.module.config.behaviour.escape_trailing_s,
                                         lambda: self._escaped(escape))
         else:
-            self.module.pace.later_true(escape.gap * 1.2, lambda: self._release(escape, escape.held))
+            held = escape.held
+            self.module.pace.later_true(escape.gap * 1.2, lambda: self._release(escape, held))
 
     def _escaped(self, escape: _Escape) -> None:
         if escape is self._escape and len(escape.held) == 3:
