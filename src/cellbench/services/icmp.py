@@ -81,8 +81,8 @@ class IcmpServer:
     """Answers for all hosts of ``definition["hosts"]`` (address → ttl, hops).
 
     ``latency_s``: time a packet takes there and back. ``lose_every``: each n-th request is lost (0: none).
-    ``unknown``: what a packet to another host brings: "silence" (default) or "time-exceeded", as some
-    networks do (LARA-R6 guide 2.4.1). ``down``: a router says that the host is unreachable; ``mute``: nothing
+    ``unknown``: what packets to another host bring: "silence" (default) or "time-exceeded" from the second
+    packet on, as some networks do (LARA-R6 guide 2.4.1: first -1, then -2). ``down``: a router says that the host is unreachable; ``mute``: nothing
     comes back.
     """
 
@@ -99,6 +99,7 @@ class IcmpServer:
         self._slow_s = float(str(definition.get("slow_s", SLOW_S)))
         self._state = State.UP
         self._udp = UdpPlace(self._datagram)
+        self._asked_for: set[bytes] = set()
         self._requests = 0
         self._last: dict[str, str] = {}
 
@@ -142,10 +143,16 @@ class IcmpServer:
             delay = self._latency_s + (self._slow_s if self._state is State.SLOW else 0.0)
             asyncio.get_running_loop().call_later(delay, self._udp.send, answer, peer)
 
+    def _network_complains(self, target: bytes) -> bool:
+        """True when the network says of an unknown host that the packet's time is exceeded."""
+        first = target not in self._asked_for
+        self._asked_for.add(target)
+        return self._time_exceeded_for_unknown and not first
+
     def _answer(self, packet: Packet) -> bytes | None:
         host = self._hosts.get(packet.target)
         quoted = bytes(4) + packet.head
-        if host is None and not self._time_exceeded_for_unknown:
+        if host is None and not self._network_complains(packet.target):
             return None
         if host is None or packet.ttl <= host.hops:
             return build(self._router, packet.source, _ROUTER_TTL, message(_TIME_EXCEEDED, 0, quoted))

@@ -127,6 +127,15 @@ class At:
         del self.lines[start:end + 1]
         return answer
 
+    async def finish(self, payload: bytes) -> list[str]:
+        """What a command answers whose prompt is open already."""
+        self._partial.clear()
+        await asyncio.sleep(0.06)
+        self.module.uart.receive(payload, RATE)
+        await self._until(lambda: self._final(0) is not None)
+        answer, self.lines = self.lines[:], []
+        return answer
+
     def _final(self, start: int) -> int | None:
         places = range(start, len(self.lines))
         return next((place for place in places if FINAL.fullmatch(self.lines[place])), None)

@@ -193,7 +193,7 @@ def test_a_peer_that_closes_while_the_prompt_is_open(play: Play, series: Series)
             while not at.raw.endswith(b"@"):
                 await asyncio.sleep(0.005)
         await at.act("remote-close", socket="0")
-        assert await at.ok("", payload=b"123") == "+USOWR: 0,0"
+        assert await at.finish(b"123") == ["+USOWR: 0,0", "OK"]
         await at.urc("+UUSOCL: 0")
 
     play(series, scenario)
