@@ -12,10 +12,8 @@ import pytest
 from cellbench.record.run import RunRecord, read_run
 
 
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "cellbench_golden_run", Path(__file__).parent / "golden_run.py"
-    )
+def _load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"cellbench_{name}", Path(__file__).parent / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -27,7 +25,13 @@ def _load() -> ModuleType:
 @pytest.fixture(scope="session")
 def golden() -> ModuleType:
     """The module that writes golden runs."""
-    return _load()
+    return _load("golden_run")
+
+
+@pytest.fixture(scope="session")
+def schema_check() -> ModuleType:
+    """The module that checks data against a schema."""
+    return _load("schema_check")
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +44,12 @@ def validation(golden: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> 
 def production(golden: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
     """The golden production run."""
     return read_run(golden.write_production(tmp_path_factory.mktemp("production")))
+
+
+@pytest.fixture(scope="session")
+def cut(golden: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
+    """The golden validation run, cut before its workers' files were merged."""
+    return read_run(golden.write_validation(tmp_path_factory.mktemp("cut"), end=False))
 
 
 @pytest.fixture(scope="session")

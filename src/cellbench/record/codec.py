@@ -10,14 +10,17 @@ import dataclasses
 import enum
 import functools
 import math
+import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+Decoder = Callable[[object], object]
 
 
 def encode(value: object) -> Any:
@@ -44,8 +47,8 @@ def encode(value: object) -> Any:
 
 
 def decode(kind: type[T], data: object) -> T:
-    """An instance of ``kind`` from JSON data; raises ValueError that names the path of what does not fit."""
-    return typing.cast(T, _decode(kind, data, kind.__name__))
+    """An instance of ``kind`` from JSON data; raises ValueError that names the field that does not fit."""
+    return typing.cast(T, _decoder(typing.cast(Any, kind))(data))
 
 
 @functools.cache
@@ -54,84 +57,116 @@ def _names(kind: type) -> tuple[str, ...]:
 
 
 @functools.cache
-def _fields(kind: type) -> tuple[tuple[str, Any], ...]:
-    hints = typing.get_type_hints(kind)
-    return tuple((name, hints[name]) for name in _names(kind))
-
-
-@functools.cache
-def _shape(kind: object) -> tuple[str, Any]:
-    """What to do with a type: its family and what the family needs to know."""
+def _decoder(kind: Any) -> Decoder:
+    """The function that makes a value of a type from JSON data."""
     origin = typing.get_origin(kind)
     if origin is types.UnionType or origin is typing.Union:
-        return "union", tuple(arm for arm in typing.get_args(kind))
+        return _union(typing.get_args(kind))
     if origin is tuple:
-        return "tuple", typing.get_args(kind)
-    if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
-        return "mapping", typing.get_args(kind)[1]
+        return _tuple(typing.get_args(kind))
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return _mapping(typing.get_args(kind)[1])
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        return _record(kind)
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        return "enum", kind
-    if dataclasses.is_dataclass(kind):
-        return "record", kind
-    return "scalar", kind
+        return kind
+    scalars: dict[object, Decoder] = {str: _text, float: _number, int: _integer}
+    return scalars.get(kind) or _plain(typing.cast(type, kind))
 
 
-def _decode(kind: Any, data: object, path: str) -> object:
-    family, detail = _shape(kind)
-    if family == "scalar":
-        return _scalar(detail, data, path)
-    if family == "record":
-        return _record(detail, data, path)
-    if family == "enum":
-        return detail(data)
-    if family == "union":
-        return _union(detail, data, path)
-    if family == "mapping":
-        if not isinstance(data, dict):
-            raise ValueError(f"{path}: a mapping is wanted")
-        return {key: _decode(detail, item, f"{path}.{key}") for key, item in data.items()}
-    if not isinstance(data, list):
-        raise ValueError(f"{path}: a list is wanted")
-    if len(detail) == 2 and detail[1] is Ellipsis:
-        return tuple(_decode(detail[0], item, path) for item in data)
-    if len(detail) != len(data):
-        raise ValueError(f"{path}: {len(detail)} items are wanted, {len(data)} found")
-    return tuple(_decode(arm, item, path) for arm, item in zip(detail, data, strict=True))
-
-
-def _scalar(kind: Any, data: object, path: str) -> object:
-    if kind is float:
-        if isinstance(data, dict) and set(data) == {"nonfinite"}:
-            return float(str(data["nonfinite"]))
-        if isinstance(data, (int, float)) and not isinstance(data, bool):
-            return float(data)
-    elif kind is int:
-        if isinstance(data, int) and not isinstance(data, bool):
-            return data
-    elif kind is object or isinstance(data, kind):
+def _text(data: object) -> str:
+    if type(data) is not str:
+        raise ValueError(f"text is wanted, {data!r} found")
+    if data.isascii():
         return data
-    raise ValueError(f"{path}: {kind.__name__} is wanted, {data!r} found")
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", data)  # half a pair fits no document
 
 
-def _record(kind: type, data: object, path: str) -> object:
-    if not isinstance(data, dict):
-        raise ValueError(f"{path}: a mapping is wanted")
-    values = {name: _decode(hint, data[name], f"{path}.{name}")
-              for name, hint in _fields(kind) if name in data}
-    try:
-        return kind(**values)
-    except TypeError as problem:
-        raise ValueError(f"{path}: {problem}") from problem
+def _number(data: object) -> float:
+    if type(data) is float or type(data) is int:
+        return float(data)
+    if isinstance(data, dict) and set(data) == {"nonfinite"}:
+        return float(str(data["nonfinite"]))
+    raise ValueError(f"a number is wanted, {data!r} found")
 
 
-def _union(arms: tuple[Any, ...], data: object, path: str) -> object:
-    if data is None and type(None) in arms:
-        return None
-    problem: ValueError | None = None
-    for arm in arms:
-        if arm is not type(None):
+def _integer(data: object) -> int:
+    if type(data) is not int:
+        raise ValueError(f"a whole number is wanted, {data!r} found")
+    return data
+
+
+def _plain(kind: type) -> Decoder:
+    def decode_plain(data: object) -> object:
+        if kind is not object and not isinstance(data, kind):
+            raise ValueError(f"{kind.__name__} is wanted, {data!r} found")
+        return data
+
+    return decode_plain
+
+
+def _record(kind: type) -> Decoder:
+    hints = typing.get_type_hints(kind)
+    fields = tuple((name, _decoder(hints[name])) for name in _names(kind))
+
+    def decode_record(data: object) -> object:
+        if not isinstance(data, dict):
+            raise ValueError(f"{kind.__name__}: a mapping is wanted, {data!r} found")
+        values = {}
+        for name, decode_field in fields:
+            if name in data:
+                try:
+                    values[name] = decode_field(data[name])
+                except ValueError as problem:
+                    raise ValueError(f"{kind.__name__}.{name}: {problem}") from None
+        try:
+            return kind(**values)
+        except TypeError as problem:
+            raise ValueError(f"{kind.__name__}: {problem}") from None
+
+    return decode_record
+
+
+def _union(arms: tuple[object, ...]) -> Decoder:
+    optional = type(None) in arms
+    decoders = tuple(_decoder(arm) for arm in arms if arm is not type(None))
+
+    def decode_union(data: object) -> object:
+        if data is None and optional:
+            return None
+        problem = ValueError("nothing is not allowed here")
+        for number, decode_arm in enumerate(decoders):
             try:
-                return _decode(arm, data, path)
+                return decode_arm(data)
             except ValueError as refused:
-                problem = problem or refused
-    raise problem or ValueError(f"{path}: nothing is not allowed here")
+                problem = problem if number else refused
+        raise problem
+
+    return decode_union
+
+
+def _tuple(arms: tuple[object, ...]) -> Decoder:
+    decoders = tuple(_decoder(arm) for arm in arms if arm is not Ellipsis)
+    open_ended = Ellipsis in arms
+
+    def decode_tuple(data: object) -> object:
+        if not isinstance(data, list):
+            raise ValueError(f"a list is wanted, {data!r} found")
+        if open_ended:
+            return tuple([decoders[0](item) for item in data])
+        if len(data) != len(decoders):
+            raise ValueError(f"{len(decoders)} items are wanted, {len(data)} found")
+        return tuple([decode_item(item) for decode_item, item in zip(decoders, data, strict=True)])
+
+    return decode_tuple
+
+
+def _mapping(kind: object) -> Decoder:
+    decode_value = _decoder(kind)
+
+    def decode_mapping(data: object) -> object:
+        if not isinstance(data, dict):
+            raise ValueError(f"a mapping is wanted, {data!r} found")
+        return {str(key): decode_value(item) for key, item in data.items()}
+
+    return decode_mapping

@@ -84,11 +84,12 @@ class _Walk:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line with what its chain demands: ``wanted`` is what ``prev`` must be."""
+    """A line, parsed (None when it is no JSON object), with what its chain demands of ``prev``."""
 
     file: str
     number: int
     raw: bytes
+    value: dict[str, object] | None
     worker: str
     wanted: str
 
@@ -124,7 +125,7 @@ def verify(path: Path) -> Verification:
     for line in _walk(path, walk):
         count += 1
         problems += _check(line, walk)
-        record = _loads(line.raw)
+        record = line.value
         if line.worker and line.worker in segment_heads:
             declared, number, _ = segment_heads[line.worker]
             segment_heads[line.worker] = declared, number, sha256(line.raw).hexdigest()
@@ -145,7 +146,7 @@ def journal_path(path: Path) -> Path:
 
 
 def _check(line: _Line, walk: _Walk) -> Iterator[ChainProblem]:
-    record = _loads(line.raw)
+    record = line.value
     if record is None or _parse(line) is None:
         yield ChainProblem(line.file, line.number, "this line is no journal record")
     elif record.get("kind") == Kind.SEGMENT and _mapping(record.get("data")).get("header") != walk.header:
@@ -164,10 +165,11 @@ def _walk(path: Path, walk: _Walk) -> Iterator[_Line]:
     while number < len(lines):
         raw = lines[number]
         number += 1
-        yield _Line(path.name, number, raw, "", walk.main)
+        value = _loads(raw)
+        yield _Line(path.name, number, raw, value, "", walk.main)
         walk.main = sha256(raw).hexdigest()
         walk.header = walk.main if number == 1 else walk.header
-        record = _loads(raw) or {}
+        record = value or {}
         walk.last_kind = str(record.get("kind"))
         if walk.last_kind == Kind.MERGED:
             data = _mapping(record.get("data"))
@@ -184,7 +186,7 @@ def _walk(path: Path, walk: _Walk) -> Iterator[_Line]:
 def _segment_lines(file: str, lines: list[bytes], worker: str, anchor: str, before: int) -> Iterator[_Line]:
     wanted = anchor
     for index, raw in enumerate(lines, before + 1):
-        yield _Line(file, index, raw, worker, wanted)
+        yield _Line(file, index, raw, _loads(raw), worker, wanted)
         wanted = sha256(raw).hexdigest()
 
 
@@ -209,7 +211,7 @@ def _loads(raw: bytes) -> dict[str, object] | None:
 
 def _parse(line: _Line) -> Record | None:
     """The record of a line, brought to the newest schema; None when it is none."""
-    value = _loads(line.raw)
+    value = line.value
     if value is None or not isinstance(value.get("data"), dict):
         return None
     schema, kind, data = value.get("schema"), value.get("kind"), _mapping(value["data"])

@@ -211,7 +211,11 @@ class _Builder:
 
     def on_attempt_ended(self, record: Record) -> None:
         ended = decode(AttemptEnded, record.data)
-        self.attempt(ended.attempt, record).ended = ended
+        attempt = self.attempt(ended.attempt, record)
+        attempt.ended = ended
+        if not attempt.started.procedure:  # its beginning is lost: the end says what it was
+            attempt.started = AttemptStarted(ended.attempt, ended.procedure, ended.slot, 1, ended.sections)
+            attempt.unit = self.unit_in.get(ended.slot, -1)
 
     def on_event(self, record: Record) -> None:
         self.events.append(TimedEvent(record.utc_ns, decode(Event, record.data)))
