@@ -204,6 +204,10 @@ FACTS: dict[str, Known[object]] = {
     "file_name_max": known(248, ubxlib("u_cell_file.h")),
     "max_tls_connections": known(4, guess("as on LENA-R8")),
     "lte_bands": known(_BANDS_6001, _BANDS),
+    "socket_default_cid": known(1, r6_guide("5.1")),
+    "socket_write_queue": known(8192, r6_guide("5.3.3: 8 kB")),
+    "socket_read_queue": known(12288, r6_guide("5.3.3: 12 kB")),
+    "secure_write_queue": known(1024, r6_guide("5.3.3: 1 kB")),
     "mux_channels": known(2, r6_app_note("+CMUX: 1 and 2 for AT and data, 3 for GNSS")),
     "boot_typical_s": known((6.0, 9.0), guess("remembered: greeting 6 to 9 s after PWR_ON")),
     "bandmask_all": known({3: 2061752998111, 2: 562950035734912}, r6_app_note("+UBANDMASK")),
@@ -256,6 +260,9 @@ def _ordered(*parts: str) -> tuple[UsbComposition, ...]:
     return tuple(one for part in parts for one in USB if one.ordering == part)
 
 
+_VOICE_ONLY = frozenset({"+USOCFG"})
+"""Commands that the guide, chapter 5, names for LARA-R6001, R6401 and R6801 only."""
+
 _ALL_GRADES = ("00B-00", "00B-01", "01B-00")
 
 VARIANTS = (
@@ -264,14 +271,15 @@ VARIANTS = (
         "voice": False,
         "factory": {"firmware": "00.13,A00.01"},
         "factory_sources": {"firmware": r6_data_sheet("product versions: LARA-R6001D-00B")},
-        "unsupported": frozenset({"+UUSBDET"}),
+        "unsupported": frozenset({"+UUSBDET", *_VOICE_ONLY}),
+        "quirks": {"udconf_19_refused": known("-00B", r6_guide("2.3.1: product version 00B"))},
     }),
     VariantOverride("LARA-R6401", _codes("LARA-R6401", *_ALL_GRADES), {
         **_LTE_ONLY, "factory": _LTE_ONLY_FACTORY,
         "factory_sources": {"+URAT": r6_app_note("+URAT: 3 only on LARA-R6401")},
     }),
     VariantOverride("LARA-R6401D", _codes("LARA-R6401D", *_ALL_GRADES), {
-        **_LTE_ONLY, "voice": False,
+        **_LTE_ONLY, "voice": False, "unsupported": _VOICE_ONLY,
         "factory": {**_LTE_ONLY_FACTORY, "firmware": "01.14,A00.01"},
         "factory_sources": {"+URAT": r6_app_note("+URAT: 3 only on LARA-R6401"),
                             "firmware": r6_data_sheet("product versions: LARA-R6401D-00B")},
@@ -281,6 +289,7 @@ VARIANTS = (
     }),
     VariantOverride("LARA-R6801D", _codes("LARA-R6801D", "01B-00"), {
         "voice": False,
+        "unsupported": _VOICE_ONLY,
         "usb": _ordered("-01B"),
         "facts": {"lte_bands": known(_BANDS_6801, _BANDS)},
         "factory_sources": {"firmware": guess("as the other variants; none is printed for this one")},

@@ -196,6 +196,7 @@ FACTS: dict[str, Known[object]] = {
     "max_tls_connections": known(4, r8_guide("9.1.3")),
     "lte_bands": known((1, 2, 3, 4, 5, 7, 8, 20, 28, 66, 38, 40, 41),
                        guess("remembered; 14 bands are told, one is missing here")),
+    "socket_default_cid": known(1, r8_guide("9.2.1, Table 25")),
     "mux_channels": known(3, r8_guide("5.7: channels 1 to 3")),
     "boot_typical_s": known((4.0, 6.0), guess("remembered: greeting 4 to 6 s after PWR_ON")),
 }
