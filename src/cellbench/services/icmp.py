@@ -82,8 +82,8 @@ class IcmpServer:
 
     ``latency_s``: time a packet takes there and back. ``lose_every``: each n-th request is lost (0: none).
     ``unknown``: what packets to another host bring: "silence" (default) or "time-exceeded" from the second
-    packet on, as some networks do (LARA-R6 guide 2.4.1: first -1, then -2). ``down``: a router says that the host is unreachable; ``mute``: nothing
-    comes back.
+    packet on, as some networks do (LARA-R6 guide 2.4.1: first -1, then -2). ``down``: a router says that the
+    host is unreachable; ``mute``: nothing comes back.
     """
 
     def __init__(self, definition: Mapping[str, object]) -> None:

@@ -133,7 +133,10 @@ class At:
         await asyncio.sleep(0.06)
         self.module.uart.receive(payload, RATE)
         await self._until(lambda: self._final(0) is not None)
-        answer, self.lines = self.lines[:], []
+        end = self._final(0)
+        assert end is not None
+        answer = self.lines[:end + 1]
+        del self.lines[:end + 1]
         return answer
 
     def _final(self, start: int) -> int | None:

@@ -10,6 +10,7 @@ import asyncio
 import enum
 import ipaddress
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,9 @@ from .route import Flow, Peer, Source
 PORT = 53
 SERVICE = "dns"
 """Under this name, and under that of the resolver asked, a question is noted as a flow."""
+
+_NAME_MAX = 253
+_NAME = re.compile(r"(?:[A-Za-z0-9_\-]{1,63}\.)*[A-Za-z0-9_\-]{1,63}\.?")  # RFC 1035 2.3.4, with underscores
 
 
 class Trouble(enum.Enum):
@@ -50,6 +54,8 @@ class Patience:
 async def lookup(node: Node, source: Source, servers: Sequence[str], name: str, *, ipv6: bool = False,
                  patience: Patience) -> tuple[str, ...]:
     """The addresses of a name, in the order of the answer; LookupTrouble when there are none."""
+    if len(name) > _NAME_MAX or not _NAME.fullmatch(name):
+        raise LookupTrouble(Trouble.NO_SUCH_NAME)  # nothing that could be asked
     qtype = dnslib.QTYPE.AAAA if ipv6 else dnslib.QTYPE.A
     return await _Question(node, source, name, qtype).ask(servers, patience)
 
