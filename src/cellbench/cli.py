@@ -175,6 +175,10 @@ def _add_virtual(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--powered", action="store_true", help="switch all slots on and wait until they are ready"
     )
     up.add_argument("--seed", type=int, default=0, help="of everything random")
+    up.add_argument("--set", action="append", default=[], metavar="[SLOT:]NAME=VALUE",
+                    help="a setting of the virtual module (docs/virtual-module.md)")
+    up.add_argument("--end-with", type=int, default=None, metavar="PID",
+                    help="end some seconds after this process has ended")
     ctl = _command(virtual, "ctl", "make the far side or the board act: VERB key=value ...", _virtual_ctl)
     ctl.add_argument("--dir", type=Path, required=True)
     ctl.add_argument("--slot", default=None)
@@ -194,8 +198,10 @@ def _virtual_up(arguments: argparse.Namespace) -> int:
         directory,
         timing=arguments.timing,
         powered=arguments.powered,
+        settings=arguments.set,
         park_factory=Park,
         seed=arguments.seed,
+        end_with=arguments.end_with,
     )
 
 

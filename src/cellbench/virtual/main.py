@@ -20,34 +20,36 @@ from .control.room import ControlRoom
 from .device.config import Timing
 from .rack import LOG, ParkFactory, Rack, RackPlan, VirtualSlot
 from .rigfile import write_rig_file
-from .slots import parse_slots
+from .slots import parse_settings, parse_slots
 
 GRACE_S = 5.0
 """How long a rack outlives the process it follows: time for whoever makes the bench safe."""
 POWERED_S = 90.0
-"""Longest wait for the modules of ``--powered``, in seconds (the facts sheets' boot maxima fit in twice)."""
+"""Longest wait for the modules of ``--powered``, in seconds (a boot with a restored file system fits in)."""
 
 
 def up(slots: Sequence[str], directory: Path, *, timing: str = "fast", powered: bool = False,
-       park_factory: ParkFactory | None = None, seed: int = 0, end_with: int | None = None,
-       out: TextIO | None = None, err: TextIO | None = None) -> int:
+       settings: Sequence[str] = (), park_factory: ParkFactory | None = None, seed: int = 0,
+       end_with: int | None = None, out: TextIO | None = None, err: TextIO | None = None) -> int:
     """Run a virtual rack in the foreground; the exit status of the program.
 
-    ``slots`` are texts ``[NAME=]SERIES[:VARIANT]``. When the rack is ready exactly one JSON line goes to
-    ``out``; everything else goes to ``err`` and DIR/log. With ``powered`` all modules are switched on and
-    ready before that line. SIGINT and SIGTERM end it with 0 within 3 s. ``park_factory`` makes the servers
-    of the virtual internet (None: every address of it is unreachable). ``end_with``: a process whose end
-    ends the rack as well, ``GRACE_S`` later, so that a killed run leaves no rack behind.
+    ``slots`` are texts ``[NAME=]SERIES[:VARIANT]``, ``settings`` texts ``[SLOT:]NAME=VALUE`` (doubtful
+    facts of the modules). When the rack is ready exactly one JSON line goes to ``out``; everything else
+    goes to ``err`` and DIR/log. With ``powered`` all modules are switched on and ready before that line.
+    SIGINT and SIGTERM end it with 0 within 3 s. ``park_factory`` makes the servers of the virtual internet
+    (None: every address of it is unreachable). ``end_with``: a process whose end ends the rack as well,
+    ``GRACE_S`` later, so that a killed run leaves no rack behind.
 
-    Raises OperatorError for a bad slot specification, a directory that another rack holds, and modules
-    that do not get ready.
+    Raises OperatorError for a bad slot specification or setting, a directory that another rack holds, and
+    modules that do not get ready.
     """
     try:
         pace = Timing(timing)
     except ValueError:
         raise OperatorError(f"no timing {timing!r}", remedy="it is fast or real") from None
     place = Path(os.path.abspath(directory))
-    plan = RackPlan(parse_slots(slots), place, pace, seed)
+    specs = parse_slots(slots)
+    plan = RackPlan(specs, place, pace, seed, parse_settings(settings, specs))
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -62,6 +62,8 @@ class RackPlan:
     directory: Path
     timing: Timing = Timing.FAST
     seed: int = 0
+    settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Doubtful facts changed, by slot and name (device.behaviour)."""
 
 
 @dataclass(slots=True)
@@ -204,7 +206,8 @@ class Rack:
         profile = profile_for(spec.series, spec.variant)
         directory = self.directory / spec.name
         directory.mkdir(exist_ok=True)
-        config = config_for(profile, self.world.raw, timing=self.plan.timing, index=of_series)
+        config = config_for(profile, self.world.raw, timing=self.plan.timing, index=of_series,
+                            behaviour=self.plan.settings.get(spec.name))
         module = Module(spec.name, profile, config, directory / "nvm.json", internet=self.internet)
         seed = self.plan.seed * 1000 + index
         lines = DrivenLines(module)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cellbench.base.errors import OperatorError
 from cellbench.catalogue.model import Series
+
+from .device.behaviour import documented
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,31}")
 MAX_SLOTS = 64
@@ -47,6 +50,50 @@ def parse_slots(texts: Iterable[str]) -> tuple[SlotSpec, ...]:
     if len(specs) > MAX_SLOTS:
         raise OperatorError(f"a virtual rack holds at most {MAX_SLOTS} slots, {len(specs)} are asked for")
     return tuple(specs)
+
+
+def parse_settings(texts: Iterable[str],
+                   specs: tuple[SlotSpec, ...]) -> dict[str, dict[str, object]]:
+    """Settings of the virtual modules from texts ``[SLOT:]NAME=VALUE``: slot → name → value.
+
+    A value takes the type of the setting's default (yes/no, number, text). Raises OperatorError for an
+    unknown slot or setting and a value of the wrong type.
+    """
+    known = {info.name: info.defaults for info in documented()}
+    chosen: dict[str, dict[str, object]] = {spec.name: {} for spec in specs}
+    for text in texts:
+        target, equals, value = text.partition("=")
+        slot, colon, name = target.rpartition(":")
+        if not equals:
+            raise OperatorError(f"setting {text!r} is not of the form [SLOT:]NAME=VALUE")
+        if colon and slot not in chosen:
+            raise OperatorError(f"setting {text!r}: no slot {slot!r}",
+                                remedy=f"there are {', '.join(chosen)}")
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            remedy = f"did you mean {near[0]}?" if near else "docs/virtual-module.md lists them"
+            raise OperatorError(f"the virtual module has no setting {name!r}", remedy=remedy)
+        for spec in specs:
+            if spec.name == slot or not colon:
+                chosen[spec.name][name] = _value(name, value, known[name][spec.series])
+    return chosen
+
+
+_WORDS: Mapping[str, bool] = {"yes": True, "true": True, "on": True, "1": True,
+                              "no": False, "false": False, "off": False, "0": False}
+
+
+def _value(name: str, text: str, default: object) -> object:
+    """A setting's value in the type of its default."""
+    try:
+        if isinstance(default, bool):
+            return _WORDS[text.lower()]
+        if isinstance(default, int):
+            return int(text, 0)
+        return float(text) if isinstance(default, float) else text
+    except (KeyError, ValueError):
+        kind = {bool: "yes or no", int: "a whole number"}.get(type(default), "a number")
+        raise OperatorError(f"setting {name}={text}: {kind} is expected") from None
 
 
 def _split(text: str) -> tuple[str, Series, str | None]:

@@ -81,6 +81,7 @@ class UartAdapter:
     async def start(self) -> int:
         """Listen; returns the port."""
         self._end.set_rts(True)
+        self._end.set_dtr(False)
         return await self._server.start()
 
     async def stop(self) -> None:
