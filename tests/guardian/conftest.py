@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -27,7 +28,7 @@ from cellbench.guardian.plan import (
     ReadLinePlan,
     SlotPlan,
 )
-from cellbench.guardian.start import stop
+from cellbench.guardian.start import connect, stop
 
 HOLDER = Path(__file__).with_name("holder.py")
 PASSWORD = "nobody-may-store-this"
@@ -100,6 +101,7 @@ class TcpInstrument:
     def _lines(client: socket.socket) -> Iterator[str]:
         rest = b""
         while data := client.recv(4096):
+            data = re.sub(rb"\xff[\xfb-\xfe].", b"", data)
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 yield line.decode().strip()
@@ -192,7 +194,7 @@ class TestBoard(TcpInstrument):
     def greet(self, client: socket.socket, lines: Iterator[str]) -> None:
         client.sendall(b"\r\nUser Name: ")
         next(lines)
-        client.sendall(b"\r\nPassword: ")
+        client.sendall(b"\r\nPassword: " + b"\xff\xfd\x03")  # a telnet option (DO SGA), as the board sends
         if next(lines) != PASSWORD:
             client.sendall(b"\r\nAccess denied\r\n")
             raise OSError("wrong password")
@@ -223,6 +225,8 @@ class Bench:
     place: Path
     locks: Path
     programs: list[subprocess.Popen[str]] = field(default_factory=list)
+    log_begins: int = 0
+    began_utc_ns: int = field(default_factory=time.time_ns)
 
     def equipment(self) -> EquipmentPlan:
         return EquipmentPlan("test", {
@@ -236,12 +240,13 @@ class Bench:
     def slot(self, number: int = 1, **changes: object) -> SlotPlan:
         """Slot ``number`` uses output and relays of its own; reset_n is a normally closed contact."""
         first = 4 * (number - 1)
-        output: dict[str, object] = dict(supply="psu1", channel=number, voltage_v=3.8, current_limit_a=2.5,
-                                         max_voltage_v=4.5, max_current_a=3.0, settle_s=0.3)
-        output.update(changes)
+        output: dict[str, object] = {
+            "supply": "psu1", "channel": number, "voltage_v": 3.8, "current_limit_a": 2.5,
+            "max_voltage_v": 4.5, "max_current_a": 3.0, "settle_s": 0.3, **changes}
         return SlotPlan(
             name=f"slot-{number}", output=OutputPlan(**output),  # type: ignore[arg-type]
-            driven={"pwr_on": DrivenLinePlan("relays1", first), "vusb_det": DrivenLinePlan("relays1", first + 1),
+            driven={"pwr_on": DrivenLinePlan("relays1", first),
+                    "vusb_det": DrivenLinePlan("relays1", first + 1),
                     "reset_n": DrivenLinePlan("relays1", first + 2, closed_when_asserted=False)},
             read={"v_int": ReadLinePlan("relays1", number - 1)})
 
@@ -266,7 +271,19 @@ class Bench:
         return [int(line.split()[1]) for line in lines]
 
     def log_text(self) -> str:
-        return (self.place / "guardian.log").read_text()
+        """What the guardian has written since this test began."""
+        return (self.place / "guardian.log").read_text()[self.log_begins:]
+
+    def settle(self) -> None:
+        """Kill the programs and wait until their slots are safe."""
+        for program in self.programs:
+            program.kill()
+            program.communicate()
+        connection = connect(self.place, "test") if self.place.exists() else None
+        while connection is not None and connection.request("state", {}, 5.0)["leases"]:
+            time.sleep(0.01)
+        if connection is not None:
+            connection.close()
 
     def wait_log(self, text: str, timeout_s: float = 5.0) -> str:
         """The log's first line with ``text``."""
@@ -283,12 +300,16 @@ class Bench:
 def place(tmp_path: Path) -> Iterator[Path]:
     """A guardian's directory; modules whose tests leave their guardian alive may share one."""
     yield tmp_path / "run"
-    stop_guardian(tmp_path / "run")
+    if (tmp_path / "run").exists():
+        stop(tmp_path / "run")
 
 
-def stop_guardian(place: Path) -> None:
-    if place.exists():
-        stop(place)
+@pytest.fixture(scope="module")
+def shared_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One guardian for the tests of a module."""
+    place = tmp_path_factory.mktemp("guardian") / "run"
+    yield place
+    stop(place)
 
 
 @pytest.fixture
@@ -297,13 +318,13 @@ def bench(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     supply.start()
     board.start()
     bench = Bench(supply, board, place, place.with_name("locks"))
+    log = place / "guardian.log"
+    bench.log_begins = log.stat().st_size if log.exists() else 0
     monkeypatch.setenv("CELLBENCH_RUNTIME_DIR", str(bench.place))
     monkeypatch.setenv("CELLBENCH_LOCK_DIR", str(bench.locks))
     monkeypatch.setenv("CELLBENCH_GUARDIAN_IDLE_S", "3")
     monkeypatch.setenv("TEST_RELAY_PASSWORD", PASSWORD)
     yield bench
-    for program in bench.programs:
-        program.kill()
-        program.communicate()
+    bench.settle()
     supply.stop()
     board.stop()

@@ -25,7 +25,8 @@ def main() -> None:
     client = GuardianClient.connect(Path(task["place"]))
     client.enrol(EquipmentPlan.from_json(task["equipment"]))
     for slot in task["slots"]:
-        lease = client.lease(SlotPlan.from_json(slot), run=task["run"], controller_pid=controller or os.getpid())
+        plan = SlotPlan.from_json(slot)
+        lease = client.lease(plan, run=task["run"], controller_pid=controller or os.getpid())
         if task["on"]:
             lease.power_on()
             lease.drive("pwr_on", True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from cellbench.base.clock import SYSTEM_CLOCK
@@ -24,6 +24,14 @@ from cellbench.guardian.table import EquipmentTable
 
 _FREED_S = 8.0  # a new lease waits this long for the slot of a dead run to be made safe
 _NAME_CAUSE_S = 0.1  # a dying process hangs up before its pidfd tells
+
+_FATES: Mapping[Cause, str] = {
+    Cause.CONNECTION_LOST: "hung up",
+    Cause.WORKER_DIED: "died",
+    Cause.CONTROLLER_DIED: "died",
+    Cause.GUARDIAN_DIED: "lost its guardian",
+    Cause.GUARDIAN_STOPPED: "lost its guardian",
+}
 
 
 @dataclass(eq=False, slots=True)
@@ -75,7 +83,8 @@ class LeaseBook:
         self._claims: dict[str, SlotLease] = {}
         self._leases: list[SlotLease] = []
         self._leftovers = Leftovers(table, log)
-        self._work: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[None]] = set()
+        self._recovering: dict[asyncio.Task[None], Held] = {}
 
     @property
     def leases(self) -> tuple[SlotLease, ...]:
@@ -131,21 +140,35 @@ class LeaseBook:
         if lease.given_up.is_set():
             return
         lease.given_up.set()
-        self._spawn(self._end(lease, cause))
+        task = asyncio.create_task(self._end(lease, cause))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
-    def recover(self) -> None:
-        """Begin to make safe what a guardian before this one left on; see finish."""
+    async def recover(self, timeout_s: float) -> None:
+        """Make safe what a guardian before this one left on; goes on by itself after ``timeout_s`` seconds.
+
+        What could not be made safe before is tried again without anybody waiting for it.
+        """
         for held in self._leftovers.take(self._state.load()):
-            self._spawn(self._recover(held))
+            task = asyncio.create_task(self._recover(held))
+            self._recovering[task] = held
+            task.add_done_callback(self._recovering.pop)
+        fresh = [task for task, held in self._recovering.items() if held.failed_utc_ns == 0]
+        if fresh:
+            await asyncio.wait(fresh, timeout=timeout_s)
 
-    async def finish(self, timeout_s: float) -> None:
-        """Wait for all that is being made safe, at most ``timeout_s`` seconds."""
-        if self._work:
-            await asyncio.wait(self._work, timeout=timeout_s)
+    async def end_all(self, cause: Cause, timeout_s: float) -> None:
+        """End every lease and wait until the slots are safe, at most ``timeout_s`` seconds."""
+        for task in tuple(self._recovering):
+            task.cancel()  # the state file keeps them for a successor
+        for lease in self.leases:
+            self.end(lease, cause)
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=timeout_s)
 
     def busy(self) -> bool:
         """True while slots are leased or being made safe."""
-        return bool(self._leases or self._work)
+        return bool(self._leases or self._ending or self._recovering)
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -233,8 +256,9 @@ class LeaseBook:
                 return
         else:
             self._log.write(
-                f"slot {held.slot.name}: run {held.run} died ({cause.value}; user {held.user}, pid "
-                f"{held.worker_pid}, controller {held.controller_pid}), {safe} after {outcome.took_s:.3f} s: {done}"
+                f"slot {held.slot.name}: run {held.run} {_FATES[cause]} ({cause.value}; user {held.user}, "
+                f"pid {held.worker_pid}, controller {held.controller_pid}), {safe} after "
+                f"{outcome.took_s:.3f} s: {done}"
             )
         self._log.incident(
             Incident(
@@ -302,11 +326,6 @@ class LeaseBook:
         if outcome.safe or held.failed_utc_ns == 0:
             self._report(held, Cause.GUARDIAN_DIED, utc_ns, outcome)
         self._forget(lease, unsafe=not outcome.safe)
-
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
-        task = asyncio.create_task(work)
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
 
 
 def _words(claim: str) -> str:

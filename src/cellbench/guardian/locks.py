@@ -145,6 +145,15 @@ class Lock:
         self._descriptor = -1
 
 
+def read_account(directory: Path, key: str) -> Owner | None:
+    """What the holder of a key has written, or left behind; None when nothing is left."""
+    descriptor = open_shared(directory / file_name(key, ".lock"))
+    try:
+        return _read(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def file_name(key: str, suffix: str) -> str:
     """A file's name for a key: readable, and different for different keys."""
     readable = re.sub(r"[^A-Za-z0-9.\-]+", "_", key).strip("_")[:80]

@@ -97,8 +97,10 @@ class Leftovers:
     async def _recover_at(self, held: Held, name: str, user: object, began: float) -> safety.Outcome:
         try:
             plan = with_secrets(name, held.equipment.instruments[name])
-            instrument = await self._reopen(name, plan, user, began)
+            instrument = await self._reopen(held, name, plan, user, began)
         except CellbenchError as error:
+            if await self._seen_to(held, name):
+                return safety.Outcome((f"{name} was seen to by another guardian",), (), 0.0)
             return safety.Outcome((), (str(error),), 0.0)
         if held.identities.get(name, instrument.identity) != instrument.identity:
             return safety.Outcome((), (f"instrument {name} is another one now: {instrument.identity}",), 0.0)
@@ -109,7 +111,15 @@ class Leftovers:
             complain=lambda text: self._log.write(f"slot {held.slot.name}: {text}"),
         )
 
-    async def _reopen(self, name: str, plan: InstrumentPlan, user: object, began: float) -> Instrument:
+    async def _seen_to(self, held: Held, name: str) -> bool:
+        """True when the lock's account does not name this slot any more: somebody else made it safe."""
+        keys = await self._table.keys(held.equipment.only(frozenset({name})))
+        account = self._table.account_of(keys[name])
+        return account is None or all(use.slot != held.slot.name for use in account.uses)
+
+    async def _reopen(
+        self, held: Held, name: str, plan: InstrumentPlan, user: object, began: float
+    ) -> Instrument:
         loop = asyncio.get_running_loop()
         while True:
             try:
@@ -117,7 +127,7 @@ class Leftovers:
             except EquipmentHeld:
                 raise  # whoever has it now has read in the lock what was left on
             except RigError:
-                if loop.time() - began > GIVE_UP_S:
+                if loop.time() - began > GIVE_UP_S or await self._seen_to(held, name):
                     raise
             await asyncio.sleep(_REOPEN_S)
 

@@ -81,8 +81,7 @@ class Guardian:
             loop.add_signal_handler(number, self._leave.set)
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C is for runs; their leases tell
         self._log.write(f"guardian started, pid {os.getpid()}")
-        self._book.recover()
-        await self._book.finish(_RECOVER_S)
+        await self._book.recover(_RECOVER_S)
         server = await asyncio.start_unix_server(self._serve, sock=self._listen(), limit=protocol.MAX_LINE)
         ready()
         self._watch_idle()
@@ -267,9 +266,7 @@ class Guardian:
             self._leave.set()
 
     async def _make_all_safe(self) -> None:
-        for lease in self._book.leases:
-            self._book.end(lease, Cause.GUARDIAN_STOPPED)
-        await self._book.finish(_STOP_S)
+        await self._book.end_all(Cause.GUARDIAN_STOPPED, _STOP_S)
         for client in tuple(self._clients):
             client.send(
                 {"ended": {"cause": Cause.GUARDIAN_STOPPED.value, "message": "the guardian was stopped"}}

@@ -11,7 +11,7 @@ from cellbench.base.clock import SYSTEM_CLOCK
 from cellbench.base.errors import RigError
 from cellbench.guardian import safety
 from cellbench.guardian.equipment import Instrument
-from cellbench.guardian.locks import Lock, Owner, Use
+from cellbench.guardian.locks import Lock, Owner, Use, read_account
 from cellbench.guardian.log import GuardianLog
 from cellbench.guardian.plan import EquipmentPlan, InstrumentPlan
 from cellbench.instruments.kinds import InstrumentKind, find_kind
@@ -88,6 +88,10 @@ class EquipmentTable:
             if not recovering:
                 instrument.sign("", ())
             return instrument
+
+    def account_of(self, key: str) -> Owner | None:
+        """What stands in the lock of a piece of equipment, whoever wrote it."""
+        return read_account(self._locks, key)
 
     async def keys(self, plan: EquipmentPlan) -> dict[str, str]:
         """Instrument name → equipment key; opens nothing."""
