@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 
 class Token(enum.Enum):
@@ -33,3 +34,60 @@ class Final:
     number: int | None
     success: bool
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UrcHeard:
+    """An unsolicited result code."""
+
+    prefix: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromptHeard:
+    """The module waits for the payload; ``mark`` is ``>`` or ``@``."""
+
+    mark: str
+
+
+class Finished(NamedTuple):
+    """The command under way has its final result code; ``info`` are its information text responses."""
+
+    info: tuple[str, ...]
+    final: Final
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """Data mode begins; ``text`` is the CONNECT line."""
+
+    text: str
+    info: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DataHeard:
+    """Bytes of data mode."""
+
+    data: bytes
+
+
+class StrayKind(enum.Enum):
+    """Why something is nobody's."""
+
+    LATE = "late"  # an answer to a command that was given up
+    UNASKED = "unasked"  # a final result code with no command under way
+    UNKNOWN = "unknown"  # a line that is no URC, with no command under way
+    GARBAGE = "garbage"  # bytes that make no line
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """What belongs to no command and is no URC."""
+
+    kind: StrayKind
+    text: str
+
+
+SessionEvent: TypeAlias = UrcHeard | PromptHeard | Finished | Connected | DataHeard | Stray

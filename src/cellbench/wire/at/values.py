@@ -12,6 +12,8 @@ from typing import TypeAlias
 Fields: TypeAlias = tuple["int | str | None", ...]
 
 
+_BLANK = " \r\n"
+_LONGEST_NUMBER = 12
 _PREFIX_MARKS = "+^*&%#"
 _LENGTH = re.compile(r"(?:^|[,:])[ ]*([0-9]{1,9})[ ]*,[ ]*$")
 _HEX = re.compile(r"[0-9A-Fa-f]*\Z")
@@ -43,10 +45,12 @@ def prefix_of(line: str) -> str:
 
     A line of capitals alone is its own prefix: ``RING``, ``NO CARRIER``.
     """
-    if line[:1] not in _PREFIX_MARKS or not line:
-        return line if line.isupper() and line.replace(" ", "").isalpha() else ""
-    head, colon, _ = line.partition(":")
-    return head.rstrip() if colon else line.split("=", 1)[0].rstrip()
+    if line and line[0] in _PREFIX_MARKS:
+        head, colon, _ = line.partition(":")
+        if colon and head[-1] != " ":
+            return head
+        return (head if colon else line.partition("=")[0]).rstrip()
+    return line if line.isupper() and line.replace(" ", "").isalpha() else ""
 
 
 def fields_of(line: str) -> Fields:
@@ -55,7 +59,11 @@ def fields_of(line: str) -> Fields:
     Blanks around fields are ignored (LENA-R8 guide 4.2.1); commas inside quotes and round brackets do not
     divide; a bracketed list stays text. A quoted number stays text.
     """
-    return tuple(_typed(part) for part in split_fields(body_of(line), announces(line)))
+    body = body_of(line)
+    if '"' not in body and "(" not in body:
+        body = body.strip(_BLANK)
+        return tuple([_typed(part.strip()) for part in body.split(",")]) if body else ()
+    return tuple(_typed(part) for part in split_fields(body, announces(line)))
 
 
 def body_of(line: str) -> str:
@@ -70,11 +78,9 @@ def split_fields(body: str, announced: bool = False) -> list[str]:
 
     With ``announced``, a string whose length stands before it is taken by that length.
     """
-    body = body.strip(" \r\n")
+    body = body.strip(_BLANK)
     if not body:
         return []
-    if '"' not in body and "(" not in body:
-        return [part.strip(" ") for part in body.split(",")]
     parts: list[str] = []
     start = depth = index = 0
     while index < len(body):
@@ -113,6 +119,6 @@ def _typed(part: str) -> int | str | None:
         return part[1:-1] if len(part) > 1 and part[-1] == '"' else part[1:]
     digits = part[1:] if part[0] == "-" else part
     # Leading zeros carry meaning (S registers answer 043) and long digit strings are identities (IMEI, ICCID).
-    if digits.isascii() and digits.isdigit() and (digits == "0" or digits[0] != "0") and len(digits) <= 12:
+    if digits.isdecimal() and (digits[0] != "0" or digits == "0") and len(digits) <= _LONGEST_NUMBER:
         return int(part)
     return part

@@ -1,0 +1,95 @@
+"""Data mode: between CONNECT and the return to commands a port carries bytes, not lines (LENA-R8 guide 4.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+
+from cellbench.base.clock import Clock, Deadline
+from cellbench.host.dialogue import Dialogue
+from cellbench.host.errors import AtTimeout
+from cellbench.wire.at.events import Finished
+from cellbench.wire.at.grammar import Plan
+
+_ENDINGS = (b"\r\nNO CARRIER\r\n", b"\r\nDISCONNECT\r\n", b"\r\nDISCONNECT\r\n\r\nOK\r\n")
+
+
+class DataMode:
+    """The bytes of a port in data mode. ``text`` is the CONNECT line. As a context manager it returns to commands by
+    the escape sequence, unless that has happened already."""
+
+    def __init__(self, dialogue: Dialogue, text: str, escape_plan: Plan, guard_s: float, clock: Clock,
+                 monotonic: Callable[[], float], resumed: Callable[[Finished], None]) -> None:
+        self.text = text
+        self._dialogue = dialogue
+        self._escape_plan = escape_plan
+        self._guard_s = guard_s
+        self._clock = clock
+        self._monotonic = monotonic
+        self._resumed = resumed
+        self._last_write = 0.0
+        self._tail = b""
+
+    @property
+    def active(self) -> bool:
+        """True until the port is back in command mode."""
+        return self._dialogue.in_data_mode
+
+    @property
+    def ended_by_module(self) -> bool:
+        """True when the last bytes read are the module's own end of data mode (NO CARRIER, DISCONNECT)."""
+        return self._tail.endswith(_ENDINGS)
+
+    def write(self, data: bytes, timeout_s: float = 10.0) -> None:
+        """Send bytes. Raises PortLost, PortStuck."""
+        self._dialogue.link.current().write(data, Deadline.after(timeout_s, self._clock))
+        self._last_write = self._monotonic()
+
+    def read(self, limit: int, timeout_s: float) -> bytes:
+        """At most ``limit`` bytes as soon as any are there; ``b""`` when none came in time. Raises PortLost."""
+        dialogue = self._dialogue
+        dialogue.link.wait(lambda: bool(dialogue.data), self._monotonic() + timeout_s)
+        with dialogue.link.mutex:
+            data = bytes(dialogue.data[:limit])
+            del dialogue.data[:limit]
+        self._tail = (self._tail + data)[-40:]
+        return data
+
+    def read_exactly(self, count: int, timeout_s: float) -> bytes:
+        """``count`` bytes. Raises AtTimeout saying how many came."""
+        until = self._monotonic() + timeout_s
+        got = b""
+        while len(got) < count:
+            more = self.read(count - len(got), max(0.0, until - self._monotonic()))
+            if not more and self._monotonic() >= until:
+                raise AtTimeout(f"{count} bytes of data mode", timeout_s, (f"{len(got)} bytes",))
+            got += more
+        return got
+
+    def escape(self, timeout_s: float = 10.0) -> Finished:
+        """Back to commands by +++ with its guard times (LENA-R8 guide 5.8.2); what the module answers.
+        Raises AtTimeout."""
+        link = self._dialogue.link
+        quiet_from = max(self._last_write, 0.0)
+        link.wait(lambda: False, quiet_from + self._guard_s)
+        finished = self._dialogue.leave_data(self._escape_plan, b"+++", timeout_s)
+        self._resumed(finished)
+        return finished
+
+    def close(self) -> None:
+        """Take the port for command mode without sending anything: the module left data mode by itself (DTR,
+        NO CARRIER, DISCONNECT)."""
+        if self.active:
+            self._dialogue.reset()
+
+    def __enter__(self) -> DataMode:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
+                 ) -> None:
+        if not self.active:
+            return
+        if self.ended_by_module or not self._dialogue.link.is_up:
+            self.close()
+        else:
+            self.escape()

@@ -1,0 +1,240 @@
+"""One command after another over a link: where bytes become answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cellbench.base.clock import Clock, Deadline
+from cellbench.base.trace import TraceSink
+from cellbench.host.errors import AtTimeout, UnexpectedPrompt, UnexpectedReset
+from cellbench.host.link import READ_LIMIT, Link
+from cellbench.host.portgroup import PortGroup
+from cellbench.io.pipe import PortLost
+from cellbench.wire.at.events import (
+    Connected,
+    DataHeard,
+    Final,
+    Finished,
+    PromptHeard,
+    SessionEvent,
+    Stray,
+    UrcHeard,
+)
+from cellbench.wire.at.grammar import Grammar, Plan
+from cellbench.wire.at.session import Session, State
+
+Ask = Callable[[str], bytes]
+
+CONNECTED = Final("CONNECT", 1, True)
+_ESCAPE = b"\x1b"  # cancels the input at ">" (3GPP TS 27.005 3.5.1)
+_SLICE_S = 0.5
+
+
+class Dialogue:
+    """The conversation of one port. ``hear`` is told each URC, ``stray`` what belongs to nothing, both in the
+    reading thread; ``lost`` that the port vanished."""
+
+    def __init__(self, name: str, grammar: Grammar, sink: TraceSink, clock: Clock, monotonic: Callable[[], float], *,
+                 hear: Callable[[UrcHeard], None], stray: Callable[[Stray], None], lost: Callable[[PortLost], None],
+                 after_prompt_s: float, group: PortGroup | None) -> None:
+        self.name = name
+        self.session = Session(grammar)
+        self.link = Link(name, sink, self.feed, lost, monotonic)
+        self.data = bytearray()  # what came in data mode and was not yet read
+        self.began = 0.0  # when the last byte of the command or its payload was sent
+        self._hear = hear
+        self._stray = stray
+        self._clock = clock
+        self._monotonic = monotonic
+        self._after_prompt_s = after_prompt_s
+        self._group = group
+        # What has come for the command under way; ``_news`` is true when any of them is set.
+        self._news = False
+        self._finished: Finished | None = None
+        self._connected: Connected | None = None
+        self._prompt: PromptHeard | None = None
+        self._rebooted = False
+
+    @property
+    def in_command(self) -> bool:
+        """True while a command is under way."""
+        return self.session.state not in (State.IDLE, State.DATA)
+
+    @property
+    def in_data_mode(self) -> bool:
+        """True between CONNECT and the return to commands."""
+        return self.session.state is State.DATA
+
+    def feed(self, data: bytes) -> None:
+        """Bytes that were read; called by one thread at a time."""
+        self._dispatch(self.session.receive(data))
+
+    def interrupt(self) -> None:
+        """The module rebooted: the command under way gets no answer any more."""
+        self._rebooted = self._news = True
+
+    def exchange(self, plan: Plan, timeout_s: float, payload: bytes | None, ask: Ask | None) -> tuple[Finished, int]:
+        """Send one command and wait for its end; the end and the number of the first trace record. CONNECT is an
+        end too (data mode follows). Raises AtTimeout, UnexpectedReset, UnexpectedPrompt, PortLost, PortStuck."""
+        link = self.link
+        tap = link.current()
+        if not link.take():
+            return self._exchange_beside(plan, timeout_s, payload, ask)
+        # The ordinary way, kept short: nobody else reads, so this thread reads its own answer.
+        try:
+            first = tap.sequence
+            self._forget()
+            wire = self.session.begin(plan, any_prompt=payload is not None or ask is not None)
+            monotonic = self._monotonic
+            until = monotonic() + timeout_s
+            tap.write(wire, Deadline(until, self._clock))
+            self.began = now = monotonic()
+            # From here on the module works on the command; what is done now costs the round trip nothing.
+            link.hush()
+            until = now + timeout_s
+            receive, read = self.session.receive, tap.read
+            while not self._news:
+                left = until - now
+                if left <= 0 or link.tap is not tap:
+                    break
+                data = read(READ_LIMIT, left if left < _SLICE_S else _SLICE_S)
+                if data:
+                    self._dispatch(receive(data))
+                    if self._finished is not None:
+                        return self._finished, first
+                now = monotonic()
+        except BaseException as error:
+            self._break_off(error)
+            raise
+        finally:
+            link.give()
+        return self._wait_on(plan, timeout_s, until, payload, ask), first
+
+    def _exchange_beside(self, plan: Plan, timeout_s: float, payload: bytes | None,
+                         ask: Ask | None) -> tuple[Finished, int]:
+        """The same while another call waits for URCs and reads: it feeds this dialogue too."""
+        link = self.link
+        tap = link.current()
+        try:
+            with link.mutex:
+                first = tap.sequence
+                self._forget()
+                wire = self.session.begin(plan, any_prompt=payload is not None or ask is not None)
+            tap.write(wire, Deadline(self._monotonic() + timeout_s, self._clock))
+            self.began = self._monotonic()
+        except BaseException as error:
+            self._break_off(error)
+            raise
+        return self._wait_on(plan, timeout_s, self.began + timeout_s, payload, ask), first
+
+    def _wait_on(self, plan: Plan, timeout_s: float, until: float, payload: bytes | None,
+                 ask: Ask | None) -> Finished:
+        """Everything that is not the quick answer to a command: prompts, slow commands, what goes wrong."""
+        group = self._group
+        try:
+            if group is not None:
+                group.enter(self.name, until)
+            while True:
+                if self._finished is not None:
+                    return self._finished
+                if self._connected is not None:
+                    return Finished((*self._connected.info, self._connected.text), CONNECTED)
+                if self._rebooted:
+                    raise UnexpectedReset(f"{plan.shown}: the module restarted instead of answering")
+                if self._prompt is not None:
+                    self._answer_prompt(plan, payload, ask)
+                    until = self.began + timeout_s
+                elif not self.link.wait(self._has_news, until):
+                    later = group.deadline(self.name, timeout_s) if group is not None else 0.0
+                    if later <= self._monotonic():
+                        raise AtTimeout(plan.shown, timeout_s, self.session.heard)
+                    until = later
+        except BaseException as error:
+            self._break_off(error)
+            raise
+        finally:
+            if group is not None:
+                group.leave(self.name, self._monotonic())
+
+    def _answer_prompt(self, plan: Plan, payload: bytes | None, ask: Ask | None) -> None:
+        prompt, self._prompt = self._prompt, None
+        self._news = False
+        assert prompt is not None
+        data = payload
+        if data is None and ask is not None:
+            data = ask(prompt.mark)
+        tap = self.link.current()
+        if data is None:
+            if prompt.mark == ">":
+                tap.write(_ESCAPE, Deadline.after(1.0, self._clock))
+            raise UnexpectedPrompt(f"{plan.shown}: the module asks for data ({prompt.mark}) and there is none")
+        # Characters that come too early after the prompt get lost (LENA-R8 guide 9.2.3, LARA-R6 guide 5.3.1).
+        self.link.wait(self._has_news, self._monotonic() + self._after_prompt_s)
+        with self.link.mutex:
+            wire = self.session.payload(data, echoed=prompt.mark == ">")
+        tap.write(wire, Deadline.after(max(5.0, len(wire) / 800), self._clock))
+        self.began = self._monotonic()
+
+    def leave_data(self, plan: Plan, wire: bytes, timeout_s: float) -> Finished:
+        """Send the escape from data mode and wait for the module's answer in command mode. Raises AtTimeout."""
+        with self.link.mutex:
+            self._forget()
+            self.session.leave_data(plan)
+        try:
+            self.link.current().write(wire, Deadline.after(timeout_s, self._clock))
+            self.began = self._monotonic()
+        except BaseException as error:
+            self._break_off(error)
+            raise
+        return self._wait_on(plan, timeout_s, self.began + timeout_s, None, None)
+
+    def settle_string(self, patience_s: float) -> None:
+        """Give an unfinished string some time to end, then give it up."""
+        session = self.session
+        self.link.wait(lambda: not session.waits_for_string, self._monotonic() + patience_s)
+        if session.waits_for_string:
+            with self.link.mutex:
+                self._dispatch(session.abandon_string())
+
+    def reset(self) -> None:
+        """The stream begins anew."""
+        self.session.reset()
+        self._forget()
+        self.data.clear()
+
+    def _has_news(self) -> bool:
+        return self._news
+
+    def _forget(self) -> None:
+        if self._news:
+            self._finished = self._connected = self._prompt = None
+            self._news = self._rebooted = False
+
+    def _break_off(self, error: BaseException) -> None:
+        """The command under way ends without an answer."""
+        with self.link.mutex:
+            if isinstance(error, PortLost):
+                self.link.vanished(error)
+            elif isinstance(error, UnexpectedReset):
+                self.session.reset()
+            elif self.in_command:
+                self.session.give_up()
+
+    def _dispatch(self, events: list[SessionEvent]) -> None:
+        for event in events:
+            if isinstance(event, Finished):
+                self._finished = event
+                self._news = True
+            elif isinstance(event, UrcHeard):
+                self._hear(event)
+            elif isinstance(event, Stray):
+                self._stray(event)
+            elif isinstance(event, DataHeard):
+                self.data += event.data
+            elif isinstance(event, PromptHeard):
+                self._prompt = event
+                self._news = True
+            else:
+                self._connected = event
+                self._news = True
+

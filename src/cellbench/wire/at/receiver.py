@@ -1,0 +1,314 @@
+"""Bytes from the module to tokens, whatever way the bytes are split.
+
+Lines end with CR or LF, and empty lines mean nothing, so missing and extra line ends do no harm (LENA-R8
+guide 4.2.1). What a quoted string holds does not end a line: a string whose length stands before it is
+taken by that length (+USORD and its kin), another string that runs over a line end is taken up to its
+closing quote. A final result code inside such an unclosed string means that the quote was noise, and
+everything is cut at its line ends after all; so one stray quote never swallows what follows it.
+
+Nothing here looks at a clock, and no token depends on where the reads happened to cut the stream.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from cellbench.wire.at.events import Token
+from cellbench.wire.at.values import announced_length, announces, is_hex
+
+TokenEvent: TypeAlias = tuple[Token, bytes]
+
+MAX_LINE = 16 * 1024
+"""A longer line is handed out in pieces as GARBAGE; the longest real ones (+COPS=?, +CMUT lists) stay below 4 KB."""
+
+MAX_ANNOUNCED = 4 * 1024 * 1024
+"""A longer announced string is not believed: the modules' whole file systems are smaller."""
+
+_ERROR_HEADS = (b"+CME ERROR", b"+CMS ERROR")
+_LINE_END = re.compile(r"[\r\n]")
+_QUOTE_OR_END = re.compile(r'["\r\n]')
+_LEARNED = 200  # error codes with their numbers that are remembered as whole lines
+_NUL, _LF, _CR, _QUOTE = 0, 10, 13, 34  # as numbers: ``number in data`` is four times as fast as ``b"x" in data``
+_ENDS = b"\r\n"
+_BLANKS = b" \t\x0b\x0c\r\n\0"
+_SKIPPED = re.compile("[ \t\x0b\x0c\r\n\0]*")
+_strip = bytes.strip
+_ERROR_LINES = re.compile(rb"\+CM[ES] ERROR[^\r\n]*").findall
+_ANNOUNCED = re.compile(rb"\+U(?:SOR[DF]|RDFILE|RDBLOCK|UFTPCD|MQTTC|MQTTSNC):").search
+_SPECIAL = re.compile(rb"\+(?:CM[ES] ERROR|U(?:SOR[DF]|RD|UFTPCD|MQTT))").search
+_LINE = Token.LINE
+
+
+class Mode(enum.Enum):
+    """How the receiver reads its bytes."""
+
+    COMMAND = "command"
+    DATA = "data"  # after CONNECT: bytes, not lines
+
+
+class Receiver:
+    """The incremental reader of one port. ``finals`` are the final result codes as the module writes them;
+    in numeric form (V0) those of ``numeric`` count as well."""
+
+    __slots__ = ("_finals", "_held", "_held_size", "_known", "_mode", "_need", "_numeric", "_plain", "_prompts", "_rest",
+                 "_skip_lf", "_verbose", "connects")
+
+    def __init__(self, finals: Iterable[bytes], numeric: Iterable[bytes] = ()) -> None:
+        self._verbose: dict[bytes, TokenEvent] = {code: (Token.FINAL, code) for code in finals}
+        self._numeric: dict[bytes, TokenEvent] = {code: (Token.FINAL, code) for code in numeric}
+        self._finals = self._verbose
+        self._known = self._finals.get
+        self._mode = Mode.COMMAND
+        self._prompts = ""
+        self._rest = b""  # the incomplete line
+        self._held: list[bytes] = []  # what waits for the end of a string, as it came
+        self._held_size = 0
+        self._need = 0  # bytes that must be there before the held ones are worth another look
+        self._skip_lf = False
+        self._plain = True
+        self.connects = False
+        """Set while the command under way may enter data mode: CONNECT then ends the lines."""
+
+    def is_final(self, line: bytes) -> bool:
+        """True for a final result code without parameters, or one whose number was met before."""
+        return line in self._finals
+
+    @property
+    def mode(self) -> Mode:
+        """Command mode or data mode."""
+        return self._mode
+
+    @property
+    def pending(self) -> int:
+        """Bytes that wait for more: an incomplete line or string."""
+        return len(self._rest) + self._held_size
+
+    def arm_prompts(self, marks: str) -> None:
+        """Take each of these characters at the beginning of a line for a prompt, once; "" disarms."""
+        self._prompts = marks
+        self._look()
+
+    def set_numeric(self, on: bool) -> None:
+        """Numeric result codes (ATV0). Verbose codes stay valid: the answer to ATV1 itself is verbose."""
+        self._finals = {**self._verbose, **self._numeric} if on else self._verbose
+        self._known = self._finals.get
+
+    def command_mode(self) -> None:
+        """Read lines again after data mode."""
+        self._mode = Mode.COMMAND
+        self._skip_lf = False
+        self._look()
+
+    @property
+    def holds_string(self) -> bool:
+        """True while a quoted string waits for its end."""
+        return bool(self._held)
+
+    def give_up_string(self) -> list[TokenEvent]:
+        """Stop waiting for the end of a string whose bytes got lost: what there is of it becomes GARBAGE. To be
+        called before a new command, so that one broken answer never costs the next one."""
+        if not self._held:
+            return []
+        lost = b"".join(self._held)
+        self._release()
+        return [(Token.GARBAGE, lost)]
+
+    def reset(self) -> bytes:
+        """Forget everything incomplete and every mode: the stream begins anew (port opened, module booted)."""
+        lost = b"".join(self._held) + self._rest
+        self._rest = b""
+        self._mode = Mode.COMMAND
+        self._prompts = ""
+        self._skip_lf = self.connects = False
+        self._release()
+        return lost
+
+    def _release(self) -> None:
+        self._held.clear()
+        self._held_size = self._need = 0
+        self._look()
+
+    def _look(self) -> None:
+        """Whether the quick way may be tried."""
+        self._plain = self._mode is Mode.COMMAND and not self._prompts and not self._held
+
+    def receive(self, data: bytes) -> list[TokenEvent]:
+        """The tokens that these bytes complete."""
+        lines = self.plain_lines(data)
+        if lines is None:
+            return self._receive_odd(data)
+        known = self._known
+        return [known(line) or (_LINE, line) for line in map(_strip, lines) if line]
+
+    def plain_lines(self, data: bytes) -> list[bytes] | None:
+        """The quick way for the ordinary case: the lines that these bytes complete, empty ones and blanks included,
+        each either a known final result code or a LINE. None when something in the bytes needs care: nothing was
+        taken then, and ``receive`` has to get the same bytes."""
+        if not self._plain or not data:
+            return None
+        if self._rest:
+            data = self._rest + data
+        if _NUL in data or len(data) > MAX_LINE or (self.connects and data.find(b"CONNECT") >= 0):
+            return None
+        if _SPECIAL(data) is not None and (_ANNOUNCED(data) is not None or not self._learn(data)):
+            return None
+        if _QUOTE in data:
+            inside = b"".join(data.split(b'"')[1::2])
+            if _LF in inside or _CR in inside:
+                return None  # a string runs over a line end
+        lines = data.splitlines()
+        self._rest = b"" if data[-1] in _ENDS else lines.pop()
+        return lines
+
+    def _learn(self, data: bytes) -> bool:
+        """Make the error codes with their numbers in these bytes known as whole lines; False when enough are."""
+        for code in _ERROR_LINES(data):
+            if self._token(code)[1] not in self._finals:
+                return False
+        return True
+
+    def _receive_odd(self, data: bytes) -> list[TokenEvent]:
+        """What needs care: strings that run over line ends, error codes with numbers, prompts, data mode."""
+        if self._mode is Mode.DATA:
+            return self._data(data)
+        if self._held:
+            self._held.append(data)
+            self._held_size += len(data)
+            if self._held_size < self._need:
+                return []
+            data = b"".join(self._held)
+            self._release()
+        elif self._rest:
+            data = self._rest + data
+            self._rest = b""
+        return self._scan(data)
+
+    def _data(self, data: bytes) -> list[TokenEvent]:
+        if self._skip_lf and data:
+            # The line end of CONNECT is CR LF; the line was complete at its CR.
+            self._skip_lf = False
+            if data[:1] == b"\n":
+                data = data[1:]
+        return [(Token.DATA, data)] if data else []
+
+    def _token(self, line: bytes) -> TokenEvent:
+        line = line.strip(_BLANKS)
+        found = self._finals.get(line)
+        if found is not None:
+            return found
+        if line.startswith(_ERROR_HEADS):
+            found = (Token.FINAL, line)
+            if len(self._finals) < _LEARNED:
+                self._finals[line] = found
+            return found
+        return (_LINE, line)
+
+    def _scan(self, data: bytes) -> list[TokenEvent]:
+        """Cut ``data``, which begins at the beginning of a line, byte by byte where it matters."""
+        events: list[TokenEvent] = []
+        text = data.decode("latin-1")
+        at = 0
+        while True:
+            skipped = _SKIPPED.match(text, at)
+            at = skipped.end() if skipped else at
+            if at >= len(text):
+                return events
+            if text[at] in self._prompts:
+                events.append((Token.PROMPT, data[at:at + 1]))
+                self._prompts = ""
+                self._look()
+                at += 1
+                continue
+            end = self._line_end(text, at)
+            if end < 0:
+                return self._keep(data, at, -end, events)
+            if end - at > MAX_LINE and not announces(text[at:at + 40]):
+                events.append((Token.GARBAGE, data[at:at + MAX_LINE]))
+                at += MAX_LINE
+                continue
+            token = self._token(data[at:end])
+            if token[0] is _LINE and self.connects and _is_connect(token[1]):
+                return self._enter_data(data, end, token[1], events)
+            events.append(token)
+            at = end + 1
+
+    def _keep(self, data: bytes, at: int, need: int, events: list[TokenEvent]) -> list[TokenEvent]:
+        """Keep an incomplete line from ``at`` on until ``need`` bytes of it are there; 1 is one more."""
+        while need <= 1 and len(data) - at > MAX_LINE:
+            events.append((Token.GARBAGE, data[at:at + MAX_LINE]))
+            at += MAX_LINE
+        if need > 1:
+            self._held.append(data[at:])
+            self._held_size = len(data) - at
+            self._need = need
+            self._plain = False
+        else:
+            self._rest = data[at:]
+        return events
+
+    def _enter_data(self, data: bytes, end: int, line: bytes, events: list[TokenEvent]) -> list[TokenEvent]:
+        events.append((Token.CONNECT, line))
+        self._mode = Mode.DATA
+        self._look()
+        self.connects = False
+        self._skip_lf = data[end:end + 1] == b"\r"
+        events.extend(self._data(data[end + 1:]))
+        return events
+
+    def _line_end(self, text: str, begin: int) -> int:
+        """The index of the character that ends the line begun at ``begin``; when it is not there yet, minus the
+        number of the line's bytes that must be there before it is worth looking again."""
+        first_end = _LINE_END.search(text, begin)
+        announced = announces(text[begin:begin + 40])
+        if not announced and text[begin] not in "+^*":
+            return first_end.start() if first_end else -1
+        at = begin
+        while True:
+            mark = _QUOTE_OR_END.search(text, at)
+            if mark is None:
+                return -1
+            if mark.group() != '"':
+                return mark.start()
+            closing = self._closing(text, begin, mark.start(), announced)
+            if closing < 0:
+                return closing
+            if closing == len(text):
+                return first_end.start() if first_end else -1
+            at = closing + 1
+
+    def _closing(self, text: str, begin: int, opening: int, announced: bool) -> int:
+        """The index of the quote that closes a string; ``len(text)`` when the string is broken (then lines end
+        at line ends); negative as in _line_end."""
+        length = announced_length(text[max(begin, opening - 16):opening]) if announced else None
+        if length is not None and length <= MAX_ANNOUNCED:
+            for size in (length, 2 * length):
+                close = opening + 1 + size
+                if size != length and not is_hex(text[opening + 1:close]):
+                    break
+                if close >= len(text):
+                    return -(close + 1 - begin)
+                if text[close] == '"':
+                    return close
+        return self._plain_closing(text, begin, opening)
+
+    def _plain_closing(self, text: str, begin: int, opening: int) -> int:
+        at = opening + 1
+        line_begin = -1  # of the line inside the string that is being looked at
+        while True:
+            mark = _QUOTE_OR_END.search(text, at)
+            if mark is None or mark.start() - begin > MAX_LINE:
+                over = len(text) - begin > MAX_LINE
+                return len(text) if over else -(len(text) - begin + 1)
+            place = mark.start()
+            if mark.group() == '"':
+                return place
+            if line_begin >= 0 and self._token(text[line_begin:place].encode("latin-1"))[0] is Token.FINAL:
+                return len(text)
+            at = line_begin = place + 1
+
+
+def _is_connect(line: bytes) -> bool:
+    return line == b"CONNECT" or line.startswith(b"CONNECT ")

@@ -1,0 +1,348 @@
+"""The dialogue of one port as a state machine, without I/O and without a clock.
+
+Commands go out through ``begin``; what the module sends goes in through ``receive`` and comes out as events.
+The states and what moves between them are in ``TRANSITIONS``; whatever is not there is a rule broken, by us
+(LocalRuleBroken) where we called, by the module where its bytes did: that never stops the dialogue, it becomes
+a Stray event.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+
+from cellbench.wire.at.errors import LocalRuleBroken
+from cellbench.wire.at.events import (
+    Connected,
+    DataHeard,
+    Final,
+    Finished,
+    PromptHeard,
+    SessionEvent,
+    Stray,
+    StrayKind,
+    Token,
+    UrcHeard,
+)
+from cellbench.wire.at.grammar import CALL_CODES, Grammar, Plan, looks_unsolicited
+from cellbench.wire.at.receiver import Receiver, TokenEvent
+from cellbench.wire.at.values import prefix_of
+
+
+class State(enum.IntEnum):
+    """Where the dialogue stands."""
+
+    IDLE = 0
+    SENT = 1  # the command is out, its echo has not come (and never comes with echo off)
+    ANSWERING = 2  # the echo or part of the answer has come
+    PROMPTED = 3  # the module waits for the payload
+    PAYLOAD_SENT = 4
+    DATA = 5  # after CONNECT
+
+
+class Signal(enum.IntEnum):
+    """What moves the dialogue."""
+
+    BEGIN = 0
+    ECHO = 1
+    TEXT = 2
+    PROMPT = 3
+    PAYLOAD = 4
+    FINAL = 5
+    CONNECT = 6
+    GIVE_UP = 7  # our deadline passed: the answer may still come, late
+    LEAVE_DATA = 8  # the escape sequence went out, or the module ended data mode
+    RESET = 9  # port lost or module booted
+
+
+_S, _G = State, Signal
+_ALWAYS = {_G.RESET: _S.IDLE}
+
+TRANSITIONS: Mapping[State, Mapping[Signal, State]] = {
+    _S.IDLE: {_G.BEGIN: _S.SENT, _G.GIVE_UP: _S.IDLE, **_ALWAYS},
+    _S.SENT: {_G.ECHO: _S.ANSWERING, _G.TEXT: _S.SENT, _G.PROMPT: _S.PROMPTED, _G.FINAL: _S.IDLE,
+              _G.CONNECT: _S.DATA, _G.GIVE_UP: _S.IDLE, **_ALWAYS},
+    _S.ANSWERING: {_G.TEXT: _S.ANSWERING, _G.PROMPT: _S.PROMPTED, _G.FINAL: _S.IDLE, _G.CONNECT: _S.DATA,
+                   _G.GIVE_UP: _S.IDLE, **_ALWAYS},
+    _S.PROMPTED: {_G.PAYLOAD: _S.PAYLOAD_SENT, _G.TEXT: _S.PROMPTED, _G.FINAL: _S.IDLE, _G.GIVE_UP: _S.IDLE,
+                  **_ALWAYS},
+    _S.PAYLOAD_SENT: {_G.TEXT: _S.PAYLOAD_SENT, _G.FINAL: _S.IDLE, _G.PROMPT: _S.PROMPTED, _G.GIVE_UP: _S.IDLE,
+                      _G.CONNECT: _S.DATA, **_ALWAYS},
+    _S.DATA: {_G.LEAVE_DATA: _S.ANSWERING, _G.GIVE_UP: _S.IDLE, **_ALWAYS},
+}
+
+GREETING = "greeting"
+"""The prefix under which the start-up text is reported, whatever text it is."""
+
+_NOT_ECHOED = b" \x1a\x1b"  # Ctrl-Z and ESC end a message text; whether they are repeated varies
+_NOISE = 8  # bytes of line noise in front of an echo that do no harm
+_LINE, _FINAL = Token.LINE, Token.FINAL
+_IDLE, _SENT, _ANSWERING = State.IDLE, State.SENT, State.ANSWERING
+
+
+class Session:
+    """The dialogue of one port. ``echo`` says whether the module repeats commands: True, False or None (not
+    known); it is set by whoever sees ATE answered."""
+
+    __slots__ = ("_armed", "_finals", "_grammar", "_info", "_overdue", "_payload_echo", "_plan", "_receiver", "_sole_read",
+                 "_state", "echo", "greeting")
+
+    def __init__(self, grammar: Grammar) -> None:
+        self._grammar = grammar
+        self._finals = grammar.finals
+        self._receiver = Receiver(grammar.verbose, grammar.numeric)
+        self._state = State.IDLE
+        self._plan: Plan | None = None
+        self._overdue: Plan | None = None  # a command that was given up and may still be answered
+        self._info: list[str] = []
+        self._armed = False  # prompts or CONNECT are being looked for
+        self._payload_echo: set[bytes] = set()
+        self._sole_read = ""
+        self.echo: bool | None = None
+        self.greeting: str | None = None
+        """The module's start-up text: always a URC, never information."""
+
+    @property
+    def state(self) -> State:
+        """Where the dialogue stands."""
+        return self._state
+
+    @property
+    def overdue(self) -> Plan | None:
+        """A command that was given up and may still be answered."""
+        return self._overdue
+
+    @property
+    def heard(self) -> tuple[str, ...]:
+        """The information lines of the command under way so far."""
+        return tuple(self._info)
+
+    @property
+    def waits_for_string(self) -> bool:
+        """True while an unfinished string is being received."""
+        return self._receiver.holds_string
+
+    def begin(self, plan: Plan, *, any_prompt: bool = False) -> bytes:
+        """Begin a command; the bytes to send. With ``any_prompt`` both prompts are taken whatever the catalogue
+        says. Raises LocalRuleBroken while another command is under way."""
+        if self._state is not _IDLE:
+            raise LocalRuleBroken(f"{plan.shown}: sent in state {self._state.name}, while "
+                                  f"{self._plan.shown if self._plan else 'data mode'} is not finished")
+        self._state = _SENT
+        self._plan = plan
+        if self._info:
+            self._info = []
+        self._sole_read = plan.sole_read
+        if plan.changes_form:
+            self._receiver.set_numeric(True)
+        prompts = "@>" if any_prompt else plan.prompts
+        if prompts or plan.connects:
+            self._armed = True
+            self._receiver.arm_prompts(prompts)
+            self._receiver.connects = plan.connects
+        return plan.wire
+
+    def abandon_string(self) -> list[SessionEvent]:
+        """Stop waiting for the end of an unfinished string (its bytes are lost)."""
+        return [Stray(StrayKind.GARBAGE, raw.decode("latin-1")) for _, raw in self._receiver.give_up_string()]
+
+    def payload(self, data: bytes, *, echoed: bool) -> bytes:
+        """Give the payload asked for; the bytes to send. ``echoed``: the module repeats it (">" prompt)."""
+        self._go(Signal.PAYLOAD)
+        self._payload_echo = {part.strip(_NOT_ECHOED) for part in data.splitlines()} if echoed else set()
+        return data
+
+    def give_up(self) -> None:
+        """Stop waiting for the command under way; its answer may still come and is then a late Stray."""
+        self._overdue = self._plan
+        self._go(Signal.GIVE_UP)
+        self._end_command()
+        self._receiver.command_mode()
+
+    def leave_data(self, plan: Plan) -> None:
+        """Back from data mode to lines; the answer of ``plan`` (an escape) is awaited."""
+        self._go(Signal.LEAVE_DATA)
+        self._plan = plan
+        self._info = []
+        self._receiver.command_mode()
+
+    def reset(self) -> None:
+        """The stream begins anew: port opened, module booted."""
+        self._go(Signal.RESET)
+        self._end_command()
+        self._overdue = None
+        self._receiver.reset()
+
+    def set_numeric(self, on: bool) -> None:
+        """Numeric result codes (ATV0)."""
+        self._receiver.set_numeric(on)
+
+    def receive(self, data: bytes) -> list[SessionEvent]:
+        """What these bytes mean."""
+        events: list[SessionEvent] = []
+        receiver = self._receiver
+        lines = receiver.plain_lines(data)
+        if lines is None:
+            return self._receive_odd(data, events)
+        is_final = receiver.is_final
+        for line in lines:
+            raw = line.strip()
+            if not raw:
+                continue
+            if is_final(raw):
+                self._final(raw, events)
+            elif self._state is _IDLE:
+                self._idle_line(raw, events)
+            else:
+                self._line(raw, events)
+        return events
+
+    def _receive_odd(self, data: bytes, events: list[SessionEvent]) -> list[SessionEvent]:
+        for token in self._receiver.receive(data):
+            kind, raw = token
+            if kind is _LINE:
+                if self._state is _IDLE:
+                    self._idle_line(raw, events)
+                else:
+                    self._line(raw, events)
+            elif kind is _FINAL:
+                self._final(raw, events)
+            else:
+                self._other(token, events)
+        return events
+
+    def _other(self, token: TokenEvent, events: list[SessionEvent]) -> None:
+        kind, raw = token
+        text = raw.decode("latin-1")
+        if kind is Token.DATA:
+            events.append(DataHeard(raw))
+        elif kind is Token.PROMPT and self._allowed(Signal.PROMPT):
+            events.append(PromptHeard(text))
+        elif kind is Token.CONNECT and self._allowed(Signal.CONNECT):
+            events.append(Connected(text, tuple(self._info)))
+            self._end_command()
+        else:
+            events.append(Stray(StrayKind.GARBAGE, text))
+
+    def _line(self, raw: bytes, events: list[SessionEvent]) -> None:
+        """A line while a command is under way: its echo, its information text, or a URC."""
+        plan = self._plan
+        assert plan is not None
+        if self._state is _SENT and (raw == plan.echo or _noisy_echo(raw, plan.echo)):
+            self._state = _ANSWERING
+            if self._info or self._overdue is not None:
+                self._begun(events)
+            return
+        if self._payload_echo and raw.strip(_NOT_ECHOED) in self._payload_echo:
+            return
+        text = raw.decode("latin-1")
+        prefix = prefix_of(text)
+        if text == self.greeting and "+CSGT" not in plan.names:
+            events.append(UrcHeard(GREETING, text))
+        elif prefix in plan.prefixes:
+            self._info.append(text)
+        elif prefix and self._grammar.is_urc(prefix):
+            events.append(UrcHeard(prefix, text))
+        else:
+            self._info.append(text)
+
+    def _begun(self, events: list[SessionEvent]) -> None:
+        """The echo came: whatever came before it belongs to something earlier."""
+        for text in self._info:
+            self._stray_line(text, events)
+        self._info = []
+        self._overdue = None
+
+    def _idle_line(self, raw: bytes, events: list[SessionEvent]) -> None:
+        self._stray_line(raw.decode("latin-1"), events)
+
+    def _stray_line(self, text: str, events: list[SessionEvent]) -> None:
+        prefix = prefix_of(text)
+        if text == self.greeting:
+            events.append(UrcHeard(GREETING, text))
+        elif prefix and self._grammar.is_urc(prefix):
+            events.append(UrcHeard(prefix, text))
+        elif self._overdue is not None and (prefix in self._overdue.prefixes or self._overdue.open_text):
+            events.append(Stray(StrayKind.LATE, text))
+        elif prefix and prefix[0] in "+^*":
+            # A code that the catalogue does not know is still the module speaking unasked.
+            events.append(UrcHeard(prefix, text))
+        else:
+            events.append(Stray(StrayKind.UNKNOWN, text))
+
+    def _final(self, raw: bytes, events: list[SessionEvent]) -> None:
+        final = self._finals.get(raw) or self._grammar.final(raw)
+        plan = self._plan
+        if plan is None or self._state is _IDLE:
+            self._unasked(final, events)
+            return
+        if not final.success and final.text in CALL_CODES and not plan.dials:
+            events.append(UrcHeard(final.text, final.text))
+            return
+        if self._state is _SENT and self._overdue is not None and self.echo:
+            # The echo of our command has not come, so this ends the command that was given up.
+            for text in self._info:
+                self._stray_line(text, events)
+            self._info = []
+            self._unasked(final, events)
+            return
+        info = self._info
+        if self._sole_read and len(info) > 1:
+            info = self._without_copies(info, events)
+        self._state = _IDLE
+        events.append(Finished(tuple(info), final))
+        self._plan = None
+        self._overdue = None
+        if self._armed:
+            self._end_command()
+
+    def _unasked(self, final: Final, events: list[SessionEvent]) -> None:
+        if final.text in CALL_CODES:
+            events.append(UrcHeard(final.text, final.text))
+        elif self._overdue is not None:
+            self._overdue = None
+            events.append(Stray(StrayKind.LATE, final.text))
+        else:
+            events.append(Stray(StrayKind.UNASKED, final.text))
+
+    def _without_copies(self, info: list[str], events: list[SessionEvent]) -> list[str]:
+        """A read command answers with one line; a registration URC of the same prefix may have come beside it. The
+        answer has the mode in front; when no line has (LENA-R8's +CREG?), it is the last one."""
+        same = [text for text in info if prefix_of(text) == self._sole_read]
+        if len(same) < 2:
+            return info
+        answers = [text for text in same if not looks_unsolicited(text)] or same[-1:]
+        kept: list[str] = []
+        for text in info:
+            if text in same and text not in answers:
+                events.append(UrcHeard(self._sole_read, text))
+            else:
+                kept.append(text)
+        return kept
+
+    def _end_command(self) -> None:
+        self._plan = None
+        self._info = []
+        self._payload_echo = set()
+        self._sole_read = ""
+        self._armed = False
+        self._receiver.connects = False
+        self._receiver.arm_prompts("")
+
+    def _allowed(self, signal: Signal) -> bool:
+        """Move by something the module did; False when its rule book does not have it."""
+        following = TRANSITIONS[self._state].get(signal)
+        if following is None:
+            return False
+        self._state = following
+        return True
+
+    def _go(self, signal: Signal) -> None:
+        following = TRANSITIONS[self._state].get(signal)
+        if following is None:
+            raise LocalRuleBroken(f"{signal.name} is not allowed in state {self._state.name}")
+        self._state = following
+
+
+def _noisy_echo(raw: bytes, echo: bytes) -> bool:
+    return len(echo) < len(raw) <= len(echo) + _NOISE and raw.endswith(echo) and raw[0] not in b"+^*"
