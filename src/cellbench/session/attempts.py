@@ -68,7 +68,7 @@ class AttemptBook:
         """The record that an attempt has begun is written before anything of it runs."""
         from cellbench.session.hooks import procedure_id, slot_of
 
-        procedure, slot = procedure_id(item.nodeid), slot_of(item)
+        procedure, slot = procedure_id(item), slot_of(item)
         self._numbers[procedure, slot] += 1
         sections = self._sections(marked, slot)
         name = f"{self._run.worker or 'main'}-{next(self._count)}"
@@ -77,6 +77,7 @@ class AttemptBook:
         attempt = Attempt(name, procedure, slot, sections, recorder, self._run)
         item.stash[ATTEMPT] = attempt
         self.current = attempt
+        self.note_now(item.nodeid, name)
         journal.append(
             Kind.ATTEMPT_STARTED,
             AttemptStarted(name, procedure, slot, self._numbers[procedure, slot], sections),
@@ -121,8 +122,9 @@ class AttemptBook:
         series = self._run.rig.model.slots[slot].series
         return tuple(name for name in marked.sections if series in section(name).series)
 
-    def note_now(self, nodeid: str) -> None:
-        """In a worker: name the test that begins, for a controller that must know what killed it."""
+    def note_now(self, nodeid: str, attempt: str = "") -> None:
+        """In a worker: name the test and the attempt that begin, for a controller that must know what a
+        worker died in."""
         if not self._run.worker:
             return
         from cellbench.session.hooks import started_mark
@@ -131,6 +133,6 @@ class AttemptBook:
             self._mark = os.open(
                 started_mark(self._run, self._run.worker), os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644
             )
-        text = nodeid.encode()
+        text = f"{nodeid}\n{attempt}".encode()
         os.pwrite(self._mark, text + b"\n", 0)
         os.ftruncate(self._mark, len(text) + 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Generator
 from typing import Any
 
@@ -85,7 +84,7 @@ class RunHooks:
         if self.run.part is Part.WORKER:
             from cellbench.guardian.processes import set_parent_death_signal
 
-            set_parent_death_signal(signal.SIGKILL)
+            set_parent_death_signal(session.config.workerinput["cellbench_controller"])  # type: ignore[attr-defined]
         if self.run.part is not Part.CONTROLLER and not session.config.option.collectonly:
             from cellbench.session.interrupt import install_abort
 
@@ -239,9 +238,19 @@ def _has_no_slot(item: pytest.Item) -> bool:
     )
 
 
-def procedure_id(nodeid: str) -> str:
-    """A test's identity in the store: its node id without ``[slot]``."""
-    return nodeid.split("[", 1)[0]
+def procedure_id(item: pytest.Item) -> str:
+    """A test's identity in the store: its node id without the slot."""
+    return without_slot(item.nodeid, slot_of(item))
+
+
+def without_slot(nodeid: str, slot: str) -> str:
+    """A node id without the slot among its parameters."""
+    head, bracket, parameters = nodeid.partition("[")
+    if not bracket or not slot:
+        return nodeid
+    parameters = parameters.removesuffix("]")
+    rest = "" if parameters == slot else parameters.removeprefix(f"{slot}-").removesuffix(f"-{slot}")
+    return f"{head}[{rest}]" if rest else head
 
 
 def slot_of(item: pytest.Item) -> str:
@@ -256,7 +265,7 @@ def _procedures(items: list[pytest.Item]) -> list[ProcedureEntry]:
         marked = procedure_of(item)
         if marked is None:
             continue
-        name = procedure_id(item.nodeid)
+        name = procedure_id(item)
         before = found.get(name)
         slots = (*(before.slots if before else ()), *((slot_of(item),) if slot_of(item) else ()))
         document = (getattr(getattr(item, "function", None), "__doc__", "") or "").strip()

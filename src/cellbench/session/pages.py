@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from cellbench.rig.docs import files
+from cellbench.virtual.docs import files as virtual_files
 
 
 def write_pages(root: Path) -> list[Path]:
     """Write every generated file below ``root``; the paths written."""
     written = []
-    for path, text in files(root).items():
+    for path, text in {**files(root), **virtual_files(root)}.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         written.append(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from cellbench.base.errors import Owner
 from cellbench.record.attempt import AttemptEnded, AttemptStarted, Kind
 from cellbench.record.verdict import Outcome, Verdict
-from cellbench.session.hooks import procedure_id, started_mark
+from cellbench.session.hooks import started_mark, without_slot
 from cellbench.session.interrupt import install_stop
 from cellbench.session.run import Run
 from cellbench.session.schedule import SlotScheduling
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from cellbench.roots.launch import Launched
 
+_DEATHS_BEFORE_LOST = 3
 _PARAMETERS = re.compile(r"\[(.*)\]$")
 
 
@@ -36,12 +38,15 @@ class ControllerHooks:
         self._launched: Launched | None = None
         self._session: pytest.Session | None = None
         self._crashes = 0
+        self._deaths: Counter[str] = Counter()
+        self._last_slot = ""
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Begin the journal; take over Ctrl-C."""
         self._session = session
         self.run.open_journal()
         install_stop(self)
+        self._guard_restarts()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: WorkerController) -> None:
@@ -54,15 +59,20 @@ class ControllerHooks:
             cellbench_run=self.run.id,
             cellbench_folder=str(self.run.folder),
             cellbench_anchor=self.run.anchor,
+            cellbench_controller=os.getpid(),
         )
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: WorkerController, error: object | None) -> None:
         """A slot whose worker is gone is free for the next one."""
         slot = self._slot_of.pop(node.gateway.id, "")
+        self._last_slot = slot
+        if not error:
+            return  # it has run all it had: its slot needs no other worker
+        self._deaths[slot] += 1
         if slot:
             self._free.append(slot)
-        if error and error != "keyboard-interrupt":
+        if error != "keyboard-interrupt":
             self.run.event("worker-lost", slot, f"worker {node.gateway.id} died: {str(error)[:200]}")
 
     @pytest.hookimpl(optionalhook=True)
@@ -81,17 +91,9 @@ class ControllerHooks:
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport, sched: Any) -> None:
         """The test that its worker died in: ERROR framework, never run again."""
-        self._crashes += 1
         slot = self._needs_slot(crashitem) or ""
-        verdict = Verdict(Outcome.ERROR, Owner.FRAMEWORK, str(report.longrepr))
-        report.when = "setup"
-        report.cellbench_outcome = verdict.outcome.value  # type: ignore[attr-defined]
-        report.cellbench_owner = Owner.FRAMEWORK.value  # type: ignore[attr-defined]
-        journal, name = self.run.open_journal(), f"crash-{self._crashes}"
-        journal.append(Kind.ATTEMPT_STARTED, AttemptStarted(name, procedure_id(crashitem), slot))
-        journal.append(
-            Kind.ATTEMPT_ENDED, AttemptEnded(name, procedure_id(crashitem), slot, verdict, 0.0), sync=True
-        )
+        nodeid, attempt = self._mark(report.node.gateway.id)  # type: ignore[attr-defined]
+        self._blame_framework(crashitem, slot, report, attempt if nodeid == crashitem else "")
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -99,6 +101,51 @@ class ControllerHooks:
         if self._launched is not None:
             self._launched.stop()
             self._launched = None
+
+    # -- workers that cannot be had ------------------------------------------------------------
+
+    def _guard_restarts(self) -> None:
+        """A worker that dies again and again before it has run anything costs its slot, not the run."""
+        session = self._dsession()
+        clone = session._clone_node
+
+        def restart(node: WorkerController) -> WorkerController | None:
+            slot = self._last_slot
+            if self._deaths[slot] >= _DEATHS_BEFORE_LOST:
+                self._lose(slot, f"its worker died {self._deaths[slot]} times before it had run a test")
+                return None
+            try:
+                started: WorkerController = clone(node)
+            except (EOFError, OSError) as error:
+                self._lose(slot, f"its worker cannot be started: {error or type(error).__name__}")
+                return None
+            return started
+
+        session._clone_node = restart
+
+    def _lose(self, slot: str, why: str) -> None:
+        if self.scheduler is None or slot not in self._free:
+            return
+        self._free.remove(slot)
+        self.run.event("slot-lost", slot, why)
+        for nodeid in self.scheduler.lose_slot(slot):
+            path = nodeid.split("::")[0]
+            report = pytest.TestReport(nodeid, (path, None, path), {}, "failed",
+                                       f"slot {slot} is lost: {why}", "setup")
+            self._blame_framework(nodeid, slot, report)
+            self.run.config.hook.pytest_runtest_logreport(report=report)
+
+    def _blame_framework(self, nodeid: str, slot: str, report: pytest.TestReport, attempt: str = "") -> None:
+        self._crashes += 1
+        verdict = Verdict(Outcome.ERROR, Owner.FRAMEWORK, str(report.longrepr))
+        report.when = "setup"
+        report.cellbench_outcome = verdict.outcome.value  # type: ignore[attr-defined]
+        report.cellbench_owner = Owner.FRAMEWORK.value  # type: ignore[attr-defined]
+        journal, procedure = self.run.open_journal(), without_slot(nodeid, slot)
+        if not attempt:
+            attempt = f"crash-{self._crashes}"
+            journal.append(Kind.ATTEMPT_STARTED, AttemptStarted(attempt, procedure, slot))
+        journal.append(Kind.ATTEMPT_ENDED, AttemptEnded(attempt, procedure, slot, verdict, 0.0), sync=True)
 
     # -- Ctrl-C ----------------------------------------------------------------------------------
 
@@ -124,6 +171,12 @@ class ControllerHooks:
     def _dsession(self) -> Any:
         return self.run.config.pluginmanager.getplugin("dsession")
 
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A worker that runs tests is no worker that dies at its start."""
+        node = getattr(report, "node", None)
+        if node is not None and report.passed:
+            self._deaths[self._slot_of.get(node.gateway.id, "")] = 0
+
     # -- scheduling ------------------------------------------------------------------------------
 
     def _needs_slot(self, nodeid: str) -> str | None:
@@ -136,11 +189,16 @@ class ControllerHooks:
         )
 
     def _started(self, node: WorkerController, nodeid: str) -> bool:
+        return self._mark(node.gateway.id)[0] == nodeid
+
+    def _mark(self, worker: str) -> tuple[str, str]:
+        """The test and the attempt that a worker began last."""
         try:
-            with open(started_mark(self.run, node.gateway.id), encoding="utf-8") as file:
-                return file.read().strip() == nodeid
+            with open(started_mark(self.run, worker), encoding="utf-8") as file:
+                nodeid, _, attempt = file.read().partition("\n")
         except OSError:
-            return False
+            return "", ""
+        return nodeid, attempt.strip()
 
     def _launch(self) -> None:
         if self.run.rig.model.launch is None:
