@@ -65,7 +65,7 @@ async def _run(plan: RackPlan, powered: bool, park_factory: ParkFactory | None, 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
-    companion = None if end_with is None else _follow(loop, end_with, stop)
+    companion = None if end_with is None else follow(loop, end_with, stop)
     rack = Rack(plan, None if park_factory is None else park_factory())
     room = ControlRoom(rack)
     try:
@@ -90,19 +90,20 @@ async def _run(plan: RackPlan, powered: bool, park_factory: ParkFactory | None, 
     return 0
 
 
-def _follow(loop: asyncio.AbstractEventLoop, pid: int, stop: asyncio.Event) -> int | None:
-    """Set ``stop`` some seconds after process ``pid`` is gone; the descriptor to close, None when it is gone
+def follow(loop: asyncio.AbstractEventLoop, pid: int, stop: asyncio.Event,
+           grace_s: float = GRACE_S) -> int | None:
+    """Set ``stop`` ``grace_s`` after process ``pid`` is gone; the descriptor to close, None when it is gone
     already."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
-        loop.call_later(GRACE_S, stop.set)
+        loop.call_later(grace_s, stop.set)
         return None
 
     def gone() -> None:
         loop.remove_reader(descriptor)
-        LOG.warning("process %d is gone; the rack follows in %g s", pid, GRACE_S)
-        loop.call_later(GRACE_S, stop.set)
+        LOG.warning("process %d is gone; the rack follows in %g s", pid, grace_s)
+        loop.call_later(grace_s, stop.set)
 
     loop.add_reader(descriptor, gone)
     return descriptor

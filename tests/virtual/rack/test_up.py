@@ -1,15 +1,21 @@
 """The program ``cellbench virtual up``: its ready line, its files, its end."""
 
+import asyncio
+import io
 import os
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
 import pytest
 import serial
 
+from cellbench.base.errors import OperatorError
 from cellbench.rig.load import load_rig
+from cellbench.virtual.main import follow, up
 
 
 def test_ready_line_is_exact(rack):
@@ -62,9 +68,9 @@ def test_supply_log_holds_the_switching(rack):
         assert fields[2:] == ["output", "on", "powered"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ends_with_0_and_leaves_nothing(launch, number):
-    rack = launch("--slot", "LARA-R6", "--powered").wait_ready()
+@pytest.mark.parametrize(("number", "powered"), [(signal.SIGINT, ()), (signal.SIGTERM, ("--powered",))])
+def test_ends_with_0_and_leaves_nothing(launch, number, powered):
+    rack = launch("--slot", "LARA-R6", *powered).wait_ready()
     children = psutil.Process(rack.process.pid).children(recursive=True)
     status, seconds = rack.stop(number)
     assert status == 0
@@ -73,11 +79,31 @@ def test_ends_with_0_and_leaves_nothing(launch, number):
     assert rack.process.stdout.read() == b""
     assert not (rack.directory / "control").exists()
     assert list((rack.directory / "lara-r6-1/usb").iterdir()) == []
-    assert (rack.directory / "lara-r6-1/supply.log").read_text().splitlines()[-1].endswith(
-        "output off rack-stop")
+    assert list((rack.directory / "dev").iterdir()) == []
+    log = (rack.directory / "lara-r6-1/supply.log").read_text().splitlines()
+    assert [line.split()[2:] for line in log] == (
+        [["output", "on", "powered"], ["output", "off", "rack-stop"]] if powered else [])
     port = int(rack.ready["slots"][0]["uart"].rpartition(":")[2])
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), 1)
+
+
+def test_it_follows_the_process_it_is_told_to():
+    async def scene():
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        leader = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        descriptor = follow(loop, leader.pid, stop, 0.05)
+        await asyncio.sleep(0.1)
+        assert not stop.is_set()
+        leader.kill()
+        await asyncio.wait_for(stop.wait(), 5)
+        os.close(descriptor)
+        leader.communicate()
+        again = asyncio.Event()
+        assert follow(loop, leader.pid, again, 0.05) is None
+        await asyncio.wait_for(again.wait(), 5)
+
+    asyncio.run(scene())
 
 
 def test_a_signal_while_coming_up_ends_it_too(launch, eventually):
@@ -106,15 +132,26 @@ def test_memory_of_the_module_survives_in_the_directory_and_a_kill(launch, ask):
     assert b"kept.example" in ask(again.ready["slots"][0]["at"][0], b"AT+CGDCONT?")
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    (["--slot", "SARA-R5"], "no series 'SARA-R5'"), (["--slot", "LENA-R8:NONE"], "NONE"),
-    (["--slot", "a=LENA-R8", "--slot", "a=LENA-R8"], "given twice")])
-def test_mistakes_are_one_sentence(launch, arguments, words):
-    rack = launch(*arguments)
+def test_a_mistake_is_one_sentence(launch):
+    rack = launch("--slot", "SARA-R5")
     assert rack.process.wait(10) not in (0, 1)
     told = rack.process.stderr.read().decode()
-    assert words in told
-    assert "Traceback" not in told
+    assert "no series 'SARA-R5'" in told
+    assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("slots", "settings", "words"), [
+    (["LENA-R8:NONE"], [], "NONE"), (["a=LENA-R8", "a=LENA-R8"], [], "given twice"),
+    (["LENA-R8"], ["bot_s=3"], "boot_s"), (["LENA-R8"], ["boot_s=soon"], "number"),
+    (["LENA-R8"], ["b:boot_s=3"], "no slot 'b'"), (["LENA-R8"], ["boot_s"], "NAME=VALUE")])
+def test_mistakes_have_an_owner(tmp_path, slots, settings, words):
+    with pytest.raises(OperatorError, match=words):
+        up(slots, tmp_path / "dir", settings=settings, out=io.StringIO(), err=io.StringIO())
+
+
+def test_settings_reach_the_module(launch, ask):
+    rack = launch("--slot", "LARA-R6", "--powered", "--set", "cmee_factory=2").wait_ready()
+    assert b"+CMEE: 2" in ask(rack.ready["slots"][0]["at"][0], b"AT+CMEE?")
 
 
 def test_a_deep_directory_works(launch, tmp_path):

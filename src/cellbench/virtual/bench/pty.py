@@ -21,6 +21,7 @@ MAX_HELD = 1024 * 1024
 """Bytes kept for a host that has the port open and does not read."""
 
 _IN_OPEN, _IN_CLOSE_WRITE, _IN_CLOSE_NOWRITE = 0x20, 0x08, 0x10
+_OVERFLOW = -1  # events were lost: inotify(7), IN_Q_OVERFLOW
 _EVENT = struct.Struct("iIII")
 _POLL_S = 0.05
 
@@ -83,6 +84,8 @@ class InotifyWatch:
             token, _, _, length = _EVENT.unpack_from(events)
             tokens[token] = None
             events = events[_EVENT.size + length:]
+        if _OVERFLOW in tokens:
+            tokens = dict.fromkeys(self._looks)
         for token in tokens:
             look = self._looks.get(token)
             if look is not None:

@@ -66,6 +66,8 @@ class UartAdapter:
         """Probability that a byte is corrupted, in either direction."""
         self.drop = 0.0
         """Probability that a byte is lost, in either direction."""
+        self.lost = 0
+        """Bytes lost that way."""
         self._data_size, self._parity, self._stop_size = 8, 1, 1
         self._hardware_flow = False
         self._software_flow = False
@@ -184,6 +186,7 @@ class UartAdapter:
         hit = bytearray()
         for byte in data:
             if self._random.random() < self.drop:
+                self.lost += 1
                 continue
             if self._random.random() < self.noise:
                 byte ^= 1 << self._random.randrange(8)

@@ -7,6 +7,7 @@ delay; all of it is drawn from the rack's seed.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,11 @@ from .pty import PtyPort, make_watch
 from .sysfs import HUB, SysfsTree, device_attributes, interface_attributes
 from .trash import Trash
 
+LOG = logging.getLogger("cellbench.virtual")
 TTY_NUMBERS = 512
+"""Numbers that Linux gives out; a rack beyond them goes on counting."""
+REPORTED = frozenset({"at", "reserved", "cp-trace", "ap-trace", "fw-update"})
+"""Roles in the words of the control vocabulary; every other one is reserved there."""
 NETWORK_FIRST = {"rndis": "rndis_host", "ecm": "cdc_ether"}
 """Network functions that take interfaces 0 and 1, with their Linux driver."""
 
@@ -108,8 +113,9 @@ class UsbHost:
 
     def take_tty(self) -> int:
         """A ttyUSB number that is free and was not given out lately."""
-        free = [n for n in range(TTY_NUMBERS) if n not in self._used and n not in self._recent]
-        number = self.random.choice(free)
+        taken = self._used.union(self._recent)
+        free = [n for n in range(TTY_NUMBERS) if n not in taken]
+        number = self.random.choice(free) if free else max(taken) + 1
         self._used.add(number)
         return number
 
@@ -186,11 +192,12 @@ class UsbPlug:
     def describe(self) -> dict[str, str]:
         """VID, PID, the role of each serial port, the network function: what a host sees now."""
         if not self._ports or self.composition is None:
-            return {"serial_ports": "0"}
+            return {"serial_ports": "0", "net": "none"}
         interfaces = self.composition.interfaces
         facts = {"vid": f"{self.composition.vid:04x}", "pid": f"{self.composition.pid:04x}",
                  "serial_ports": str(len(interfaces))}
-        facts |= {f"port{index}": interface.role for index, interface in enumerate(interfaces)}
+        facts |= {f"port{index}": interface.role if interface.role in REPORTED else "reserved"
+                  for index, interface in enumerate(interfaces)}
         return {**facts, "net": self.composition.network}
 
     def force_dtr(self, index: int, on: bool) -> None:
@@ -203,6 +210,7 @@ class UsbPlug:
         composition = self.composition
         if composition is not None and self.plugged:
             self._task = self._host.loop.create_task(self._enumerate(composition))
+            self._task.add_done_callback(_log_failure)
 
     def _disconnect(self) -> None:
         self._complete.clear()
@@ -277,6 +285,12 @@ class UsbPlug:
         if port is not None:
             port.forced_dtr = None
             port.function.set_open(opened)
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    """An enumeration that failed must be seen: nobody waits for it."""
+    if not task.cancelled() and task.exception() is not None:
+        LOG.error("an enumeration failed", exc_info=task.exception())
 
 
 def link_names(roles: Sequence[str]) -> list[str]:

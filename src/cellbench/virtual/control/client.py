@@ -16,11 +16,6 @@ USAGE = 2
 ANSWER_TIMEOUT_S = 60.0
 
 
-def main(directory: Path, slot: str | None, verb: str, values: Iterable[str]) -> int:
-    """The program ``cellbench virtual ctl``; see ``ctl``."""
-    return ctl(directory, verb, values, slot=slot)
-
-
 def ctl(directory: Path, verb: str, values: Iterable[str] = (), *, slot: str | None = None,
         out: TextIO | None = None, err: TextIO | None = None) -> int:
     """Send one verb to the rack in ``directory``; 0 when done, else 1 with a sentence on ``err``.
