@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 import selectors
 from collections.abc import Callable, Iterator
@@ -16,6 +17,12 @@ from cellbench.catalogue.modules.model import UsbComposition
 from cellbench.virtual.device.config import Timing, config_for
 from cellbench.virtual.device.module import Input, Module, Output
 from cellbench.virtual.world.world import load_world
+
+
+@functools.cache
+def raw_world() -> Any:
+    """The world file, read once."""
+    return load_world().raw
 
 
 class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
@@ -52,8 +59,7 @@ class Driven:
                  timing: Timing, behaviour: dict[str, object]) -> None:
         self.loop = loop
         profile = profile_for(series, variant)
-        world = load_world().raw
-        self.config = config_for(profile, world, timing=timing, behaviour=behaviour)
+        self.config = config_for(profile, raw_world(), timing=timing, behaviour=behaviour)
         self.module = loop.run_until_complete(self._make(profile, home))
         self.uart = bytearray()
         self.rates: list[int] = []

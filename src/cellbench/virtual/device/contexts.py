@@ -45,6 +45,7 @@ class Context:
     gateway: str | None = None
     dns: tuple[str, ...] = ()  # the network's resolvers, primary first
     order: int = 0  # grows with each activation
+    bearer: int = 0  # EPS bearer identity, 5 to 15 (24.007 11.2.3.1.5)
     since: float = 0.0  # when it was activated, on the loop's clock
     xlat: bool = False  # IPv4 is carried over IPv6 (464XLAT)
 
@@ -333,6 +334,8 @@ class Contexts:
         self._order += 1
         context.active, context.order, context.granted = True, self._order, granted
         context.since = self._module.pace.now()
+        taken = {one.bearer for one in self._all.values() if one is not context}
+        context.bearer = next(number for number in range(5, 16) if number not in taken)
         seed = hashlib.sha256(f"{self._module.name}/{context.cid}/{self._grants}".encode()).digest()
         base = "10." + ".".join(str(1 + byte % 253) for byte in seed[:3])
         context.ipv4 = base if granted in ("IP", "IPV4V6") else None
@@ -346,7 +349,7 @@ class Contexts:
     def _clear(self, context: Context) -> None:
         context.active, context.granted = False, ""
         context.ipv4 = context.ipv6 = context.gateway = None
-        context.dns, context.order, context.xlat = (), 0, False
+        context.dns, context.order, context.bearer, context.xlat = (), 0, 0, False
         self._tell(context, False)
 
     def _tell(self, context: Context, active: bool) -> None:

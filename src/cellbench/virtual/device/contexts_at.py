@@ -115,7 +115,7 @@ async def _cgpaddr_test(ctx: CommandContext) -> None:
 
 
 def _rdp(ctx: CommandContext, context: Context) -> str:
-    text = f'+CGCONTRDP: {context.cid},{4 + context.order},"{context.apn}"'
+    text = f'+CGCONTRDP: {context.cid},{context.bearer},"{context.apn}"'
     if context.ipv4 is not None:
         text += f',"{context.ipv4}.255.255.255.0","{context.gateway}"'
     elif context.ipv6 is not None:
