@@ -42,7 +42,8 @@ class Answer(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The only information line, e.g. of AT+CGMM. Raises UnitError when there is none or more than one."""
+        """The only information line, e.g. of AT+CGMM. Raises UnitError when there is none or more than
+        one."""
         if len(self.info) != 1:
             raise UnitError(f"{self.command}: one line of information expected, got {list(self.info)}")
         return self.info[0]

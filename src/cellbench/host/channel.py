@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
-from cellbench.base.clock import SYSTEM_CLOCK, Clock
+from cellbench.base.clock import SYSTEM_CLOCK, Clock, Deadline
 from cellbench.base.errors import FrameworkError
 from cellbench.base.trace import TraceSink
 from cellbench.catalogue.modules.model import ModuleProfile
@@ -42,8 +42,8 @@ class Channel:
     """An AT conversation: commands, typed answers, URCs, death signs. Safe to use from several threads;
     one command at a time, one reader at a time.
 
-    ``urcs`` is the ordered log of URCs, ``strays`` what belonged to nothing (late answers, noise), ``deaths`` the
-    death signs, ``settings`` what the module was told about this port, ``secrets`` the redactor.
+    ``urcs`` is the ordered log of URCs, ``strays`` what belonged to nothing (late answers, noise), ``deaths``
+    the death signs, ``settings`` what the module was told about this port, ``secrets`` the redactor.
     """
 
     def __init__(self, pipe: Pipe, profile: ModuleProfile, *, trace: TraceSink, name: str,
@@ -90,8 +90,8 @@ class Channel:
         self._link.stop()
 
     def move(self, pipe: Pipe) -> None:
-        """Go on over another pipe, which is opened here (after re-enumeration, into a mux). Settings (echo, CMEE) are
-        kept and told to the module at the next sync(). Raises PortMissing."""
+        """Go on over another pipe, which is opened here (after re-enumeration, into a mux). Settings (echo,
+        CMEE) are kept and told to the module at the next sync(). Raises PortMissing."""
         self._link.stop()
         self._pipe = pipe
         self._dialogue.reset()
@@ -108,14 +108,15 @@ class Channel:
 
     # -- commands --------------------------------------------------------------------------------------------
 
-    def send(self, line: str, *, payload: bytes | None = None, timeout_s: float | None = None, check: bool = True,
-             ask: Ask | None = None) -> Answer:
+    def send(self, line: str, *, payload: bytes | None = None, timeout_s: float | None = None,
+             check: bool = True, ask: Ask | None = None) -> Answer:
         """Send one command line ("AT+CGDCONT?") and wait for its final result code.
 
-        ``payload`` is given at the prompt; without one, ``ask`` is called with the prompt and gives it. The time-out
-        (seconds) is the greatest declared response time of the line's commands. With ``check``, a refusal raises
-        CmeError, CmsError, NoCarrier or AtError. CONNECT is a success; ``open_data`` gives access to what follows.
-        Raises AtTimeout, UnexpectedReset, PortLost, FrameworkError (a line that cannot be sent).
+        ``payload`` is given at the prompt; without one, ``ask`` is called with the prompt and gives it. The
+        time-out (seconds) is the greatest declared response time of the line's commands. With ``check``, a
+        refusal raises CmeError, CmsError, NoCarrier or AtError. CONNECT is a success; ``open_data`` gives
+        access to what follows. Raises AtTimeout, UnexpectedReset, PortLost, FrameworkError (a line that
+        cannot be sent).
         """
         plan = self._plans.get(line) or self.plan(line)
         if timeout_s is None:
@@ -138,7 +139,8 @@ class Channel:
         return answer
 
     def plan(self, line: str) -> Plan:
-        """What is known of a command line: its commands, time-out, prompts, secrets. Raises UnsendableLine."""
+        """What is known of a command line: its commands, time-out, prompts, secrets. Raises
+        UnsendableLine."""
         plan = self._grammar.plan(line)
         longest = self.profile.serial.max_line.value
         if len(plan.wire) > longest:
@@ -148,11 +150,11 @@ class Channel:
         return plan
 
     def sync(self, timeout_s: float) -> float:
-        """Send AT until OK comes (in autobauding the first one is swallowed); the seconds it took. Afterwards the port
-        has its settings again when it was moved or the module rebooted. Raises AtTimeout."""
+        """Send AT until OK comes (in autobauding the first one is swallowed); the seconds it took. Afterwards
+        the port has its settings again when it was moved or the module rebooted. Raises AtTimeout."""
         began = self._monotonic()
         until = began + timeout_s
-        # In autobauding the first AT only shows the rate; the port is ready a moment later (LENA-R8 guide 5.3).
+        # In autobauding the first AT only shows the rate; a moment later the port is ready (LENA-R8 5.3).
         wait = self.profile.serial.after_autobaud_s.value if self.profile.serial.autobauding else _SYNC_TRY_S
         tries = 0
         while not self._answers_ok(min(wait, max(0.01, until - self._monotonic()))):
@@ -200,13 +202,14 @@ class Channel:
     # -- data mode -------------------------------------------------------------------------------------------
 
     def open_data(self, line: str, *, timeout_s: float | None = None) -> DataMode:
-        """Send a command that ends in CONNECT (AT+USODL=0, ATD*99#, ATO) and give the bytes that follow. Raises as
-        ``send``; FrameworkError when the module answers OK without CONNECT."""
+        """Send a command that ends in CONNECT (AT+USODL=0, ATD*99#, ATO) and give the bytes that follow.
+        Raises as ``send``; FrameworkError when the module answers OK without CONNECT."""
         answer = self.send(line, timeout_s=timeout_s)
         if answer.final is not CONNECTED:
             raise FrameworkError(f"{answer.command}: answered {answer.final.text}, no data mode")
-        return DataMode(self._dialogue, answer.info[-1], self._grammar.escape_plan(),
-                        self.profile.serial.escape_guard_s.value, self._clock, self._monotonic, self._back_from_data)
+        guard_s = self.profile.serial.escape_guard_s.value
+        return DataMode(self._dialogue, answer.info[-1], self._grammar.escape_plan(), guard_s, self._clock,
+                        self._monotonic, self._back_from_data)
 
     def _back_from_data(self, finished: Finished) -> None:
         self._free_at = self._monotonic() + self._gap_s if self._gap_s else 0.0
@@ -229,6 +232,16 @@ class Channel:
         state = self._link.current().read_inputs()
         self._link.drain()
         return state
+
+    def write_raw(self, data: bytes) -> None:
+        """Write bytes as they are, outside any command: rubbish, half a command, a command that nobody waits
+        for. Raises PortLost."""
+        self._link.current().write(data, Deadline.after(5.0, self._clock))
+
+    @property
+    def gap_s(self) -> float:
+        """The pause that is kept between an answer or a URC and the next command, in seconds."""
+        return self._gap_s
 
     def wait_line(self, name: str, on: bool, timeout_s: float) -> bool:
         """True as soon as an input has a state; False when it has not in time. Raises NotPossible."""

@@ -1,4 +1,5 @@
-"""Data mode: between CONNECT and the return to commands a port carries bytes, not lines (LENA-R8 guide 4.3)."""
+"""Data mode: between CONNECT and the return to commands a port carries bytes, not lines (LENA-R8 guide
+4.3)."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ _ENDINGS = (b"\r\nNO CARRIER\r\n", b"\r\nDISCONNECT\r\n", b"\r\nDISCONNECT\r\n\r
 
 
 class DataMode:
-    """The bytes of a port in data mode. ``text`` is the CONNECT line. As a context manager it returns to commands by
-    the escape sequence, unless that has happened already."""
+    """The bytes of a port in data mode. ``text`` is the CONNECT line. As a context manager it returns to
+    commands by the escape sequence, unless that has happened already."""
 
     def __init__(self, dialogue: Dialogue, text: str, escape_plan: Plan, guard_s: float, clock: Clock,
                  monotonic: Callable[[], float], resumed: Callable[[Finished], None]) -> None:
@@ -46,7 +47,8 @@ class DataMode:
         self._last_write = self._monotonic()
 
     def read(self, limit: int, timeout_s: float) -> bytes:
-        """At most ``limit`` bytes as soon as any are there; ``b""`` when none came in time. Raises PortLost."""
+        """At most ``limit`` bytes as soon as any are there; ``b""`` when none came in time. Raises
+        PortLost."""
         dialogue = self._dialogue
         dialogue.link.wait(lambda: bool(dialogue.data), self._monotonic() + timeout_s)
         with dialogue.link.mutex:
@@ -85,8 +87,8 @@ class DataMode:
     def __enter__(self) -> DataMode:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-                 ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
         if not self.active:
             return
         if self.ended_by_module or not self._dialogue.link.is_up:

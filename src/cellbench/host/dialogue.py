@@ -34,8 +34,9 @@ class Dialogue:
     """The conversation of one port. ``hear`` is told each URC, ``stray`` what belongs to nothing, both in the
     reading thread; ``lost`` that the port vanished."""
 
-    def __init__(self, name: str, grammar: Grammar, sink: TraceSink, clock: Clock, monotonic: Callable[[], float], *,
-                 hear: Callable[[UrcHeard], None], stray: Callable[[Stray], None], lost: Callable[[PortLost], None],
+    def __init__(self, name: str, grammar: Grammar, sink: TraceSink, clock: Clock,
+                 monotonic: Callable[[], float], *, hear: Callable[[UrcHeard], None],
+                 stray: Callable[[Stray], None], lost: Callable[[PortLost], None],
                  after_prompt_s: float, group: PortGroup | None) -> None:
         self.name = name
         self.session = Session(grammar)
@@ -73,9 +74,11 @@ class Dialogue:
         """The module rebooted: the command under way gets no answer any more."""
         self._rebooted = self._news = True
 
-    def exchange(self, plan: Plan, timeout_s: float, payload: bytes | None, ask: Ask | None) -> tuple[Finished, int]:
-        """Send one command and wait for its end; the end and the number of the first trace record. CONNECT is an
-        end too (data mode follows). Raises AtTimeout, UnexpectedReset, UnexpectedPrompt, PortLost, PortStuck."""
+    def exchange(self, plan: Plan, timeout_s: float, payload: bytes | None,
+                 ask: Ask | None) -> tuple[Finished, int]:
+        """Send one command and wait for its end; the end and the number of the first trace record. CONNECT is
+        an end too (data mode follows). Raises AtTimeout, UnexpectedReset, UnexpectedPrompt, PortLost,
+        PortStuck."""
         link = self.link
         tap = link.current()
         if not link.take():
@@ -167,7 +170,7 @@ class Dialogue:
         if data is None:
             if prompt.mark == ">":
                 tap.write(_ESCAPE, Deadline.after(1.0, self._clock))
-            raise UnexpectedPrompt(f"{plan.shown}: the module asks for data ({prompt.mark}) and there is none")
+            raise UnexpectedPrompt(f"{plan.shown}: the module asks for data ({prompt.mark}), there is none")
         # Characters that come too early after the prompt get lost (LENA-R8 guide 9.2.3, LARA-R6 guide 5.3.1).
         self.link.wait(self._has_news, self._monotonic() + self._after_prompt_s)
         with self.link.mutex:
@@ -176,7 +179,8 @@ class Dialogue:
         self.began = self._monotonic()
 
     def leave_data(self, plan: Plan, wire: bytes, timeout_s: float) -> Finished:
-        """Send the escape from data mode and wait for the module's answer in command mode. Raises AtTimeout."""
+        """Send the escape from data mode and wait for the module's answer in command mode. Raises
+        AtTimeout."""
         with self.link.mutex:
             self._forget()
             self.session.leave_data(plan)

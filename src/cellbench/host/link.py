@@ -1,7 +1,7 @@
 """One reader at a time: the pipe under a channel, its tap, the read token and the port's own thread.
 
-Whoever holds the token may read the pipe. A call that waits for an answer takes the token and reads for itself;
-as long as nobody does, the port's thread reads, so that URCs are seen the moment they come.
+Whoever holds the token may read the pipe. A call that waits for an answer takes the token and reads for
+itself; as long as nobody does, the port's thread reads, so that URCs are seen the moment they come.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ _SLICE_S = 0.5  # the longest single read of a waiting call: how late it may not
 
 
 class Link:
-    """The reading side of one port. ``feed`` gets every chunk, always from one thread at a time, with ``mutex``
-    held when the reader is not the one who sent the command; ``lost`` is told when the port vanished."""
+    """The reading side of one port. ``feed`` gets every chunk, always from one thread at a time, with
+    ``mutex`` held when the reader is not the one who sent the command; ``lost`` is told when the port
+    vanished."""
 
     def __init__(self, name: str, sink: TraceSink, feed: Callable[[bytes], None],
                  lost: Callable[[PortLost], None], monotonic: Callable[[], float]) -> None:
@@ -107,8 +108,8 @@ class Link:
         return self.tap
 
     def wait(self, ready: Callable[[], bool], until: float) -> bool:
-        """Read, or let the one who holds the token read, until ``ready()`` or the instant ``until`` (monotonic
-        seconds). Raises PortLost."""
+        """Read, or let the one who holds the token read, until ``ready()`` or the instant ``until``
+        (monotonic seconds). Raises PortLost."""
         while not ready():
             left = until - self._monotonic()
             if left <= 0:

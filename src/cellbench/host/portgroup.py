@@ -1,4 +1,5 @@
-"""The AT ports of one module share one parser (LENA-R8 guide 4.2.2): a command may have to wait for another port's."""
+"""The AT ports of one module share one parser (LENA-R8 guide 4.2.2): a command may have to wait for another
+port's."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ class _Use:
 
 
 class PortGroup:
-    """Knows which ports of a module have a command under way, so that a command's time-out starts to count only
-    when the module can have begun with it."""
+    """Knows which ports of a module have a command under way, so that a command's time-out starts to count
+    only when the module can have begun with it."""
 
     def __init__(self) -> None:
         self._uses: dict[str, _Use] = {}
@@ -33,8 +34,9 @@ class PortGroup:
                 use.ended = now
 
     def deadline(self, port: str, timeout_s: float) -> float:
-        """The instant at which a command of ``port`` is overdue, seen from what the other ports did; 0 when none
-        did anything."""
+        """The instant at which a command of ``port`` is overdue, seen from what the other ports did; 0 when
+        none did anything."""
         with self._lock:
-            ends = [use.until if use.ended is None else use.ended for name, use in self._uses.items() if name != port]
+            others = [use for name, use in self._uses.items() if name != port]
+        ends = [use.until if use.ended is None else use.ended for use in others]
         return max(ends) + timeout_s if ends else 0.0

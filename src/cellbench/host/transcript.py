@@ -71,11 +71,13 @@ class Transcript:
 
     @staticmethod
     def mark() -> int:
-        """A place in the transcript: what comes later is ``since`` it (nanoseconds of the monotonic clock)."""
+        """A place in the transcript: what comes later is ``since`` it (nanoseconds of the monotonic
+        clock)."""
         return time.monotonic_ns()
 
     def records(self, since: int = 0) -> tuple[TraceRecord, ...]:
-        """The records from a mark on, redacted; secrets are found across records too (an echo comes in pieces)."""
+        """The records from a mark on, redacted; secrets are found across records too (an echo comes in
+        pieces)."""
         return _redacted(tuple(
             TraceRecord(sequence, monotonic_ns, utc_ns, port, Direction(mark), data)
             for sequence, monotonic_ns, utc_ns, port, mark, data in tuple(self._stamps)
@@ -92,8 +94,10 @@ class Transcript:
 
     def export(self, since: int = 0) -> str:
         """The readable form as text: a line for each record, with UTC time, port and direction."""
-        head = ["(older records were dropped: the transcript is bounded)"] if self.dropped and not since else []
-        return "\n".join([*head, *map(str, self.lines(since))]) + "\n"
+        lines = [str(line) for line in self.lines(since)]
+        if self.dropped and not since:
+            lines.insert(0, "(older records were dropped: the transcript is bounded)")
+        return "\n".join(lines) + "\n"
 
     def clear(self) -> None:
         """Forget everything (a new test begins)."""

@@ -21,9 +21,9 @@ class UrcTimeout(UnitError):
 
 @dataclass(frozen=True, slots=True)
 class UrcEvent:
-    """One URC. ``index`` counts the port's URCs from 0; ``prefix`` is ``+UUSORD``, ``RING`` or, for the module's
-    start-up text, ``greeting``; ``monotonic_s`` and ``utc_ns`` are the moment its last byte was read;
-    ``sequence`` is the trace record that held it."""
+    """One URC. ``index`` counts the port's URCs from 0; ``prefix`` is ``+UUSORD``, ``RING`` or, for the
+    module's start-up text, ``greeting``; ``monotonic_s`` and ``utc_ns`` are the moment its last byte was
+    read; ``sequence`` is the trace record that held it."""
 
     index: int
     port: str
@@ -40,8 +40,9 @@ class UrcEvent:
 
     def begins(self, prefix: str) -> bool:
         """True when this is a URC of the prefix."""
-        return self.prefix == prefix or (self.text.startswith(prefix) and self.text[len(prefix):len(prefix) + 1]
-                                         in (":", ""))
+        if self.prefix == prefix:
+            return True
+        return self.text.startswith(prefix) and self.text[len(prefix):len(prefix) + 1] in (":", "")
 
 
 class UrcLog:
@@ -92,7 +93,8 @@ class WaitsForUrcs(Protocol):
 
 
 class Expectation:
-    """URCs of one kind that are waited for; armed from its creation on, so that none that comes later is missed.
+    """URCs of one kind that are waited for; armed from its creation on, so that none that comes later is
+    missed.
 
     As a context manager it stops listening at the end of the block; so it does by itself once it is closed.
     """

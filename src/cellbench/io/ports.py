@@ -12,8 +12,8 @@ from cellbench.io.tcp import TcpPort
 def open_pipe(url: str, *, rate: int = 115200, flow_control: bool = False) -> LinePort:
     """The pipe for a path (``/dev/ttyUSB0``), ``rfc2217://host:port`` or ``socket://host:port``.
 
-    It is made, not yet opened: call ``open()``. ``rate`` in bit/s; with ``flow_control`` the driver handles RTS
-    and CTS. Raises OperatorError for an address of no known form.
+    It is made, not yet opened: call ``open()``. ``rate`` in bit/s; with ``flow_control`` the driver handles
+    RTS and CTS. Raises OperatorError for an address of no known form.
     """
     scheme, mark, rest = url.partition("://")
     if not mark:

@@ -1,7 +1,7 @@
 """The client end of RFC 2217: a serial port on another machine, with its rate and lines.
 
-Everything is sent at once and answers are matched as they come, so that opening, a new rate or a line takes one
-round trip and no pause.
+Everything is sent at once and answers are matched as they come, so that opening, a new rate or a line takes
+one round trip and no pause.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ class Rfc2217Port:
         return self._rate
 
     def open(self) -> None:
-        """Connect, negotiate and set 8N1 at the port's rate, DTR and RTS on. Raises PortMissing; RigError when the
-        server does not speak RFC 2217 or refuses the rate."""
+        """Connect, negotiate and set 8N1 at the port's rate, DTR and RTS on. Raises PortMissing; RigError
+        when the server does not speak RFC 2217 or refuses the rate."""
         self.close()
         self._socket = connect(self.name, self._address)
         self._poll.register(self._socket, select.POLLIN)
@@ -135,7 +135,8 @@ class Rfc2217Port:
     def set_output(self, line: str, on: bool) -> None:
         """See LinePort.set_output."""
         values = _CONTROLS[line]
-        answer = self._ask(ComPort.SET_CONTROL, bytes((values[on],)), lambda value: value[0] in values.values())
+        own = frozenset(values.values())
+        answer = self._ask(ComPort.SET_CONTROL, bytes((values[on],)), lambda value: value[0] in own)
         if answer[0] != values[on]:
             raise NotPossible(f"{self.name}: the server does not drive {line.upper()}")
 
@@ -151,7 +152,8 @@ class Rfc2217Port:
 
     def _ask(self, command: ComPort, value: bytes, fits: Callable[[bytes], object],
              wait_s: float = _ANSWER_S) -> bytes:
-        """Send one setting and wait for the server's answer to it, reading the connection if no other call does."""
+        """Send one setting and wait for the server's answer to it, reading the connection if no other call
+        does."""
         with self._heard:
             self._answers.pop(command, None)
         self._send(com_port(command, value))

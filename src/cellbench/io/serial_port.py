@@ -22,7 +22,8 @@ _RATES: Mapping[int, int] = {
     460800: termios.B460800, 921600: termios.B921600, 3000000: termios.B3000000,
 }
 _OUTPUTS = {"dtr": termios.TIOCM_DTR, "rts": termios.TIOCM_RTS}
-_INPUTS = {"cts": termios.TIOCM_CTS, "dsr": termios.TIOCM_DSR, "dcd": termios.TIOCM_CAR, "ri": termios.TIOCM_RNG}
+_INPUTS = {"cts": termios.TIOCM_CTS, "dsr": termios.TIOCM_DSR, "dcd": termios.TIOCM_CAR,
+           "ri": termios.TIOCM_RNG}
 _GONE = frozenset({errno.EIO, errno.ENXIO, errno.ENODEV, errno.EBADF, errno.ENOENT, errno.EPIPE})
 # linux/termios.h: struct termios2, for rates that have no B constant
 _TCGETS2, _TCSETS2, _BOTHER = 0x802C542A, 0x402C542B, 0o010000
@@ -54,8 +55,8 @@ class SerialPort:
         return self._rate
 
     def open(self) -> None:
-        """Open the node raw, 8N1. Raises PortMissing naming the nodes that exist beside it; RigError when another
-        program has it or it is no terminal."""
+        """Open the node raw, 8N1. Raises PortMissing naming the nodes that exist beside it; RigError when
+        another program has it or it is no terminal."""
         self.close()
         try:
             fd = os.open(self._path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -174,7 +175,8 @@ class SerialPort:
             raw = fcntl.ioctl(self._fd, _TCGETS2, bytes(_TERMIOS2.size))
             iflag, oflag, cflag, lflag, line, chars, _, _ = _TERMIOS2.unpack(raw)
             cflag = cflag & ~0o010017 | _BOTHER
-            fcntl.ioctl(self._fd, _TCSETS2, _TERMIOS2.pack(iflag, oflag, cflag, lflag, line, chars, bit_s, bit_s))
+            fcntl.ioctl(self._fd, _TCSETS2, _TERMIOS2.pack(iflag, oflag, cflag, lflag, line, chars, bit_s,
+            bit_s))
         except OSError as error:
             raise NotPossible(f"{self.name} cannot do {bit_s} bit/s ({error.strerror})") from error
 
@@ -194,11 +196,13 @@ class SerialPort:
 
 def _neighbours(path: Path) -> str:
     """The serial ports that do exist, near the one asked for."""
-    places = sorted({path.parent, Path("/dev"), Path("/dev/serial/by-id")}, key=lambda place: place != path.parent)
+    known = {path.parent, Path("/dev"), Path("/dev/serial/by-id")}
+    places = sorted(known, key=lambda place: place != path.parent)
     found: list[str] = []
     for place in places:
         if place.is_dir():
-            found += [str(node) for node in sorted(place.iterdir()) if _serial_name(node, place == path.parent)]
+            nodes = sorted(place.iterdir())
+            found += [str(node) for node in nodes if _serial_name(node, place == path.parent)]
     return f"there are: {', '.join(found[:20])}" if found else "there is no serial port at all"
 
 

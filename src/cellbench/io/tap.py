@@ -18,7 +18,8 @@ Stamp: TypeAlias = tuple[int, int, int, str, str, bytes]
 
 @runtime_checkable
 class QuickSink(Protocol):
-    """A sink that takes records as plain tuples, which cost a tenth of an object and no garbage collection."""
+    """A sink that takes records as plain tuples, which cost a tenth of an object and no garbage
+    collection."""
 
     @property
     def quick(self) -> Callable[[Stamp], None]:
@@ -40,10 +41,12 @@ class Tap:
     The time of bytes sent is taken after the driver took them, that of bytes received when they were read.
     """
 
-    __slots__ = ("_monotonic_ns", "_pipe", "_quick", "_read", "_record", "_took_long", "_utc_ns", "_write", "name", "sequence")
+    __slots__ = ("_monotonic_ns", "_pipe", "_quick", "_read", "_record", "_took_long", "_utc_ns", "_write",
+                 "name", "sequence")
 
     def __init__(self, pipe: Pipe, sink: TraceSink, name: str, sequence: int = 0) -> None:
-        """``sequence``: the number of the first record; a port that moves to another pipe goes on counting."""
+        """``sequence``: the number of the first record; a port that moves to another pipe goes on
+        counting."""
         self.name = name
         self.sequence = sequence
         self._pipe = pipe
@@ -104,7 +107,8 @@ class Tap:
         """Record something that happened to the port."""
         sequence = self.sequence
         self.sequence = sequence + 1
-        self._record(TraceRecord(sequence, self._monotonic_ns(), self._utc_ns(), self.name, Direction.EVENT, text.encode()))
+        self._record(TraceRecord(sequence, self._monotonic_ns(), self._utc_ns(), self.name, Direction.EVENT,
+                                 text.encode()))
 
     def set_rate(self, bit_s: int) -> None:
         """See LinePort.set_rate."""

@@ -10,7 +10,8 @@ BINARY, SUPPRESS_GO_AHEAD, COM_PORT = 0, 3, 44
 
 
 class ComPort(enum.IntEnum):
-    """Commands of the COM-PORT-OPTION as the client sends them; the server answers with 100 more (RFC 2217 2)."""
+    """Commands of the COM-PORT-OPTION as the client sends them; the server answers with 100 more (RFC 2217
+    2)."""
 
     SIGNATURE = 0
     SET_BAUDRATE = 1

@@ -14,8 +14,8 @@ _DEVICE = re.compile(r"\d+-\d+(\.\d+)*\Z")
 
 @dataclass(frozen=True, slots=True)
 class UsbDevice:
-    """A device at one place of the bus (``1-1.4``). ``ttys`` are its serial device nodes (``/dev/ttyUSB3``) in
-    descriptor order, ``interfaces`` their bInterfaceNumbers."""
+    """A device at one place of the bus (``1-1.4``). ``ttys`` are its serial device nodes (``/dev/ttyUSB3``)
+    in descriptor order, ``interfaces`` their bInterfaceNumbers."""
 
     location: str
     vid: int
@@ -27,8 +27,8 @@ class UsbDevice:
 def find_device(sysfs: Path, dev: Path, location: str) -> UsbDevice | None:
     """The device at ``location`` with its ttys in descriptor order, or None when nothing is plugged there.
 
-    A tty counts only when its device node exists under ``dev``: sysfs is a little earlier than udev. A tree that
-    changes while it is read gives what was still there.
+    A tty counts only when its device node exists under ``dev``: sysfs is a little earlier than udev. A tree
+    that changes while it is read gives what was still there.
     """
     home = sysfs / "bus" / "usb" / "devices" / location
     vid, pid = _hex(home / "idVendor"), _hex(home / "idProduct")
@@ -41,14 +41,17 @@ def find_device(sysfs: Path, dev: Path, location: str) -> UsbDevice | None:
         number = _hex(interface_dir / "bInterfaceNumber")
         if number is None:
             continue
-        found += [(number, dev / name) for name in _tty_names(interface_dir) if (dev / name).exists()]
+        nodes = [dev / name for name in _tty_names(interface_dir)]
+        found += [(number, node) for node in nodes if node.exists()]
     found.sort()
-    return UsbDevice(location, vid, pid, tuple(path for _, path in found), tuple(number for number, _ in found))
+    ttys = tuple(path for _, path in found)
+    return UsbDevice(location, vid, pid, ttys, tuple(number for number, _ in found))
 
 
 def list_devices(sysfs: Path, dev: Path) -> tuple[UsbDevice, ...]:
     """Every device on the bus, root hubs left out, by location."""
-    names = sorted(entry.name for entry in _children(sysfs / "bus" / "usb" / "devices") if _DEVICE.match(entry.name))
+    places = _children(sysfs / "bus" / "usb" / "devices")
+    names = sorted(place.name for place in places if _DEVICE.match(place.name))
     found = (find_device(sysfs, dev, name) for name in names)
     return tuple(device for device in found if device is not None)
 

@@ -1,8 +1,8 @@
 """Waiting for bytes in one thread without getting in the way of another that reads.
 
 A port's thread sleeps in ``wait`` until bytes arrive. A call that wants the answer for itself takes the
-read token and disarms the watch for that time: the thread stays asleep in the kernel, so the call pays for two
-short system calls and for no change of threads.
+read token and disarms the watch for that time: the thread stays asleep in the kernel, so the call pays for
+two short system calls and for no change of threads.
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ _BASIC = re.compile(r"(&?[A-Z])", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One command of a line. ``args`` are (begin, end) places of its arguments in the line, quotes excluded."""
+    """One command of a line. ``args`` are (begin, end) places of its arguments in the line, quotes
+    excluded."""
 
     name: str
     form: Form
@@ -38,7 +39,8 @@ def encode(command: Command, form: Form, *values: Value) -> str:
         return _without_values(command, values) + "=?"
     if form is Form.EXECUTE and not values:
         return command.name
-    written = [_value(command, param, value) for param, value in zip(_params(command, values), values, strict=True)]
+    pairs = zip(_params(command, values), values, strict=True)
+    written = [_value(command, param, value) for param, value in pairs]
     while written and not written[-1]:
         written.pop()
     joiner = "=" if command.name[0] in "+^*%$#" or command.name == "S" else ""
@@ -126,8 +128,8 @@ def _extended(line: str, at: int) -> tuple[Call, int]:
 
 
 def _after(line: str, at: int) -> int:
-    """Past the semicolon that may follow; anything else would be ignored by some modules and refused by others,
-    so it is left for the next round to see."""
+    """Past the semicolon that may follow; anything else would be ignored by some modules and refused by
+    others, so it is left for the next round to see."""
     return at + 1 if line[at:at + 1] == ";" else at
 
 

@@ -24,9 +24,9 @@ class Plan:
     """All that is known of a command line before it is sent.
 
     ``prefixes`` are those of the information text it may answer with; ``open_text`` says that text without a
-    prefix (or of an unknown command) may come; ``sole_read`` names the prefix of the only read command when its
-    answer could be mistaken for a URC. ``secrets`` are (begin, end) places in the line, ``shown`` is the line with
-    them blanked.
+    prefix (or of an unknown command) may come; ``sole_read`` names the prefix of the only read command when
+    its answer could be mistaken for a URC. ``secrets`` are (begin, end) places in the line, ``shown`` is the
+    line with them blanked.
     """
 
     line: str
@@ -51,8 +51,8 @@ class Plan:
 class Grammar:
     """The language of one series: commands, URCs, result codes, error numbers."""
 
-    __slots__ = ("_cme", "_cme_numbers", "_cms", "_cms_numbers", "commands", "finals", "numeric", "series", "urcs",
-                 "verbose")
+    __slots__ = ("_cme", "_cme_numbers", "_cms", "_cms_numbers", "commands", "finals", "numeric", "series",
+                 "urcs", "verbose")
 
     def __init__(self, series: Series, commands: Mapping[str, Command], urcs: Iterable[Urc],
                  finals: Iterable[FinalCode], cme: Iterable[ErrorCode], cms: Iterable[ErrorCode]) -> None:
@@ -96,26 +96,26 @@ class Grammar:
         known = [(call, self.commands[call.name]) for call in calls if call.name in self.commands]
         unknown = [call for call in calls if call.name not in self.commands]
         names = {call.name for call in calls}
-        prefixes = frozenset(prefix for call, command in known if (prefix := self._information(call, command)))
+        told = (self._information(call, command) for call, command in known)
+        prefixes = {prefix for prefix in told if prefix} | {call.name for call in unknown}
+        prompts = {command.prompt for call, command in known if call.form in command.prompt_forms}
+        times = [command.response_time_s(call.form) for call, command in known]
         secrets, secret_payload = _secrets(known, self.series)
         return Plan(
-            line=line, shown=_blanked(line, secrets), names=frozenset(names), wire=_wire(line), echo=line.encode("latin-1"), calls=calls,
-            prefixes=prefixes | frozenset(call.name for call in unknown),
+            line=line, shown=_blanked(line, secrets), names=frozenset(names), wire=_wire(line),
+            echo=line.encode("latin-1"), calls=calls, prefixes=frozenset(prefixes),
             open_text=bool(unknown) or any(command.info == "" for _, command in known),
             sole_read=self._sole_read(known, calls),
             dials=bool(names & _DIALS) or bool(unknown), connects=bool(names & _CONNECTS),
-            prompts="".join(sorted({command.prompt for call, command in known
-                                    if command.prompt and call.form in command.prompt_forms})),
-            changes_form="V" in names,
-            timeout_s=max([command.response_time_s(call.form) for call, command in known]
-                          + [_DEFAULT_TIME_S for _ in unknown], default=1.0),
+            prompts="".join(sorted(prompt for prompt in prompts if prompt)), changes_form="V" in names,
+            timeout_s=max(times + [_DEFAULT_TIME_S] * len(unknown), default=1.0),
             abortable=bool(known) and known[-1][1].abortable, secrets=secrets, secret_payload=secret_payload)
 
     def escape_plan(self) -> Plan:
         """The escape from data mode (V.250 6.2.11): not a line, but answered like one."""
         return Plan(line="+++", shown="+++", names=frozenset(), wire=b"+++", echo=b"+++", calls=(),
-                    prefixes=frozenset(), open_text=True, sole_read="", dials=True, connects=False, prompts="",
-                    changes_form=False, timeout_s=_DEFAULT_TIME_S, abortable=False)
+                    prefixes=frozenset(), open_text=True, sole_read="", dials=True, connects=False,
+                    prompts="", changes_form=False, timeout_s=_DEFAULT_TIME_S, abortable=False)
 
     def _information(self, call: Call, command: Command) -> str | None:
         """The prefix of a call's information text; None where a line with it would be a URC."""
@@ -165,13 +165,14 @@ def _secrets(known: list[tuple[Call, Command]],
         if call.form in (Form.SET, Form.EXECUTE):
             places += [place for place, param in zip(call.args, params, strict=False)
                        if param.secret and place[1] > place[0]]
-        payload = payload or any(param.secret and param.kind is Kind.DATA for param in params[len(call.args):])
+        left_out = params[len(call.args):]
+        payload = payload or any(param.secret and param.kind is Kind.DATA for param in left_out)
     return tuple(places), payload
 
 
 def looks_unsolicited(line: str) -> bool:
-    """True for the short form of a registration line (3GPP TS 27.007 7.2): ``+CREG: 5`` or ``+CREG: 5,"1A2B",...``;
-    an answer to the read form has the mode in front: ``+CREG: 2,5``."""
+    """True for the short form of a registration line (3GPP TS 27.007 7.2), ``+CREG: 5`` or
+    ``+CREG: 5,"1A2B",...``; an answer to the read form has the mode in front: ``+CREG: 2,5``."""
     body = line[len(prefix_of(line)) + 1:]
     parts = [part.strip() for part in body.split(",")]
     return len(parts) < 2 or parts[1].startswith('"')

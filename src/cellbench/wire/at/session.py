@@ -2,8 +2,8 @@
 
 Commands go out through ``begin``; what the module sends goes in through ``receive`` and comes out as events.
 The states and what moves between them are in ``TRANSITIONS``; whatever is not there is a rule broken, by us
-(LocalRuleBroken) where we called, by the module where its bytes did: that never stops the dialogue, it becomes
-a Stray event.
+(LocalRuleBroken) where we called, by the module where its bytes did: that never stops the dialogue, it
+becomes a Stray event.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ TRANSITIONS: Mapping[State, Mapping[Signal, State]] = {
                    _G.GIVE_UP: _S.IDLE, **_ALWAYS},
     _S.PROMPTED: {_G.PAYLOAD: _S.PAYLOAD_SENT, _G.TEXT: _S.PROMPTED, _G.FINAL: _S.IDLE, _G.GIVE_UP: _S.IDLE,
                   **_ALWAYS},
-    _S.PAYLOAD_SENT: {_G.TEXT: _S.PAYLOAD_SENT, _G.FINAL: _S.IDLE, _G.PROMPT: _S.PROMPTED, _G.GIVE_UP: _S.IDLE,
-                      _G.CONNECT: _S.DATA, **_ALWAYS},
+    _S.PAYLOAD_SENT: {_G.TEXT: _S.PAYLOAD_SENT, _G.FINAL: _S.IDLE, _G.PROMPT: _S.PROMPTED,
+                      _G.CONNECT: _S.DATA, _G.GIVE_UP: _S.IDLE, **_ALWAYS},
     _S.DATA: {_G.LEAVE_DATA: _S.ANSWERING, _G.GIVE_UP: _S.IDLE, **_ALWAYS},
 }
 
@@ -84,8 +84,8 @@ class Session:
     """The dialogue of one port. ``echo`` says whether the module repeats commands: True, False or None (not
     known); it is set by whoever sees ATE answered."""
 
-    __slots__ = ("_armed", "_finals", "_grammar", "_info", "_overdue", "_payload_echo", "_plan", "_receiver", "_sole_read",
-                 "_state", "echo", "greeting")
+    __slots__ = ("_armed", "_finals", "_grammar", "_info", "_overdue", "_payload_echo", "_plan", "_receiver",
+                 "_sole_read", "_state", "echo", "greeting")
 
     def __init__(self, grammar: Grammar) -> None:
         self._grammar = grammar
@@ -123,8 +123,8 @@ class Session:
         return self._receiver.holds_string
 
     def begin(self, plan: Plan, *, any_prompt: bool = False) -> bytes:
-        """Begin a command; the bytes to send. With ``any_prompt`` both prompts are taken whatever the catalogue
-        says. Raises LocalRuleBroken while another command is under way."""
+        """Begin a command; the bytes to send. With ``any_prompt`` both prompts are taken whatever the
+        catalogue says. Raises LocalRuleBroken while another command is under way."""
         if self._state is not _IDLE:
             raise LocalRuleBroken(f"{plan.shown}: sent in state {self._state.name}, while "
                                   f"{self._plan.shown if self._plan else 'data mode'} is not finished")
@@ -306,8 +306,8 @@ class Session:
             events.append(Stray(StrayKind.UNASKED, final.text))
 
     def _without_copies(self, info: list[str], events: list[SessionEvent]) -> list[str]:
-        """A read command answers with one line; a registration URC of the same prefix may have come beside it. The
-        answer has the mode in front; when no line has (LENA-R8's +CREG?), it is the last one."""
+        """A read command answers with one line; a registration URC of the same prefix may have come beside
+        it. The answer has the mode in front; when no line has (LENA-R8's +CREG?), it is the last one."""
         same = [text for text in info if prefix_of(text) == self._sole_read]
         if len(same) < 2:
             return info

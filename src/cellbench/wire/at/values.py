@@ -21,7 +21,8 @@ _HEX = re.compile(r"[0-9A-Fa-f]*\Z")
 # +USORD: <socket>,<length>,"<data>" (LENA-R8 guide 9.2.2), +USORF, +URDFILE, +URDBLOCK, +UUFTPCD, and the
 # reads of the MQTT and MQTT-SN clients (u-blox AT manuals). With hexadecimal data (+UDCONF=1,1) the string
 # is twice as long as announced.
-_ANNOUNCED_LINE = re.compile(r"(?:\+USOR[DF]|\+URDFILE|\+URDBLOCK|\+UUFTPCD):|\+UMQTTC: ?6 ?,|\+UMQTTSNC: ?9 ?,")
+_ANNOUNCED_LINE = re.compile(
+    r"(?:\+USOR[DF]|\+URDFILE|\+URDBLOCK|\+UUFTPCD):|\+UMQTTC: ?6 ?,|\+UMQTTSNC: ?9 ?,")
 
 
 def announces(line: str) -> bool:
@@ -118,7 +119,8 @@ def _typed(part: str) -> int | str | None:
     if part[0] == '"':
         return part[1:-1] if len(part) > 1 and part[-1] == '"' else part[1:]
     digits = part[1:] if part[0] == "-" else part
-    # Leading zeros carry meaning (S registers answer 043) and long digit strings are identities (IMEI, ICCID).
+    # Leading zeros carry meaning (S registers answer 043) and long digit strings are identities (IMEI,
+    # ICCID).
     if digits.isdecimal() and (digits[0] != "0" or digits == "0") and len(digits) <= _LONGEST_NUMBER:
         return int(part)
     return part
