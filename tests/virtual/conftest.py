@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from cellbench.catalogue.model import Series
 from cellbench.catalogue.modules import profile_for
 from cellbench.catalogue.modules.model import UsbComposition

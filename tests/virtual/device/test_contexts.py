@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from cellbench.catalogue.model import Series
 from cellbench.virtual.device.network import Change, Rat
 
@@ -200,8 +201,8 @@ def test_the_apn_read_back_is_the_users(lara: Any) -> None:
     lara.at("AT+CFUN=1")
     lara.until(lambda: lara.module.radio.registered, 60)
     assert re.fullmatch(r'\+CGDCONT: 1,"IP","apn_name","10[.0-9]+",0,0,0,0,0,0', lara.at("AT+CGDCONT?")[0])
-    assert re.fullmatch(r'\+CGCONTRDP: 1,5,"apn_name","10[.0-9]+\.255\.255\.255\.0","10[.0-9]+","[.0-9]+","[.0-9]+"',
-                        lara.at("AT+CGCONTRDP=1")[0])
+    assert re.fullmatch(r'\+CGCONTRDP: 1,5,"apn_name","10[.0-9]+\.255\.255\.255\.0","10[.0-9]+",'
+                        r'"[.0-9]+","[.0-9]+"', lara.at("AT+CGCONTRDP=1")[0])
 
 
 def test_addresses_of_both_kinds(lara: Any) -> None:

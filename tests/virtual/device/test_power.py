@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from cellbench.catalogue.model import Series
 from cellbench.virtual.device.config import Timing
 from cellbench.virtual.device.faces import garble
@@ -425,7 +426,8 @@ def test_usio_changes_ports_after_a_reboot(lara: Any) -> None:
     assert lara.uart == b""
 
 
-def test_nvm_survives_a_new_module_in_the_same_directory(driven: Make, series: Series, tmp_path: Path) -> None:
+def test_nvm_survives_a_new_module_in_the_same_directory(driven: Make, series: Series,
+                                                         tmp_path: Path) -> None:
     first = driven(series, home=tmp_path / "slot")
     first.ready()
     first.at('AT+CGDCONT=3,"IP","internet.wind"')

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from cellbench.catalogue.model import Series
+from cellbench.virtual.device.config import NetworkFacts
 from cellbench.virtual.device.network import Change, RadioState, Rat
 
 Make = Callable[..., Any]
@@ -128,7 +130,7 @@ def test_a_new_cell_is_told(module: Any) -> None:
 
 def test_roaming_is_5(driven: Make, series: Series) -> None:
     one = driven(series)
-    one.module.network.facts = type(one.module.network.facts)(plmn="20801", long_name="Orange F", short_name="Orange")
+    one.module.network.facts = NetworkFacts(plmn="20801", long_name="Orange F", short_name="Orange")
     one.ready()
     assert one.at("AT+CEREG?") == ["+CEREG: 0,5", "OK"]
     assert one.module.radio.indicators()["roam"] == 1
@@ -215,7 +217,8 @@ def test_scan_lists_operators_in_the_series_form(lena: Any, lara: Any) -> None:
     lena.send(b"AT+COPS=?\r")
     lena.until(lambda: b"OK" in lena.uart, 200)
     text = bytes(lena.uart)
-    assert text.startswith(b'\r\n+COPS: \n\r(2,"I WIND","WIND","22288",7),\n\r(3,"I TIM","TIM","22201",7),,(0-4),(0-2)')
+    assert text.startswith(b'\r\n+COPS: \n\r(2,"I WIND","WIND","22288",7),'
+                           b'\n\r(3,"I TIM","TIM","22201",7),,(0-4),(0-2)')
     lines = lara.at("AT+COPS=?")
     assert lines == ['+COPS: (2,"I TIM","TIM","22288",7),,(0-4),(0-2)', "OK"]
 

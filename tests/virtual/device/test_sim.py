@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from cellbench.catalogue.model import Series
 from cellbench.virtual.device.config import luhn_digit, swapped
 
@@ -43,7 +44,8 @@ def test_logical_channels_of_lena(lena: Any) -> None:
     assert lena.at('AT+CSIM=10,"0070000000"') == ["+CSIM: 4,6C01", "OK"]
     assert lena.at('AT+CSIM=10,"0070000001"') == ['+CSIM: 6,"019000"', "OK"]
     assert lena.at('AT+CSIM=14,"01A40004023F00"') == [
-        '+CSIM: 86,"62278202782183023F00A507800171830242868A01058B032F0601C60C90016083010183010A83010C9000"', "OK"]
+        '+CSIM: 86,"62278202782183023F00A507800171830242868A01058B032F0601C60C90016083010183010A83010C9000"',
+        "OK"]
     assert lena.at('AT+CSIM=14,"01A40004022FE2"') == [
         '+CSIM: 54,"62178202412183022FE28A01058B032F06088002000A8801109000"', "OK"]
     assert lena.at('AT+CSIM=10,"01B00000FF"') == ['+CSIM: 24,"989388435801009549F49000"', "OK"]
