@@ -9,7 +9,8 @@ from typing import Any
 from cellbench.catalogue.commands import ALL
 from cellbench.catalogue.model import Command, Form, Kind, Param, Series
 
-_ALONE = frozenset({"+CPWROFF", "+CFUN", "Q", "V", "S", "+IPR", "Z", "&F", "+UTEST"})  # change what is looked at
+# These change what is looked at.
+_ALONE = frozenset({"+CPWROFF", "+CFUN", "Q", "V", "S", "+IPR", "Z", "&F", "+UTEST"})
 _FINALS = ("OK", "ERROR", "NO CARRIER", "+CME ERROR", "+CMS ERROR", "CONNECT", "@", ">", "ABORTED")
 
 
@@ -34,7 +35,8 @@ def lines(command: Command, series: Series, dice: random.Random) -> Iterator[str
     yield from (f"AT{command.name}", f"AT{command.name}?", f"AT{command.name}=?", f"AT{command.name}=")
     for count in (1, len(command.params), len(command.params), len(command.params) + 1):
         params = command.params_for(series)
-        parts = [values(params[min(place, len(params) - 1)], series, dice) for place in range(count) if params]
+        parts = [values(params[min(place, len(params) - 1)], series, dice)
+                 for place in range(count) if params]
         yield f"AT{command.name}=" + ",".join(parts)
 
 
