@@ -1,11 +1,8 @@
-"""What suites, fixtures and an OEM's own tests may use; everything else is inside.
-
-Names are imported at their first use, so that collecting suites costs little.
-"""
+"""What suites, fixtures and an OEM's own tests may use; everything else is inside."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pytest
 
 from cellbench.base.errors import (
     Aborted,
@@ -19,35 +16,33 @@ from cellbench.base.errors import (
     ServiceError,
     UnitError,
 )
+from cellbench.base.protocols import FarSide
+from cellbench.host.channel import Channel
+from cellbench.host.raw import RawTalk
 from cellbench.record.measurement import Judgement, Limit
+from cellbench.rig.dut import Dut, DutState, Identity
+from cellbench.rig.limits import ProductLimits
+from cellbench.rig.schema import Apn as Network
+from cellbench.rig.schema import Service
+from cellbench.rig.slot import Boot, PowerState, Slot
+from cellbench.session.attempts import ATTEMPT
+from cellbench.session.equipment import Equipment
 from cellbench.session.opening import open_equipment
 from cellbench.session.procedure import Procedure, procedure
-
-if TYPE_CHECKING:
-    import pytest
-
-    from cellbench.base.protocols import FarSide
-    from cellbench.rig.dut import Dut, DutState, Identity
-    from cellbench.rig.limits import ProductLimits
-    from cellbench.rig.schema import Apn as Network
-    from cellbench.rig.schema import Service
-    from cellbench.rig.slot import Boot, PowerState, Slot
-    from cellbench.session.equipment import Equipment
-    from cellbench.session.recorder import Recorder
-    from cellbench.session.run import Run
+from cellbench.session.recorder import Recorder
+from cellbench.session.run import RUN, Run
 
 __all__ = [
-    "Aborted", "Boot", "CellbenchError", "Dut", "DutState", "Equipment", "FarSide", "Identity", "Judgement",
-    "Limit", "Network", "NetworkError", "NotApplicable", "NotPossible", "OperatorError", "Owner", "PowerState",
-    "Procedure", "ProductLimits", "Recorder", "RigError", "Run", "Service", "ServiceError", "Slot", "UnitError", "current_run",
-    "limits_for", "open_equipment", "procedure", "recorder_of", "serial_of",
+    "Aborted", "Boot", "CellbenchError", "Channel", "Dut", "DutState", "Equipment", "FarSide", "Identity",
+    "Judgement", "Limit", "Network", "NetworkError", "NotApplicable", "NotPossible", "OperatorError", "Owner",
+    "PowerState", "Procedure", "ProductLimits", "RawTalk", "Recorder", "RigError", "Run", "Service",
+    "ServiceError", "Slot", "UnitError", "current_run", "limits_for", "open_equipment", "procedure",
+    "recorder_of", "serial_of",
 ]
 
 
 def current_run(config: pytest.Config) -> Run:
     """The run that a pytest session asked for; OperatorError when it asked for no rig."""
-    from cellbench.session.run import RUN
-
     run = config.stash.get(RUN, None)
     if run is None:
         raise OperatorError("this test needs a rig and none was asked for",
@@ -57,9 +52,6 @@ def current_run(config: pytest.Config) -> Run:
 
 def recorder_of(item: pytest.Item) -> Recorder:
     """The recorder of a running test; one that records nothing outside a run."""
-    from cellbench.session.attempts import ATTEMPT
-    from cellbench.session.recorder import Recorder
-
     attempt = item.stash.get(ATTEMPT, None)
     return attempt.recorder if attempt is not None else Recorder(None, "")
 

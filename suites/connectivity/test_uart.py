@@ -52,8 +52,11 @@ def test_autobauding(dut_at: Callable[[DutState], Dut], slot: Slot, record: Reco
     rate = 57_600
     boot = slot.power_on(uart_rate=rate, sync=False)
     uart = slot.channel("uart")
-    uart.wait_quiet(slot.timing.boot_max_s)
-    heard = uart.send_raw_and_listen(b"AT\r", 0.1)
+    raw = Dut(slot, uart).raw()
+    if slot.profile.greeting.value is not None:
+        slot.await_usb_or(raw, slot.timing.boot_max_s)
+    raw.write(b"AT\r")
+    heard = raw.listen(0.1)
     assert heard == b"", f"the first AT was answered with {heard!r}"
     assert uart.send("AT", timeout_s=2.0).ok
     assert uart.send("AT+IPR?").value("+IPR") == (AUTOBAUDING,)
@@ -68,7 +71,7 @@ def test_fixed_rate(dut: Dut, record: Recorder) -> None:
     uart = _uart(dut)
     uart.sync(10.0)
     before = int(uart.send("AT+IPR?").value("+IPR")[0])
-    old = uart.rate
+    old = dut.slot.uart_rate
     assert uart.send(f"AT+IPR={RATE}").ok, "the response comes at the original rate"
     try:
         uart.set_rate(RATE)
@@ -85,7 +88,7 @@ def test_every_rate(dut: Dut, record: Recorder) -> None:
     """Each fixed rate of the module's list, then back."""
     uart = _uart(dut)
     uart.sync(10.0)
-    before, old = int(uart.send("AT+IPR?").value("+IPR")[0]), uart.rate
+    before, old = int(uart.send("AT+IPR?").value("+IPR")[0]), dut.slot.uart_rate
     rates = [rate for rate in dut.profile.serial.rates.value if rate >= 9600]
     try:
         for rate in rates:

@@ -15,13 +15,13 @@ ECHO_S = Limit(high=0.5, source="LENA-R8 guide 4.1.1, with the host's own delay"
 def test_echo(dut: Dut, record: Recorder) -> None:
     """ATE1 echoes every character, ATE0 none."""
     dut.send("ATE1")
-    assert dut.at.echo_of("AT+CMEE?") == "AT+CMEE?"
+    assert dut.raw().echo_of("AT+CMEE?") == "AT+CMEE?"
     dut.send("ATE0")
     try:
-        assert dut.at.echo_of("AT+CMEE?") == ""
+        assert dut.raw().echo_of("AT+CMEE?") == ""
     finally:
         dut.send("ATE1")
-    assert dut.at.echo_of("AT") == "AT"
+    assert dut.raw().echo_of("AT") == "AT"
 
 
 @procedure("R8:4.1.2", title="Information text responses come before the final result code")
@@ -53,23 +53,29 @@ def test_final_result_code(dut: Dut) -> None:
         dut.send("AT+CMEE=2")
 
 
-@procedure("R8:4.1.3", title="A command that cannot be aborted ignores a second one", depends_on=("network",))
-def test_not_abortable(registered: Dut, record: Recorder) -> None:
+@procedure("R8:4.1.3", title="A command that cannot be aborted ignores a second one", needs=("far-side:slow",))
+def test_not_abortable(registered: Dut, far_side: FarSide) -> None:
     """The new command is ignored without any feedback; the first one ends as if alone."""
-    registered.at.send_without_answer("AT+CGDCONT?")
-    registered.at.send_without_answer("AT+CGMM")
+    raw = registered.raw()
+    far_side.act("slow", command="+CGDCONT?", seconds="1")
+    raw.write(b"AT+CGDCONT?\r")
+    raw.write(b"AT+CGMM\r")
+    mark = raw.transcript.mark()
+    assert raw.wait_for(b"OK\r", 10.0)
+    raw.wait_quiet(0.3, 2.0)
+    heard = raw.heard_since(mark)
+    assert registered.profile.model_prefix.encode() not in heard, "the second command was executed"
     assert registered.send("AT").ok, "the interface is in step"
 
 
-@procedure(
-    "R8:4.1.3",
-    title="An abortable command is dropped for the latest one, without ABORTED",
-    needs=("far-side:slow",),
-)
-def test_abortable(registered: Dut, record: Recorder) -> None:
+@procedure("R8:4.1.3", title="An abortable command is dropped for the latest one, without ABORTED")
+def test_abortable(registered: Dut) -> None:
     """AT+COPS=? is dropped; no ABORTED result code is issued by LENA-R8."""
-    registered.at.send_without_answer("AT+COPS=?")
+    raw = registered.raw()
+    raw.write(b"AT+COPS=?\r")
+    raw.listen(0.1)
     answer = registered.send("AT+CGMM")
+    assert answer.text.startswith(registered.profile.model_prefix)
     assert all("ABORT" not in line for line in answer.info)
     assert registered.send("AT").ok
 

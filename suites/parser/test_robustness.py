@@ -67,8 +67,8 @@ def test_blanks(dut: Dut) -> None:
 @procedure("R8:4.2.1", title="After rubbish the module is back in step at the next command")
 def test_rubbish(dut: Dut) -> None:
     """Bytes that are no command are ignored or refused."""
-    dut.at.send_raw(b"\x00\xff\x1bgarbage\r")
-    dut.at.resync(5.0)
+    dut.raw().write(b"\x00\xff\x1bgarbage\r")
+    dut.at.sync(5.0)
     assert dut.send("AT+CMEE?").value("+CMEE") == (2,)
 
 
@@ -123,7 +123,7 @@ def test_interfaces_keep_their_own_echo(dut: Dut) -> None:
     second.sync(10.0)
     dut.send("ATE0")
     try:
-        assert second.echo_of("AT") == "AT"
+        assert dut.raw(second).echo_of("AT") == "AT"
     finally:
         dut.send("ATE1")
 

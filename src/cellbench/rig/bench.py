@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cellbench.base.protocols import FarSide
-from cellbench.base.trace import TraceSink
 from cellbench.catalogue.modules import profile_for
 from cellbench.guardian.budget import AttachBudget
 from cellbench.guardian.client import GuardianClient, Lease
+from cellbench.host.transcript import Transcript
 from cellbench.rig.build import equipment_plan, slot_plan
 from cellbench.rig.load import LoadedRig
 from cellbench.rig.slot import EventSink, Slot, SlotTiming
@@ -27,7 +27,7 @@ class Bench:
     rig: LoadedRig
     run: str
     controller_pid: int
-    trace: Callable[[str], TraceSink]
+    trace: Callable[[str], Transcript]
     events: Callable[[str], EventSink]
     far_side_for: Callable[[str], FarSide]
     _guardian: GuardianClient | None = None

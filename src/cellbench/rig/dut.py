@@ -13,6 +13,7 @@ from cellbench.catalogue.modules.model import ModuleProfile
 from cellbench.host.answer import Answer
 from cellbench.host.channel import Channel
 from cellbench.host.errors import AtError
+from cellbench.host.raw import RawTalk
 from cellbench.rig.slot import Slot
 
 _POLL_S = 0.2
@@ -69,6 +70,10 @@ class Dut:
     ) -> Answer:
         """Send one command line as printed; see Channel.send."""
         return self.at.send(line, payload=payload, timeout_s=timeout_s, check=check)
+
+    def raw(self, channel: Channel | None = None) -> RawTalk:
+        """The bytes of a channel (default: the main one): echo, silence, rubbish."""
+        return RawTalk(channel or self.at, self.slot.trace)
 
     def identify(self, *, sim: bool = True) -> Identity:
         """Ask model, firmware, IMEI, and the SIM's numbers."""

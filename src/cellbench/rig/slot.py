@@ -7,6 +7,7 @@ when asked for, and recorded as such (docs/architecture.md, "Decisions made").
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import logging
 import threading
@@ -18,11 +19,11 @@ from pathlib import Path
 from cellbench.base.clock import Deadline
 from cellbench.base.errors import NotPossible, RigError, UnitError
 from cellbench.base.protocols import AttachBudget
-from cellbench.base.trace import TraceSink
 from cellbench.catalogue.modules.model import ModuleProfile
 from cellbench.guardian.client import Lease, Reading
 from cellbench.host.channel import Channel
 from cellbench.host.errors import AtTimeout
+from cellbench.host.transcript import Transcript
 from cellbench.io.ports import open_pipe
 from cellbench.io.usb import UsbDevice, find_device
 from cellbench.rig.schema import Slot as SlotModel
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 EventSink = Callable[[str, str, dict[str, str]], None]
 
 _POLL_S = 0.02
+_AUTOBAUD_RATE = 115_200
 _SUPPLY_SETTLE_S = 5.0
 _SURE_MARGIN_S = 0.05  # a pulse is held this much longer than the shortest the module must take
 
@@ -75,7 +77,7 @@ class Slot:
     profile: ModuleProfile
     roots: UsbRoots
     lease: Lease | None
-    trace: TraceSink
+    trace: Transcript
     timing: SlotTiming
     budget: AttachBudget
     events: EventSink
@@ -112,12 +114,14 @@ class Slot:
         uart = self.channel("uart") if self.model.ports.uart is not None else None
         if uart is not None and uart_rate is not None:
             uart.set_rate(uart_rate)
-        self.pulse("pwr_on", self.profile.power.pwr_on_pulse_s.value[0] + _SURE_MARGIN_S)
-        began, peak = time.monotonic(), max(inrush, default=None)
-        if sync:
-            boot = self._await_boot(uart, began, peak, usb=vusb_det)
-        else:
-            boot = Boot(self._v_int_rises(), None, None, None, peak)
+        expected = uart.declare_reboot(self.timing.boot_max_s) if uart is not None else contextlib.nullcontext()
+        with expected:
+            self.pulse("pwr_on", self.profile.power.pwr_on_pulse_s.value[0] + _SURE_MARGIN_S)
+            began, peak = time.monotonic(), max(inrush, default=None)
+            if sync:
+                boot = self._await_boot(uart, began, peak, usb=vusb_det)
+            else:
+                boot = Boot(self._v_int_rises(), None, None, None, peak)
         self.state = PowerState.ON
         return boot
 
@@ -272,6 +276,13 @@ class Slot:
             time.sleep(_POLL_S)
         return True
 
+    @property
+    def uart_rate(self) -> int:
+        """The host's rate on the UART, in bit/s: the rig file's, else the profile's, else 115200."""
+        uart = self.model.ports.uart
+        asked = uart.rate_bit_s if uart is not None else None
+        return asked or self.profile.serial.factory_rate.value or _AUTOBAUD_RATE
+
     def restart_uart(self) -> Channel:
         """Close the UART and open it at its usual rate."""
         if "uart" in self.channels:
@@ -368,6 +379,8 @@ class Slot:
         url = self._url(role)
         channel = Channel(open_pipe(url), self.profile, trace=self.trace, name=f"{self.name}.{role}")
         channel.start()
+        if role == "uart":
+            channel.set_rate(self.uart_rate)
         return channel
 
     def _url(self, role: str) -> str:

@@ -20,7 +20,8 @@ import yaml
 from cellbench.base.errors import Finding
 
 MAX_DEPTH = 20
-MAX_BYTES = 1_000_000
+MAX_BYTES = 300_000
+MAX_OPEN_BRACKETS = 100  # the scanner's time grows with the square of the depth
 KeyPath = tuple[str | int, ...]
 
 _INTEGER = re.compile(r"^[-+]?(0|[1-9][0-9]*)$")
@@ -94,15 +95,25 @@ def read_document(path: Path, shown_as: str | None = None) -> Document:
 
 def read_text(text: str, file: str) -> Document:
     """As read_document, from text."""
+    deep = _line_of_deep_brackets(text)
+    if deep:
+        return _unreadable(file, deep, f"more than {MAX_DEPTH} levels", "close the brackets")
     builder = _Builder(file)
     try:
-        for event in yaml.parse(text, Loader=_parser()):
+        # the parser in Python: the faster one in C is not everywhere, and takes tabs that this one refuses
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
             builder.take(event)
+    except _TooDeep:
+        return Document(file, None, {}, tuple(builder.findings))
     except yaml.YAMLError as error:
         line, cause = _place(error, text)
         finding = Finding(file, line, "", f"not YAML: {cause}", "check indentation, quotes and brackets")
         return Document(file, None, {}, (*builder.findings, finding))
     return builder.document()
+
+
+class _TooDeep(Exception):
+    """Reading on would take time that grows with the square of the depth."""
 
 
 @dataclass(slots=True)
@@ -201,7 +212,8 @@ class _Builder:
         if event.tag is not None:
             problem = "tags are not used in these files"
         elif len(self._levels) >= MAX_DEPTH:
-            problem = f"more than {MAX_DEPTH} levels"
+            self._value(event, None, f"more than {MAX_DEPTH} levels", "no rig needs that many")
+            raise _TooDeep
         if problem or (level is not None and level.skip):
             self._value(event, None, problem, "remove it")
             self._skipping = 1
@@ -278,9 +290,14 @@ def _plain_text(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" or character == "\0" for character in text)
 
 
-def _parser() -> Any:
-    """The parser in C where PyYAML has it (10 times faster), else the one in Python."""
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+def _line_of_deep_brackets(text: str) -> int:
+    """The line where more brackets are open than any file needs; 0 when there is none."""
+    depth = 0
+    for match in re.finditer(r"[\[{\]}]", text):
+        depth = depth + 1 if match.group() in "[{" else max(0, depth - 1)
+        if depth > MAX_OPEN_BRACKETS:
+            return text.count("\n", 0, match.start()) + 1
+    return 0
 
 
 def _place(error: yaml.YAMLError, text: str) -> tuple[int, str]:
