@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
+
+CLOSE_S = 0.5
 
 
 class Trash:
@@ -22,8 +24,9 @@ class Trash:
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="trash")
         left = sorted(folder.iterdir())
         self._next = 1 + max((int(old.name) for old in left if old.name.isdigit()), default=0)
+        self._pending: set[Future[None]] = set()
         for old in left:
-            self._worker.submit(self._delete, old)
+            self._submit(old)
 
     def throw(self, tree: Path) -> None:
         """Make a tree vanish; nothing happens when it is not there."""
@@ -33,12 +36,18 @@ class Trash:
         except FileNotFoundError:
             return
         self._next += 1
-        self._worker.submit(self._delete, place)
+        self._submit(place)
 
     def close(self) -> None:
-        """Stop deleting; returns within one system call."""
+        """Delete what can be deleted within ``CLOSE_S``, then stop."""
+        wait(self._pending, CLOSE_S)
         self._stopping.set()
         self._worker.shutdown(wait=True, cancel_futures=True)
+
+    def _submit(self, place: Path) -> None:
+        future = self._worker.submit(self._delete, place)
+        self._pending.add(future)
+        future.add_done_callback(self._pending.discard)
 
     def _delete(self, tree: Path) -> None:
         for folder, folders, files in os.walk(tree, topdown=False):
