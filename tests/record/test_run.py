@@ -73,12 +73,15 @@ def test_facts_that_come_later_join_the_header(tmp_path: Path) -> None:
     first = ProcedureEntry("p", "T", (), ("s1",))
     run = write(
         tmp_path, (Kind.FACTS, {"procedures": (first,), "versions": {"a": "1"}}),
-        (Kind.FACTS, {"procedures": (ProcedureEntry("p", "T", (), ("s2",)), ProcedureEntry("q", "U")),
+        (Kind.FACTS, {"procedures": (ProcedureEntry("p", "T", (), ("s2",)), ProcedureEntry("q", "U"),
+                                    ProcedureEntry("r[3-udp]", "V")),
                       "versions": {"b": "2"}, "operator": "ada", "unheard_of": 1}))
-    assert [(entry.id, entry.slots) for entry in run.header.procedures] == [("p", ("s1", "s2")), ("q", ())]
+    entries = [(entry.id, entry.slots) for entry in run.header.procedures]
+    assert entries == [("p", ("s1", "s2")), ("q", ()), ("r[3-udp]", ())]
     assert run.header.versions == {"a": "1", "b": "2"}
     assert (run.header.operator, run.header.run) == ("ada", "r")
     assert run.title("q") == "U"
+    assert run.title("r[3-udp]") == "V [3-udp]"
     assert run.title("unknown") == "unknown"
 
 

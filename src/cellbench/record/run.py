@@ -65,9 +65,12 @@ class RunRecord:
         return tuple(attempt for attempt in self.attempts if attempt.unit == unit)
 
     def title(self, procedure: str) -> str:
-        """A procedure's title, its id when the header does not list it."""
+        """A procedure's title with its parameters; its id when the header does not list it."""
         entry = self.procedures.get(procedure)
-        return entry.title if entry and entry.title else procedure
+        if entry is None or not entry.title:
+            return procedure
+        _, bracket, parameters = procedure.partition("[")
+        return f"{entry.title} {bracket}{parameters}".rstrip()
 
 
 def read_run(path: Path) -> RunRecord:

@@ -56,7 +56,7 @@ def result_columns(run: RunRecord) -> dict[str, object]:
     """Everything the page shows of single results, as JSON data."""
     pool, budget = _Pool(), _Budget()
     procedures = {entry.id: number for number, entry in enumerate(run.header.procedures)}
-    titles = [[entry.id, entry.title, entry.document] for entry in run.header.procedures]
+    titles = [[entry.id, run.title(entry.id), entry.document] for entry in run.header.procedures]
     for attempt in run.attempts:
         if attempt.procedure not in procedures:
             procedures[attempt.procedure] = len(titles)
