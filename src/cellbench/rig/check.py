@@ -182,13 +182,12 @@ def _products(scene: _Scene) -> None:
         elif slot.variant in variants and codes[slot.ordering_code] != slot.variant:
             scene.say(place, f"{slot.ordering_code} is a {codes[slot.ordering_code]}, the slot says "
                       f"{slot.variant}", "correct one of them, or leave variant away")
-    products = tuple(dict.fromkeys(
-        product for slot in scene.model.slots.values()
-        for product in (slot.series.value, *variants_of(slot.series), *_ordering_codes(slot.series))))
+    products = tuple(product for series in Series
+                     for product in (series.value, *variants_of(series), *_ordering_codes(series)))
     for product in scene.model.limits:
         if product not in products:
             scene.findings.append(scene.document.finding(
-                ("limits", product), f"{product} is no series, variant or ordering code of a slot here",
+                ("limits", product), f"{product} is no series, variant or ordering code",
                 nearest(product, products), of_key=True))
 
 

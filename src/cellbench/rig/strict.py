@@ -22,6 +22,7 @@ from cellbench.rig.yamlpos import Document, KeyPath
 
 M = TypeVar("M", bound=BaseModel)
 _ROUNDS = 40  # each round cuts at least one branch, and a file has at most 20 levels
+_UNKNOWN = "extra_forbidden"
 _SECRET_KEYS = frozenset({"password", "pin"})
 
 
@@ -40,12 +41,17 @@ def check(document: Document, model: type[M]) -> tuple[M | None, tuple[Finding, 
             return model.model_validate_json(json.dumps(data)), tuple(findings)
         except ValidationError as error:
             places: dict[KeyPath, bool] = {}
-            for detail in error.errors(include_url=False):
+            misspelt: set[KeyPath] = set()
+            # unknown keys first: a key that is missing because it is misspelt is one mistake, not two
+            for detail in sorted(error.errors(include_url=False), key=lambda one: one["type"] != _UNKNOWN):
                 path, name = _place(detail, document)
-                if not _follows(path, name, cut):
+                if not _follows(path, name, cut) and (*path, name) not in misspelt:
                     findings.append(_finding(document, model, detail, path, name))
+                if detail["type"] == _UNKNOWN:
+                    misspelt |= {(*path[:-1], near) for near in _nearest(str(path[-1]), _free_keys(
+                        document, model, path))}
                 places.setdefault(path, False)
-                places[path] |= detail["type"] != "extra_forbidden"
+                places[path] |= detail["type"] != _UNKNOWN
         for place in sorted(places, key=len, reverse=True):
             if not place:
                 return None, tuple(findings)
@@ -57,12 +63,17 @@ def check(document: Document, model: type[M]) -> tuple[M | None, tuple[Finding, 
 
 def nearest(word: str, known: Sequence[str]) -> str:
     """A remedy that names the nearest of the known words, or all of them."""
-    cutoff = 0.75 if len(word) < 8 else 0.6
-    near = difflib.get_close_matches(word, known, n=1, cutoff=cutoff) or [
-        name for name in known if name.lower() == word.lower()][:1]
+    near = _nearest(word, known)
     if near:
         return f"did you mean {near[0]}?"
     return f"known are {', '.join(known)}" if known else ""
+
+
+def _nearest(word: str, known: Sequence[str]) -> list[str]:
+    """The nearest known word, if any is near: short words must be nearer to mean the same."""
+    cutoff = 0.75 if len(word) < 8 else 0.6
+    return difflib.get_close_matches(word, known, n=1, cutoff=cutoff) or [
+        name for name in known if name.lower() == word.lower()][:1]
 
 
 def known_keys(model: type[BaseModel], path: KeyPath, data: Any) -> tuple[str, ...]:
@@ -86,6 +97,8 @@ def _place(detail: Mapping[str, Any], document: Document) -> tuple[KeyPath, str]
     for item in location[:-1] if missing else location:
         if (*path, item) in document.marks:
             path = (*path, item)
+    if detail["type"] == "union_tag_invalid" and (*path, "kind") in document.marks:
+        path = (*path, "kind")
     return path, str(location[-1]) if missing else ""
 
 
@@ -102,17 +115,22 @@ def _finding(document: Document, model: type[BaseModel], detail: Mapping[str, An
     if kind == "missing":
         needed = _describe(model, path, name, document.data)
         return document.finding(path, f"the key {name} is missing", f"add {name}{needed}")
-    if kind == "extra_forbidden":
-        keys = known_keys(model, path[:-1], document.data)
-        used = _get(document.data, path[:-1])
-        free = [key for key in keys if not isinstance(used, dict) or key not in used]
-        return document.finding(path, "unknown key", nearest(str(path[-1]), free or keys), of_key=True)
+    if kind == _UNKNOWN:
+        remedy = nearest(str(path[-1]), _free_keys(document, model, path))
+        return document.finding(path, "unknown key", remedy, of_key=True)
     if tuple(detail["loc"])[-1:] == ("[key]",):
         pattern = detail.get("ctx", {}).get("pattern", "")
         return document.finding(path, f"the name {path[-1]!r} is not usable",
                                 f"write {FORMS.get(pattern, _message(detail))}", of_key=True)
     message, remedy = _explain(detail, path)
     return document.finding(path, message, remedy)
+
+
+def _free_keys(document: Document, model: type[BaseModel], path: KeyPath) -> Sequence[str]:
+    """The keys that could stand where an unknown one stands: those not used yet, else all."""
+    keys = known_keys(model, path[:-1], document.data)
+    used = _get(document.data, path[:-1])
+    return [key for key in keys if not isinstance(used, dict) or key not in used] or keys
 
 
 def _explain(detail: Mapping[str, Any], path: KeyPath) -> tuple[str, str]:
