@@ -41,11 +41,11 @@ def main() -> list[dict[str, object]]:
         for _ in range(RUNS):
             bare.append(_bare(place)[0])
             recorded.append(_recorded(place, FEW))
-        idle = _recorded(place, FEW, "-k", "nothing")[1]
-        many = _recorded(place, MANY)[1]
+        idle = min(_recorded(place, FEW, "-k", "nothing")[1] for _ in range(3))
+        many = min(_recorded(place, MANY)[1] for _ in range(2))
         _check(place)
     ratio = statistics.median(wall for wall, _ in recorded) / statistics.median(bare)
-    growth = (many - idle) / MANY / ((statistics.median(cpu for _, cpu in recorded) - idle) / FEW)
+    growth = (many - idle) / MANY / ((min(cpu for _, cpu in recorded) - idle) / FEW)
     return [
         {"what": "1,000 trivial tests with the journal on against bare pytest", "goal": "at most 1.7",
          "figure": f"{ratio:.2f}", "met": ratio <= 1.7},
@@ -80,7 +80,7 @@ def _check(place: Path) -> None:
 
     runs = [read_run(path.parent) for path in (place / "out").glob("*/journal.jsonl")]
     counts = sorted(len(run.attempts) for run in runs if run.attempts)
-    if counts != [FEW] * RUNS + [MANY] or any(verify(run.folder).problems for run in runs):
+    if counts != [FEW] * RUNS + [MANY] * 2 or any(verify(run.folder).problems for run in runs):
         raise RuntimeError(f"the journals do not hold what was run: {counts}")
 
 
