@@ -269,7 +269,7 @@ def _reach(scene: _Scene) -> None:
         for key, value in (("power", slot.power), ("lines", scene.named("slots", name, "lines")),
                            ("ports", scene.named("slots", name, "ports"))):
             if value:
-                scene.say(("slots", name, key), f"{key} come from the rack that launch starts",
+                scene.say(("slots", name, key), f"{key} must come from the rack that launch starts",
                           f"remove {key}, or remove launch")
 
 

@@ -41,15 +41,14 @@ def check(document: Document, model: type[M]) -> tuple[M | None, tuple[Finding, 
             return model.model_validate_json(json.dumps(data)), tuple(findings)
         except ValidationError as error:
             places: dict[KeyPath, bool] = {}
-            misspelt: set[KeyPath] = set()
-            # unknown keys first: a key that is missing because it is misspelt is one mistake, not two
+            # unknown keys first: what follows from a misspelt key is one mistake, not two
             for detail in sorted(error.errors(include_url=False), key=lambda one: one["type"] != _UNKNOWN):
                 path, name = _place(detail, document)
-                if not _follows(path, name, cut) and (*path, name) not in misspelt:
+                if not _follows(path, name, cut):
                     findings.append(_finding(document, model, detail, path, name))
                 if detail["type"] == _UNKNOWN:
-                    misspelt |= {(*path[:-1], near) for near in _nearest(str(path[-1]), _free_keys(
-                        document, model, path))}
+                    free = _free_keys(document, model, path)
+                    cut |= {(*path[:-1], near) for near in _nearest(str(path[-1]), free)}
                 places.setdefault(path, False)
                 places[path] |= detail["type"] != _UNKNOWN
         for place in sorted(places, key=len, reverse=True):
@@ -72,8 +71,9 @@ def nearest(word: str, known: Sequence[str]) -> str:
 def _nearest(word: str, known: Sequence[str]) -> list[str]:
     """The nearest known word, if any is near: short words must be nearer to mean the same."""
     cutoff = 0.75 if len(word) < 8 else 0.6
+    lower, short = word.lower(), len(word) < 2
     return difflib.get_close_matches(word, known, n=1, cutoff=cutoff) or [
-        name for name in known if name.lower() == word.lower()][:1]
+        name for name in known if name.lower() == lower or (not short and name.lower().startswith(lower))][:1]
 
 
 def known_keys(model: type[BaseModel], path: KeyPath, data: Any) -> tuple[str, ...]:
@@ -104,8 +104,8 @@ def _place(detail: Mapping[str, Any], document: Document) -> tuple[KeyPath, str]
 
 def _follows(path: KeyPath, name: str, cut: set[KeyPath]) -> bool:
     """True when the mistake only follows from something cut out before."""
-    if name and (*path, name) in cut:
-        return True
+    if name:
+        return (*path, name) in cut
     return any(other[:len(path)] == path for other in cut)
 
 

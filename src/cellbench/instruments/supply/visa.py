@@ -115,16 +115,25 @@ class VisaSession:
         """What VISA can see of the same interface, for the person who looks for the right address."""
         if _TCP.match(self.resource):
             return ""  # a network cannot be listed
-        import pyvisa
-
         interface = self.resource.partition("::")[0].rstrip("0123456789")
         interface = "ASRL" if self.resource.upper().startswith("ASRL") else interface
         try:
-            with warnings.catch_warnings(action="ignore"):  # of libraries for other interfaces
-                seen = pyvisa.ResourceManager("@py").list_resources(f"{interface}?*")
+            seen = _listed(interface)
         except Exception:  # a missing USB library must not hide the error that brought us here
             seen = ()
         return f"; VISA sees {', '.join(seen)}" if seen else f"; VISA sees no {interface} instrument"
+
+
+def _listed(interface: str) -> tuple[str, ...]:
+    """Resources of one interface."""
+    if interface == "ASRL":  # VISA's own list would search the network as well
+        from serial.tools.list_ports import comports
+
+        return tuple(f"ASRL{port.device}::INSTR" for port in comports())
+    import pyvisa
+
+    with warnings.catch_warnings(action="ignore"):  # of libraries for other interfaces
+        return tuple(pyvisa.ResourceManager("@py").list_resources(f"{interface}?*"))
 
 
 def _session(handle: Any) -> Any:
