@@ -240,7 +240,7 @@ def _journal_verify(arguments: argparse.Namespace) -> int:
     path = arguments.file / "journal.jsonl" if arguments.file.is_dir() else arguments.file
     found = verify(path)
     for problem in found.problems:
-        print(f"{path}:{problem.line}: {problem.message}")
+        print(problem)
     if found.problems:
         return 1
     ended = "" if found.ended else ", the run was cut or goes on"

@@ -33,20 +33,16 @@ def test_prolific_log(dut: Dut) -> None:
 @procedure("R8:3.2.1", title="A persistent setting is written once and survives a reboot")
 def test_persistent_setting(dut: Dut, record: Recorder) -> None:
     """Read, write only if it differs (6.1), reboot, read."""
-    before = dut.send("AT+CTZU?").value("+CTZU")[0]
-    other = 0 if before else 1
-    dut.send(f"AT+CTZU={other}")
+    dut.send('AT+CGDCONT=3,"IP","kept.example"')
     try:
         record.measure(
-            "time to reboot",
-            dut.reboot(),
-            "s",
-            Limit(high=dut.slot.timing.boot_max_s, source="module facts 1.2"),
+            "time to reboot", dut.reboot(), "s", Limit(high=dut.slot.timing.boot_max_s, source="module facts 1.2")
         )
-        assert dut.send("AT+CTZU?").value("+CTZU")[0] == other
+        kept = {fields[0]: fields[2] for fields in dut.send("AT+CGDCONT?").fields("+CGDCONT")}
+        assert kept.get(3) == "kept.example", "the APN of a context is persistent (guide 3.2.1)"
     finally:
-        dut.send(f"AT+CTZU={before}")
-    assert dut.send("AT+CTZU?").value("+CTZU")[0] == before
+        dut.send("AT+CGDCONT=3")
+    assert 3 not in {fields[0] for fields in dut.send("AT+CGDCONT?").fields("+CGDCONT")}
 
 
 @procedure("R8:3.2.2", title="A volatile setting is lost at boot and has to be set again")

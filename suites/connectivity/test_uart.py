@@ -53,15 +53,17 @@ def test_autobauding(dut_at: Callable[[DutState], Dut], slot: Slot, record: Reco
     boot = slot.power_on(uart_rate=rate, sync=False)
     uart = slot.channel("uart")
     raw = Dut(slot, uart).raw()
-    if slot.profile.greeting.value is not None:
-        slot.await_usb_or(raw, slot.timing.boot_max_s)
+    if "at0" in slot.roles() or slot.usb_appears(slot.timing.boot_max_s):
+        slot.channel("at0").sync(slot.timing.boot_max_s)
+    else:
+        raw.wait_quiet(2.0, slot.timing.boot_max_s)
     raw.write(b"AT\r")
     heard = raw.listen(0.1)
     assert heard == b"", f"the first AT was answered with {heard!r}"
     assert uart.send("AT", timeout_s=2.0).ok
     assert uart.send("AT+IPR?").value("+IPR") == (AUTOBAUDING,)
     record.note(f"measured at {rate} bit/s; greeting {boot.greeting!r}")
-    slot.restart_uart()
+    slot.power_off(cause="the UART has measured another rate")
 
 
 @pytest.mark.demo

@@ -57,11 +57,14 @@ def test_final_result_code(dut: Dut) -> None:
 def test_not_abortable(registered: Dut, far_side: FarSide) -> None:
     """The new command is ignored without any feedback; the first one ends as if alone."""
     raw = registered.raw()
-    far_side.act("slow", command="+CGDCONT?", seconds="1")
-    raw.write(b"AT+CGDCONT?\r")
-    raw.write(b"AT+CGMM\r")
-    mark = raw.transcript.mark()
-    assert raw.wait_for(b"OK\r", 10.0)
+    far_side.act("slow", state="on")
+    try:
+        mark = raw.transcript.mark()
+        raw.write(b"AT+CMEE?\r")
+        raw.write(b"AT+CGMM\r")
+        assert raw.wait_for(b"OK\r", 10.0)
+    finally:
+        far_side.act("slow", state="off")
     raw.wait_quiet(0.3, 2.0)
     heard = raw.heard_since(mark)
     assert registered.profile.model_prefix.encode() not in heard, "the second command was executed"

@@ -191,8 +191,8 @@ class Channel:
 
     # -- URCs ------------------------------------------------------------------------------------------------
 
-    def expect(self, prefix: str, where: Where | None = None) -> Expectation:
-        """Wait for a URC ("+UUSORD"); armed at once; a context manager."""
+    def expect(self, prefix: str | tuple[str, ...], where: Where | None = None) -> Expectation:
+        """Wait for a URC ("+UUSORD"), or for any of several; armed at once; a context manager."""
         return Expectation(self, self.urcs, prefix, where)
 
     def wait_until(self, ready: Callable[[], bool], timeout_s: float) -> bool:

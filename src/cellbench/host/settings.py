@@ -19,6 +19,10 @@ class PortSettings:
         self.cmee: int | None = None
         self.greeting = greeting
 
+    def forget(self) -> None:
+        """The module is about to lose what is volatile, and nobody shall tell it anew."""
+        self.echo = self.verbose = self.cmee = None
+
     def note(self, plan: Plan) -> None:
         """Take over what a line that was answered with OK set."""
         for call in plan.calls:

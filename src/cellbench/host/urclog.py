@@ -99,15 +99,16 @@ class Expectation:
     As a context manager it stops listening at the end of the block; so it does by itself once it is closed.
     """
 
-    def __init__(self, source: WaitsForUrcs, log: UrcLog, prefix: str, where: Where | None) -> None:
+    def __init__(self, source: WaitsForUrcs, log: UrcLog, prefix: str | tuple[str, ...], where: Where | None
+                 ) -> None:
         self._source = source
-        self._prefix = prefix
+        self._prefixes = (prefix,) if isinstance(prefix, str) else prefix
         self._where = where
         self._found: deque[UrcEvent] = deque()
         self._forget = log.listen(self._hear)
 
     def _hear(self, event: UrcEvent) -> None:
-        if event.begins(self._prefix) and (self._where is None or self._where(event)):
+        if any(map(event.begins, self._prefixes)) and (self._where is None or self._where(event)):
             self._found.append(event)
 
     def wait(self, timeout_s: float) -> UrcEvent:
@@ -115,7 +116,7 @@ class Expectation:
         Raises UrcTimeout, PortLost."""
         if not self._found and not self._source.wait_until(lambda: bool(self._found), timeout_s):
             fitting = " that fits" if self._where is not None else ""
-            raise UrcTimeout(f"no {self._prefix}{fitting} within {timeout_s:g} s")
+            raise UrcTimeout(f"no {' or '.join(self._prefixes)}{fitting} within {timeout_s:g} s")
         return self._found.popleft()
 
     @property

@@ -161,6 +161,8 @@ class Dut:
     def reboot_only(self) -> float:
         """Reboot and wait for AT; every volatile setting is as the boot left it."""
         self.slot.budget.spend("reboot")
+        for channel in self.slot.channels.values():
+            channel.settings.forget()
         wait = self.slot.timing.boot_max_s
         roles = list(self.slot.channels)
         with self.at.declare_reboot(wait):

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from cellbench.session.equipment import Equipment
 
 RUN = pytest.StashKey["Run"]()
+_RIG = pytest.StashKey[LoadedRig]()
 DEFAULT_RESULTS = Path("reports/out")
 
 
@@ -151,7 +152,7 @@ class Run:
 
 def slots_for(config: pytest.Config, path: Path) -> tuple[str, ...]:
     """The slots of a rig file that this session is to use; UsageError for a name it does not have."""
-    rig = _load(path)
+    rig = _load(config, path)
     asked = tuple(dict.fromkeys(config.getoption("--slot")))
     unknown = [name for name in asked if name not in rig.model.slots]
     if unknown:
@@ -174,7 +175,7 @@ def open_run(config: pytest.Config, path: Path) -> Run:
         run = Run(
             config,
             Part.WORKER,
-            _load(path),
+            _load(config, path),
             slots,
             worker["cellbench_run"],
             Path(worker["cellbench_folder"]),
@@ -187,7 +188,7 @@ def open_run(config: pytest.Config, path: Path) -> Run:
         run = Run(
             config,
             Part.CONTROLLER if distributed else Part.SINGLE,
-            _load(path),
+            _load(config, path),
             slots,
             name,
             results.resolve() / name,
@@ -208,11 +209,15 @@ def _wants_progress(config: pytest.Config) -> bool:
     return option.progress != "off" and not option.collectonly and option.verbose == 0
 
 
-def _load(path: Path) -> LoadedRig:
-    try:
-        return load_rig(path)
-    except CellbenchError as error:
-        raise pytest.UsageError(str(error)) from None
+def _load(config: pytest.Config, path: Path) -> LoadedRig:
+    known = config.stash.get(_RIG, None)
+    if known is None:
+        try:
+            known = load_rig(path)
+        except CellbenchError as error:
+            raise pytest.UsageError(str(error)) from None
+        config.stash[_RIG] = known
+    return known
 
 
 def _distributed(config: pytest.Config) -> bool:
