@@ -95,16 +95,21 @@ class Dialogue:
             # From here on the module works on the command; what is done now costs the round trip nothing.
             link.hush()
             until = now + timeout_s
+            if self._group is not None:
+                self._group.enter(self.name, until)
             receive, read = self.session.receive, tap.read
             while not self._news:
                 left = until - now
                 if left <= 0 or link.tap is not tap:
                     break
                 data = read(READ_LIMIT, left if left < _SLICE_S else _SLICE_S)
-                if data:
-                    self._dispatch(receive(data))
-                    if self._finished is not None:
-                        return self._finished, first
+                if not data:
+                    break
+                self._dispatch(receive(data))
+                if self._finished is not None:
+                    if self._group is not None:
+                        self._group.leave(self.name, monotonic())
+                    return self._finished, first
                 now = monotonic()
         except BaseException as error:
             self._break_off(error)
@@ -125,6 +130,8 @@ class Dialogue:
                 wire = self.session.begin(plan, any_prompt=payload is not None or ask is not None)
             tap.write(wire, Deadline(self._monotonic() + timeout_s, self._clock))
             self.began = self._monotonic()
+            if self._group is not None:
+                self._group.enter(self.name, self.began + timeout_s)
         except BaseException as error:
             self._break_off(error)
             raise
@@ -135,8 +142,6 @@ class Dialogue:
         """Everything that is not the quick answer to a command: prompts, slow commands, what goes wrong."""
         group = self._group
         try:
-            if group is not None:
-                group.enter(self.name, until)
             while True:
                 if self._finished is not None:
                     return self._finished
@@ -216,6 +221,8 @@ class Dialogue:
 
     def _break_off(self, error: BaseException) -> None:
         """The command under way ends without an answer."""
+        if self._group is not None:
+            self._group.leave(self.name, self._monotonic())
         with self.link.mutex:
             if isinstance(error, PortLost):
                 self.link.vanished(error)

@@ -80,7 +80,7 @@ class Transcript:
         pieces)."""
         return _redacted(tuple(
             TraceRecord(sequence, monotonic_ns, utc_ns, port, Direction(mark), data)
-            for sequence, monotonic_ns, utc_ns, port, mark, data in tuple(self._stamps)
+            for sequence, monotonic_ns, utc_ns, port, mark, data in sorted(self._stamps.copy(), key=_moment)
             if monotonic_ns >= since), self.secrets)
 
     def lines_for(self, span: Span) -> tuple[TranscriptLine, ...]:
@@ -113,6 +113,10 @@ class Transcript:
             size -= gone if gone > _LONG else 0
             self._dropped = True
         self._long_bytes = size
+
+
+def _moment(stamp: Stamp) -> tuple[int, int]:
+    return stamp[1], stamp[0]
 
 
 def _redacted(records: tuple[TraceRecord, ...], secrets: Secrets) -> tuple[TraceRecord, ...]:

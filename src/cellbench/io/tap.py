@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -38,17 +39,19 @@ def _ignored(size: int) -> None:
 class Tap:
     """Passes everything on and records it: bytes with their direction and time, and events of the port.
 
-    The time of bytes sent is taken after the driver took them, that of bytes received when they were read.
+    The time of bytes sent is taken when they are given to the driver, that of bytes received when they were
+    read.
     """
 
-    __slots__ = ("_monotonic_ns", "_pipe", "_quick", "_read", "_record", "_took_long", "_utc_ns", "_write",
-                 "name", "sequence")
+    __slots__ = ("_count", "_monotonic_ns", "_pipe", "_quick", "_read", "_record", "_took_long", "_utc_ns",
+                 "_write", "name", "sequence")
 
     def __init__(self, pipe: Pipe, sink: TraceSink, name: str, sequence: int = 0) -> None:
         """``sequence``: the number of the first record; a port that moves to another pipe goes on
         counting."""
         self.name = name
         self.sequence = sequence
+        self._count = itertools.count(sequence)  # counted from two threads: one writes, another may read
         self._pipe = pipe
         self._record = sink.record
         self._quick = sink.quick if isinstance(sink, QuickSink) else self._slow
@@ -81,7 +84,7 @@ class Tap:
         """See Pipe.read."""
         data = self._read(limit, timeout_s)
         if data:
-            sequence = self.sequence
+            sequence = next(self._count)
             self.sequence = sequence + 1
             self._quick((sequence, self._monotonic_ns(), self._utc_ns(), self.name, "<", data))
             if len(data) > _LONG:
@@ -90,12 +93,14 @@ class Tap:
 
     def write(self, data: bytes, deadline: Deadline) -> None:
         """See Pipe.write. What was tried is recorded even when the port did not take it."""
+        sequence = next(self._count)
+        self.sequence = sequence + 1
+        monotonic_ns, utc_ns = self._monotonic_ns(), self._utc_ns()
         try:
             self._write(data, deadline)
         finally:
-            sequence = self.sequence
-            self.sequence = sequence + 1
-            self._quick((sequence, self._monotonic_ns(), self._utc_ns(), self.name, ">", data))
+            # While the module already works on it; another thread may have recorded the answer before.
+            self._quick((sequence, monotonic_ns, utc_ns, self.name, ">", data))
             if len(data) > _LONG:
                 self._took_long(len(data))
 
@@ -105,7 +110,7 @@ class Tap:
 
     def event(self, text: str) -> None:
         """Record something that happened to the port."""
-        sequence = self.sequence
+        sequence = next(self._count)
         self.sequence = sequence + 1
         self._record(TraceRecord(sequence, self._monotonic_ns(), self._utc_ns(), self.name, Direction.EVENT,
                                  text.encode()))

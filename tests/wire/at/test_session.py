@@ -1,0 +1,185 @@
+"""The dialogue as a state machine, without I/O."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cellbench.catalogue.commands import ALL
+from cellbench.catalogue.model import Series
+from cellbench.catalogue.results import CME, CMS, FINALS
+from cellbench.catalogue.urcs import URCS
+from cellbench.wire.at.errors import LocalRuleBroken
+from cellbench.wire.at.events import Connected, DataHeard, Finished, PromptHeard, Stray, StrayKind, UrcHeard
+from cellbench.wire.at.grammar import Grammar
+from cellbench.wire.at.session import TRANSITIONS, Session, Signal, State
+
+GRAMMAR = Grammar(Series.LARA_R6, ALL, URCS, FINALS, CME, CMS)
+
+
+def begun(line: str) -> Session:
+    session = Session(GRAMMAR)
+    assert session.begin(GRAMMAR.plan(line)) == line.encode() + b"\r"
+    return session
+
+
+def finished(events: list[object]) -> Finished:
+    return next(event for event in events if isinstance(event, Finished))
+
+
+def test_states_of_a_command():
+    session = begun("AT+CSQ")
+    assert session.state is State.SENT
+    assert session.receive(b"AT+CSQ\r") == []
+    assert session.state is State.ANSWERING
+    session.receive(b"\r\n+CSQ: 25,0\r\n")
+    assert session.heard == ("+CSQ: 25,0",)
+    events = session.receive(b"\r\nOK\r\n")
+    assert finished(events).info == ("+CSQ: 25,0",)
+    assert session.state is State.IDLE
+
+
+def test_a_second_command_is_our_own_mistake():
+    session = begun("AT+CSQ")
+    with pytest.raises(LocalRuleBroken, match="AT\\+CSQ is not finished"):
+        session.begin(GRAMMAR.plan("AT"))
+
+
+def test_a_payload_without_prompt_is_our_own_mistake():
+    session = begun("AT+USOWR=0,1")
+    with pytest.raises(LocalRuleBroken, match="PAYLOAD"):
+        session.payload(b"x", echoed=False)
+
+
+def test_prompt_payload_final():
+    session = begun("AT+USOWR=0,1")
+    assert session.receive(b"AT+USOWR=0,1\r\r\n@") == [PromptHeard("@")]
+    assert session.state is State.PROMPTED
+    assert session.payload(b"x", echoed=False) == b"x"
+    assert finished(session.receive(b"\r\n+USOWR: 0,1\r\n\r\nOK\r\n")).info == ("+USOWR: 0,1",)
+
+
+def test_a_refusal_instead_of_the_prompt():
+    session = begun("AT+USOWR=0,1")
+    assert finished(session.receive(b"\r\n+CME ERROR: 3\r\n")).final.number == 3
+    assert session.receive(b"\r\n@\r\n") == [Stray(StrayKind.UNKNOWN, "@")]
+
+
+def test_connect_and_back():
+    session = begun("AT+USODL=0")
+    events = session.receive(b"AT+USODL=0\r\r\nCONNECT\r\nabc")
+    assert events == [Connected("CONNECT", ()), DataHeard(b"abc")]
+    assert session.state is State.DATA
+    session.leave_data(GRAMMAR.escape_plan())
+    assert finished(session.receive(b"\r\nDISCONNECT\r\n\r\nOK\r\n")).info == ("DISCONNECT",)
+
+
+def test_leaving_data_mode_that_never_was_is_our_own_mistake():
+    with pytest.raises(LocalRuleBroken):
+        Session(GRAMMAR).leave_data(GRAMMAR.escape_plan())
+
+
+def test_call_codes_end_only_what_dials():
+    session = begun("AT+CSQ")
+    assert session.receive(b"\r\nNO CARRIER\r\n") == [UrcHeard("NO CARRIER", "NO CARRIER")]
+    assert session.state is State.SENT
+    session.receive(b"\r\nOK\r\n")
+    assert session.receive(b"\r\nNO CARRIER\r\n") == [UrcHeard("NO CARRIER", "NO CARRIER")]
+    session = begun("ATD*99#")
+    assert finished(session.receive(b"\r\nNO CARRIER\r\n")).final.text == "NO CARRIER"
+    session = begun("ATH")
+    assert session.receive(b"\r\nRING\r\n") == [UrcHeard("RING", "RING")]
+
+
+def test_final_codes_that_nobody_asked_for():
+    session = Session(GRAMMAR)
+    assert session.receive(b"\r\nOK\r\n") == [Stray(StrayKind.UNASKED, "OK")]
+    assert session.receive(b"rubbish\r\n") == [Stray(StrayKind.UNKNOWN, "rubbish")]
+
+
+def test_a_line_of_no_known_urc_is_still_the_module_speaking():
+    assert Session(GRAMMAR).receive(b"\r\n+XNEW: 1\r\n") == [UrcHeard("+XNEW", "+XNEW: 1")]
+
+
+def test_an_answer_with_another_prefix_than_declared_is_kept():
+    session = begun("AT+USOWR=1,2,\"ab\"")  # LENA-R8 answers +USOST: on a UDP socket
+    assert finished(session.receive(b"\r\n+USOST: 1,2\r\n\r\nOK\r\n")).info == ("+USOST: 1,2",)
+
+
+def test_text_of_a_message_is_information():
+    session = begun("AT+CMGR=1")
+    answer = finished(session.receive(
+        b'AT+CMGR=1\r\r\n+CMGR: "REC READ","+43664",,"26/11/21"\r\nhello world\r\n\r\nOK\r\n'))
+    assert answer.info[1] == "hello world"
+
+
+def test_late_answers_do_not_become_the_next_ones():
+    session = begun("AT+CGMM")
+    session.echo = True
+    session.give_up()
+    session.begin(GRAMMAR.plan("AT+CSQ"))
+    events = session.receive(b"\r\nLARA-R6001\r\n\r\nOK\r\nAT+CSQ\r\r\n+CSQ: 9,9\r\n\r\nOK\r\n")
+    assert [event for event in events if isinstance(event, Stray)] == [
+        Stray(StrayKind.LATE, "LARA-R6001"), Stray(StrayKind.LATE, "OK")]
+    assert finished(events).info == ("+CSQ: 9,9",)
+
+
+def test_noise_in_front_of_the_echo():
+    session = begun("AT+CSQ")
+    assert finished(session.receive(b"\xff\xfeAT+CSQ\r\r\n+CSQ: 9,9\r\n\r\nOK\r\n")).info == ("+CSQ: 9,9",)
+
+
+def test_secrets_are_marked():
+    plan = GRAMMAR.plan('AT+CPIN="1234";+CSQ')
+    assert plan.shown == 'AT+CPIN="****";+CSQ'
+    assert GRAMMAR.plan("AT+CSQ").secrets == ()
+
+
+def test_every_state_and_signal_leads_somewhere_known():
+    assert set(TRANSITIONS) == set(State)
+    for row in TRANSITIONS.values():
+        assert row[Signal.RESET] is State.IDLE
+        assert set(row.values()) <= set(State)
+
+
+_DIALOGUE = (
+    b"\r\n+UUSORD: 0,7\r\nAT+CSQ\r\r\n+CREG: 5\r\n\r\n+CSQ: 25,0\r\n\r\nRING\r\n\r\nOK\r\n"
+    b"\r\n+UUSOCL: 0\r\n")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, len(_DIALOGUE)), max_size=10))
+def test_any_split_means_the_same(cuts):
+    def told(places: list[int]) -> list[object]:
+        session = begun("AT+CSQ")
+        events: list[object] = []
+        for begin, end in zip([0, *places], [*places, len(_DIALOGUE)], strict=True):
+            events += session.receive(_DIALOGUE[begin:end])
+        return events
+
+    events = told(sorted(cuts))
+    assert [event.text for event in events if isinstance(event, UrcHeard)] == [
+        "+UUSORD: 0,7", "+CREG: 5", "RING", "+UUSOCL: 0"]
+    assert finished(events).info == ("+CSQ: 25,0",)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.one_of(st.binary(max_size=40), st.sampled_from(
+    [b"\r\nOK\r\n", b"AT+CSQ\r", b"\r\n+CSQ: 1,1\r\n", b"\r\n@", b"\r\n> ",
+     b"\r\nCONNECT\r\n", b'+CUSD: 0,"'])),
+    max_size=12))
+def test_no_bytes_break_the_dialogue(chunks):
+    session = Session(GRAMMAR)
+    for chunk in chunks:
+        if session.state is State.IDLE:
+            session.begin(GRAMMAR.plan("AT+CSQ"))
+        for event in session.receive(chunk):
+            assert not isinstance(event, Connected)
+    session.abandon_string()
+    session.receive(b"\r\n")  # half a refusal may have been the last of the noise
+    if session.state is not State.IDLE:
+        session.give_up()
+    session.begin(GRAMMAR.plan("AT+CGMM"))
+    events = session.receive(b"\r\nAT+CGMM\r\r\nLARA-R6001\r\n\r\nOK\r\n")
+    assert finished(events).final.text == "OK"
