@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,11 @@ from cellbench.base.errors import RigError
 from cellbench.instruments.kinds import BUILT_IN, InstrumentClass, built_in_kinds, find_kind, known_kinds
 from cellbench.instruments.line import model as line_model
 from cellbench.instruments.line.numato_ethernet import NumatoEthernetBoard
+from cellbench.instruments.open import open_supply
 from cellbench.instruments.settings import InstrumentSettings
 from cellbench.instruments.supply import model as supply_model
 from cellbench.instruments.supply.scpi import DIALECTS, ScpiOutput, ScpiSupply
+from cellbench.rig.load import validate_file
 
 KINDS = built_in_kinds()
 DRIVERS = (ScpiSupply, ScpiOutput, NumatoEthernetBoard)
@@ -114,10 +118,56 @@ def test_unknown_kind_names_the_nearest():
 
 
 def test_importing_the_table_imports_no_visa():
-    import subprocess
-    import sys
-
     code = ("import sys, cellbench.instruments.open as o; o.find_kind('supply.scpi-generic'); "
             "assert 'pyvisa' not in sys.modules")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+OEM = '''
+from typing import Literal
+from cellbench.instruments.kinds import InstrumentClass, InstrumentKind
+from cellbench.instruments.settings import InstrumentSettings, Text
+
+class Settings(InstrumentSettings):
+    """An OEM's supply."""
+    port: Text
+    """Where it is."""
+
+class Supply:
+    def __init__(self, name, settings):
+        self.name, self.port = name, settings["port"]
+    def identity(self):
+        return f"OEM at {self.port}"
+
+KIND = InstrumentKind(kind="supply.oem", serves=InstrumentClass.SUPPLY, settings=Settings, open=Supply,
+                      equipment=lambda settings: f"oem:{settings['port']}", pins=lambda settings: (2, 0))
+'''
+
+
+@pytest.fixture
+def oem_package(tmp_path, monkeypatch):
+    site = tmp_path / "site"
+    about = site / "oem_bench-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: oem-bench\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[cellbench.instruments]\nsupply.oem = oem_bench_driver:KIND\n")
+    (site / "oem_bench_driver.py").write_text(OEM)
+    monkeypatch.syspath_prepend(str(site))
+    yield site
+    sys.modules.pop("oem_bench_driver", None)
+
+
+@pytest.mark.usefixtures("oem_package")
+def test_driver_of_another_package_is_found_checked_and_opened(tmp_path):
+    assert "supply.oem" in known_kinds()
+    assert open_supply("supply.oem", {"port": "/dev/x"}, name="psu1").identity() == "OEM at /dev/x"
+    rig = tmp_path / "rig.yaml"
+    rig.write_text("rig: a\ninstruments:\n  psu1: {kind: supply.oem, port: /dev/x, prt: 1}\nslots:\n  s1:\n"
+                   "    series: LARA-R6\n    ports: {uart: {url: /dev/y}}\n    lines: {}\n"
+                   "    power: {supply: psu1, channel: 3, voltage_v: 3.8, current_limit_a: 2}\n")
+    assert [str(finding).removeprefix(f"{rig}:") for finding in validate_file(rig)] == [
+        "3: instruments.psu1.prt: unknown key; did you mean port?",
+        "8: slots.s1.lines: LARA-R6 does not start when its supply comes on: pwr_on must be driven; wire "
+        "PWR_ON and name it under lines, or leave power away (what cuts power is then NOT_POSSIBLE)",
+        "9: slots.s1.power.channel: psu1 has no channel 3; it has 1 to 2"]

@@ -16,6 +16,7 @@ from cellbench.instruments.supply.scpi import GENERIC, Dialect, ScpiSupply
 
 TRANSCRIPT_OF = ("supply.scpi-generic",)
 NO_ERROR = ("SYST:ERR?", '0,"No error"')
+OFF_2 = (("INST:NSEL 2", ""), ("INST:NSEL?", "2"), ("OUTP OFF", ""))
 SELECT_2 = (("INST:NSEL 2", ""), NO_ERROR, ("INST:NSEL?", "2"))
 
 
@@ -31,7 +32,7 @@ def test_set_enable_measure_and_switch_off(play, scpi):
         *SELECT_2, ("VOLT:PROT 4.400", ""), NO_ERROR, ("VOLT:PROT?", "4.4"),
         *SELECT_2, ("OUTP ON", ""), NO_ERROR, ("OUTP?", "1"),
         ("MEAS:VOLT?", "3.7989"), ("MEAS:CURR?", "1.06E-02"), ("VOLT?", "3.8"), ("CURR?", "2.5"),
-        *SELECT_2, ("OUTP OFF", ""), NO_ERROR, ("OUTP?", "OFF")))
+        *OFF_2, NO_ERROR, ("OUTP?", "OFF")))
     supply = supply_at(player.port, identity="CELLBENCH,VPS")
     output = supply.output(2)
     output.set_voltage_v(3.8)
@@ -217,4 +218,19 @@ def test_answer_that_nobody_asked_for_starts_a_new_dialogue(play, dialogue, scpi
     with pytest.raises(RigError, match=r"answered '3.8' and then .*3.7.* unasked"):
         supply.output(2).measure_voltage_v()
     assert supply.output(2).measure_current_a() == 0.01  # not the 3.7 that was left over
+    supply.close()
+
+
+def test_switching_off_does_not_wait_for_an_empty_error_queue(play, scpi):
+    player = play(scpi(*OFF_2, ("SYST:ERR?", '-321,"Overcurrent"'), NO_ERROR, ("OUTP?", "0")))
+    supply = supply_at(player.port)
+    supply.output(2).enable(False)
+    supply.close()
+
+
+def test_output_that_stays_on_is_an_error_with_what_the_queue_says(play, scpi):
+    player = play(scpi(*OFF_2, ("SYST:ERR?", '-203,"Command protected"'), NO_ERROR, ("OUTP?", "1")))
+    supply = supply_at(player.port)
+    with pytest.raises(RigError, match="psu1, channel 2: the output stays on: -203,\"Command protected\""):
+        supply.output(2).enable(False)
     supply.close()

@@ -7,6 +7,7 @@ back; a supply that took something else than it was told is a rig error.
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from cellbench.instruments.kinds import InstrumentClass, InstrumentKind
 from cellbench.instruments.settings import ScpiSupplySettings, checked
 from cellbench.instruments.supply.visa import VisaSession
 
+_log = logging.getLogger(__name__)
 _MAX_QUEUE = 30  # error queues hold 10 to 20 entries; more means that the answer is not a queue entry
 _NUMBER = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _SCPI_NAN = 9.9e37  # SCPI-1999 volume 1, 7.2.1.5: 9.91E37 is "not a number", 9.9E37 infinity
@@ -102,14 +104,23 @@ class ScpiOutput:
         return self._supply.ask_number(self.channel, self._supply.dialect.current)
 
     def enable(self, on: bool) -> None:
-        """Switch the output and read its state back."""
-        dialect = self._supply.dialect
-        self._supply.command(self.channel, dialect.output_on if on else dialect.output_off)
-        if self.is_enabled() is not on:
+        """Switch the output and read its state back.
+
+        Off goes before everything: what the error queue held from earlier must not stand in its way.
+        """
+        where = f"instrument {self._supply.name}, channel {self.channel}"
+        if not on:
+            errors = self._supply.command_first(self.channel, self._supply.dialect.output_off)
+            if self.is_enabled():
+                why = "; ".join(errors) or "its error queue gives no reason"
+                raise RigError(f"{where}: the output stays on: {why}",
+                               remedy="switch it off at the supply's front panel")
+            return
+        self._supply.command(self.channel, self._supply.dialect.output_on)
+        if not self.is_enabled():
             trip = self.tripped()
             why = f": the {trip} protection has tripped" if trip else ""
-            raise RigError(f"instrument {self._supply.name}, channel {self.channel}: the output stays "
-                           f"{'off' if on else 'on'}{why}", remedy="look at the supply's front panel")
+            raise RigError(f"{where}: the output stays off{why}", remedy="look at the supply's front panel")
 
     def is_enabled(self) -> bool:
         """True while the output is on."""
@@ -185,6 +196,16 @@ class ScpiSupply:
         self._session.write(command)
         self._check_queue(command)
 
+    def command_first(self, channel: int, template: str) -> list[str]:
+        """Select the channel and send one command whatever the error queue holds; what it held is
+        logged and returned."""
+        self._select(channel, always=True, look_at_queue=False)
+        self._session.write(template.format(channel=channel))
+        errors = self._queue()
+        for error in errors:
+            _log.warning("instrument %s had in its error queue: %s", self.name, error)
+        return errors
+
     def set_value(self, channel: int, template: str, query: str, value: float, unit: str) -> None:
         """Set one figure and compare what the supply says afterwards."""
         if not math.isfinite(value) or value < 0:
@@ -218,7 +239,7 @@ class ScpiSupply:
         self._select(channel)
         return self._session.query(query.format(channel=channel))
 
-    def _select(self, channel: int, always: bool = False) -> None:
+    def _select(self, channel: int, *, always: bool = False, look_at_queue: bool = True) -> None:
         """Make the channel the selected one; before settings always, in case someone else has changed it."""
         self._session.open()  # a session opened anew forgets what was selected
         if self.dialect.select is None or (self._selected == channel and not always):
@@ -226,7 +247,8 @@ class ScpiSupply:
         self._selected = None
         command = self.dialect.select.format(channel=channel)
         self._session.write(command)
-        self._check_queue(command)
+        if look_at_queue:
+            self._check_queue(command)
         if self.dialect.selected is not None:
             answer = self._session.query(self.dialect.selected)
             if not answer.lstrip("+").isdecimal() or int(answer) != channel:
@@ -236,19 +258,24 @@ class ScpiSupply:
 
     def _check_queue(self, command: str) -> None:
         """Read the error queue until it is empty; anything in it is an error of this command."""
+        errors = self._queue()
+        if errors:
+            raise RigError(f"instrument {self.name} refused {command!r}: {'; '.join(errors[:5])}",
+                           remedy=f"check that the kind {self.dialect.kind} fits this model")
+
+    def _queue(self) -> list[str]:
+        """All entries of the error queue, which is empty afterwards."""
         errors: list[str] = []
         for _ in range(_MAX_QUEUE):
             answer = self._session.query(self.dialect.error)
             number = answer.partition(",")[0].strip()
-            if number.lstrip("+-").isdecimal() and int(number) == 0:
-                break
-            errors.append(answer)
             if not number.lstrip("+-").isdecimal():
                 self._session.close()  # not an error queue's answer: the dialogue is out of step
+                return [*errors, answer]
+            if int(number) == 0:
                 break
-        if errors:
-            raise RigError(f"instrument {self.name} refused {command!r}: {'; '.join(errors[:5])}",
-                           remedy=f"check that the kind {self.dialect.kind} fits this model")
+            errors.append(answer)
+        return errors
 
     def _greet(self, session: VisaSession) -> None:
         self._selected = None
