@@ -175,7 +175,8 @@ def test_a_megabyte_of_payload_in_small_pieces():
 
 _WORDS = [
     b"\r\n", b"\r", b"\n", b" ", b"\0", b'"', b",", b"OK\r\n", b"\r\nOK\r\n", b"ERROR\r",
-    b"+CME ERROR: 3\r\n", b"+CME ERROR: ", b"+CSQ: 25,0\r\n", b'+CUSD: 0,"a', b"+USORD: 0,", b'5,"', b'+USORD: 0,5,"ab\r\ncd"\r\n',
+    b"+CME ERROR: 3\r\n", b"+CME ERROR: ", b"+CSQ: 25,0\r\n",
+    b'+CUSD: 0,"a', b"+USORD: 0,", b'5,"', b'+USORD: 0,5,"ab\r\ncd"\r\n',
     b'+UMQTTC: 6,0,9,4,"', b"AT+CSQ\r", b"@", b">", b"CONNECT\r\n", b"CONNECT 9600", b"0\r", b"+",
     b"RING\r\n"]
 _pieces = st.lists(st.one_of(st.sampled_from(_WORDS), st.binary(max_size=12)), max_size=24).map(b"".join)
