@@ -36,7 +36,10 @@ def test_persistent_setting(dut: Dut, record: Recorder) -> None:
     dut.send('AT+CGDCONT=3,"IP","kept.example"')
     try:
         record.measure(
-            "time to reboot", dut.reboot(), "s", Limit(high=dut.slot.timing.boot_max_s, source="module facts 1.2")
+            "time to reboot",
+            dut.reboot(),
+            "s",
+            Limit(high=dut.slot.timing.boot_max_s, source="module facts 1.2"),
         )
         kept = {fields[0]: fields[2] for fields in dut.send("AT+CGDCONT?").fields("+CGDCONT")}
         assert kept.get(3) == "kept.example", "the APN of a context is persistent (guide 3.2.1)"

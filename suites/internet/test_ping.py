@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from cellbench.api import Dut, FarSide, Limit, Recorder, Service, procedure
+from cellbench.api import Dut, FarSide, Limit, Network, Recorder, Service, procedure
 
 ICMP = ("network", "service:icmp")
 DEFAULTS = 4
@@ -101,3 +101,31 @@ def test_unknown_host(online: Dut) -> None:
 def test_refusals(online: Dut, values: str) -> None:
     """Number, size, time-out and TTL have ranges."""
     assert not online.send(f"AT+UPING={values}", check=False).ok
+
+
+@procedure(
+    "R6:2.4.1",
+    title="Ping is not supported in an IPv6 context",
+    depends_on=("network",),
+    needs=("far-side:network",),
+)
+def test_not_in_ipv6(
+    registered: Dut, far_side: FarSide, services: Mapping[str, Service], network: Network
+) -> None:
+    """The command is not supported in a context of IPv6 type: refused, or +UUPINGER."""
+    registered.spend_attach("IPv6 context")
+    registered.send("AT+CFUN=0")
+    registered.send(f'AT+CGDCONT=1,"IPV6","{network.apn}"')
+    try:
+        registered.send("AT+CFUN=1")
+        registered.register()
+        with registered.at.expect("+UUPINGER") as failed:
+            answer = registered.send(f'AT+UPING="{services["icmp"].name}",1', check=False)
+            if answer.ok:
+                failed.wait(URC_S)
+    finally:
+        registered.spend_attach("back to IPv4")
+        registered.send("AT+CFUN=0")
+        registered.send(f'AT+CGDCONT=1,"IP","{network.apn}"')
+        registered.send("AT+CFUN=1")
+    registered.register()

@@ -298,3 +298,52 @@ def test_xlat(dut: Dut) -> None:
         dut.send("AT+UDCONF=66,4,0")
         dut.reboot()
     assert dut.send("AT+UDCONF=66").value("+UDCONF")[-1] == before
+
+
+@procedure(
+    "R6:2.1", title="Without an APN the network assigns an anchor APN and an address", depends_on=("network",)
+)
+def test_anchor_assigned(registered: Dut, network: Network) -> None:
+    """In LTE, if the APN is not specified, one can be assigned by the network, with an address."""
+    registered.spend_attach("attach without APN")
+    registered.send("AT+CFUN=0")
+    registered.send('AT+CGDCONT=1,"IP",""')
+    try:
+        registered.send("AT+CFUN=1")
+        registered.register()
+        assert registered.address(1)
+    finally:
+        registered.spend_attach("attach with APN")
+        registered.send("AT+CFUN=0")
+        registered.send(f'AT+CGDCONT=1,"IP","{network.apn}"')
+        registered.send("AT+CFUN=1")
+    registered.register()
+
+
+@procedure("R6:2.3.1", title="The Verizon profile moves the default context to 3")
+def test_verizon_default_context(dut: Dut) -> None:
+    """With +UMNOPROF=3 the preferred default context is configured to <cid>=3 by itself."""
+    before = dut.send("AT+UMNOPROF?").value("+UMNOPROF")[0]
+    context = dut.send("AT+UDCONF=19").value("+UDCONF")
+    dut.send("AT+CFUN=0")
+    try:
+        dut.send("AT+UMNOPROF=3")
+        dut.reboot()
+        assert dut.send("AT+UDCONF=19").value("+UDCONF")[1] == 3
+    finally:
+        dut.send("AT+CFUN=0")
+        dut.send(f"AT+UMNOPROF={before}")
+        dut.reboot()
+    assert dut.send("AT+UDCONF=19").value("+UDCONF") == context
+
+
+@procedure("R6:2.3.1/lte", title="After activation the reads return the user's APN", depends_on=("network",))
+def test_reads_return_the_users_apn(online: Dut, network: Network) -> None:
+    """+CGDCONT and +CGCONTRDP return the APN that the user configured, not the one assigned by the network."""
+    online.spend_attach("the user's APN")
+    online.send("AT+CFUN=0")
+    online.send(f'AT+CGDCONT=1,"IP","{network.apn}"')
+    online.send("AT+CFUN=1")
+    online.register()
+    assert _contexts(online)[1][1] == network.apn
+    assert network.apn in online.send("AT+CGCONTRDP=1").value("+CGCONTRDP")

@@ -53,11 +53,13 @@ def test_final_result_code(dut: Dut) -> None:
         dut.send("AT+CMEE=2")
 
 
-@procedure("R8:4.1.3", title="A command that cannot be aborted ignores a second one", needs=("far-side:slow",))
+@procedure(
+    "R8:4.1.3", title="A command that cannot be aborted ignores a second one", needs=("far-side:slow",)
+)
 def test_not_abortable(registered: Dut, far_side: FarSide) -> None:
     """The new command is ignored without any feedback; the first one ends as if alone."""
     raw = registered.raw()
-    far_side.act("slow", state="on")
+    far_side.act("slow", state="on", ms="500")
     try:
         mark = raw.transcript.mark()
         raw.write(b"AT+CMEE?\r")

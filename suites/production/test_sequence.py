@@ -122,6 +122,7 @@ def test_08_power_off(dut_at: DutAt, slot: Slot, limits: ProductLimits, record: 
     took = slot.shut_down()
     if took is not None:
         record.judge(limits, "power_off_time", took)
+    slot.settle_current(SETTLE_S)
     record.judge(limits, "off_current", slot.mean_current_a(SETTLE_S) * 1000)
     slot.power_off(hard=True, cause="the module has switched itself off")
 

@@ -51,7 +51,8 @@ def want_int(values: Mapping[str, str], key: str, low: int, high: int, default: 
     if text is None and default is not None:
         return default
     try:
-        number = int(want(values, key), 0)
+        # "+08" quarter hours and "0x1F" are both whole numbers; base 0 refuses the first
+        number = int(want(values, key), 16 if "0x" in want(values, key).lower() else 10)
     except ValueError:
         raise ControlRefusal(f"{key}={text} is not a whole number") from None
     if not low <= number <= high:

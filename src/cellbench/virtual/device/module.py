@@ -100,7 +100,8 @@ class Module:
         self.sleep = Sleep(self)
         self.power = Power(self)
         self.draw = Draw(self)
-        self.slow_answers = False  # a fault: every command takes its declared response time
+        self.slow_answers = False  # a fault: every command takes its declared response time, or slow_s
+        self.slow_s: float | None = None
         self.hung = False  # a fault: see hang()
 
     # electrical face, called by the bench

@@ -121,8 +121,10 @@ async def _hang(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
 
 async def _slow(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
     del rack
-    only(values, "state")
-    _module(slot).slow_answers = want(values, "state", "on", "off") == "on"
+    only(values, "state", "ms")
+    module = _module(slot)
+    module.slow_answers = want(values, "state", "on", "off") == "on"
+    module.slow_s = want_int(values, "ms", 1, 600_000) / 1000 if "ms" in values else None
     return None
 
 
@@ -194,7 +196,8 @@ VERBS: Mapping[str, Verb] = MappingProxyType({
     "link": Verb("state=ok|blocked: user data passes or stands still, connections stay", True, _link),
     "hang": Verb("state=on|off: the module takes no command and says nothing, until off or the next boot",
                  True, _hang),
-    "slow": Verb("state=on|off: every command takes its full declared response time", True, _slow),
+    "slow": Verb("state=on|off [ms=T]: every command takes its full declared response time, or T milliseconds", True,
+                 _slow),
     "reset": Verb(": the module restarts by itself, unannounced", True, _reset),
     "sim": Verb("state=in|out: the card is there, or taken out", True, _sim),
     "call": Verb("number=N, or end=1: a voice call comes in, or the far side hangs up (not there yet)", True,

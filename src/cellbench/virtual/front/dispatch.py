@@ -89,7 +89,7 @@ async def _run(port: AtPort, raw: RawCommand) -> None:
     port.set_abortable(command.abortable)
     try:
         if module.slow_answers:
-            await module.pace.wait(command.response_time_s(form))
+            await module.pace.wait(command.response_time_s(form) if module.slow_s is None else module.slow_s)
         await handler(CommandContext(module, port, call))
     finally:
         port.set_abortable(False)
