@@ -107,6 +107,10 @@ def test_usb_boot_on_lena_is_download_mode(driven: Make) -> None:
     one.send(b"AT\rAT\r")
     one.run(1)
     assert one.uart == b""
+    one.pulse(Input.PWR_ON, 3.2)
+    one.until(lambda: one.module.power.state is PowerState.OFF, 20)
+    one.pulse(Input.PWR_ON, 2.1)
+    one.until(lambda: one.module.power.state is PowerState.DOWNLOAD, 20)
     one.module.set_input(Input.USB_BOOT, False)
     one.pulse(Input.RESET_N, 0.1)
     one.until(lambda: one.module.power.running, 30)

@@ -60,6 +60,14 @@ def test_logical_channels_of_lara(lara: Any) -> None:
     assert lara.at('AT+CSIM=10,"0270800200"') == ['+CSIM: 4,"9000"', "OK"]
 
 
+def test_tries_left_by_the_card_itself(module: Any) -> None:
+    """TS 102 221 11.1.9: VERIFY without data; ModemManager asks so."""
+    assert module.at('AT+CSIM=10,"0020000100"') == ['+CSIM: 4,"63C3"', "OK"]
+    assert module.at('AT+CSIM=10,"002C000100"') == ['+CSIM: 4,"63CA"', "OK"]
+    module.at('AT+CLCK="SC",1,"0000"')
+    assert module.at('AT+CSIM=10,"0020000100"') == ['+CSIM: 4,"63C2"', "OK"]
+
+
 def test_pin_lock(module: Any) -> None:
     module.at("AT+CMEE=1")
     assert module.at('AT+CLCK="SC",2') == ["+CLCK: 0", "OK"]

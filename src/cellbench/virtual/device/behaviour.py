@@ -160,6 +160,9 @@ class Behaviour:
         r8=True, r6=False)
     cops_list_line_ends: bool = fact(
         "LF CR stands before each entry of +COPS=?.", D, "public driver", r8=True, r6=False)
+    cops_list_short_when_busy: bool = fact(
+        "+COPS=? gives its last part alone while the radio is busy searching.", D, "public driver",
+        r8=True, r6=False)
     cops_format_factory: int = fact(
         "Format of +COPS? at delivery.", G, "LENA-R8 guide Table 15: 2; LARA-R6 guide 2.3.1: 0", r8=2, r6=0)
     cgatt_no_blank: bool = fact("+CGATT:1 without the blank.", D, "issue thread 210", r8=True, r6=False)

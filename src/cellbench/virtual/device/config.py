@@ -136,7 +136,8 @@ def _sim(world: Mapping[str, Any], index: int) -> SimFacts:
     imsi_0 = str(_first(world["imsi"]))
     imsi = f"{int(imsi_0) + index:015d}"
     iccid = _counted_iccid(str(_first(world["iccid"])), index)
-    files = [ElementaryFile(12258, "ICCID", swapped(iccid))]
+    files = [ElementaryFile(12258, "ICCID", swapped(iccid)),
+             ElementaryFile(28589, "AD", bytes([0, 0, 0, 2]))]  # TS 31.102 4.2.18: two digits of MNC
     for number, facts in world.get("ef", {}).items():
         size = int(facts.get("bytes", _FILE_SIZES.get(number, 0)))
         content = bytes.fromhex(str(facts["hex"])) if "hex" in facts else b"\xff" * size

@@ -27,6 +27,7 @@ _OPERATOR_CONTEXTS: Mapping[int, tuple[tuple[int, str, str, str], ...]] = Mappin
         (8, "IPV4V6", "VZWEMERGENCY", "dv")),
     206: ((1, "IPV4V6", "firstnet-broadband", "d"), (1, "IPV4V6", "firstnet-phone", "v"),
           (2, "IPV4V6", "attiotfirstnet.fn", "dv"), (11, "IPV4V6", "ims", "dv")),
+    100: ((1, "IP", "", "dv"),),  # LARA-R6 guide 2.3.1 prints context 1 alone in this profile
 })
 _OTHER_PROFILES = ((1, "IP", "", "dv"), (11, "IPV4V6", "ims", "dv"))
 

@@ -17,11 +17,13 @@ _DEFAULTS: Mapping[str, object] = MappingProxyType({
     "+CPSMS": 0, "+CEDRXS": 0, "+CIREG": 0,
     "+UURCCONF": 0, "+URING": 0, "+USIO": 0, "+UUSBCONF": (0, ""), "+UPSV": 0, "+CPLS": 0, "+UCGED": 0,
     "+CGAUTH": (), "+UCALLSTAT": 0, "+CTZR": 0, "+CGPIAF": (0, 0, 0, 0), "+CNAP": 0, "+USVCDOMAIN": 2,
-    "+URPM": 0, "+UCUSATA": 0, "+USIMSTAT": 0, "+UBIP": 0, "+CCLK": None, "+CSCA": ("+390000000000", 145),
+    "+URPM": 0, "+UCUSATA": 0, "+USIMSTAT": 0, "+UBIP": 0, "+UDCONF=66": (4, 0),
+    "+CSCA": ("+390000000000", 145),
 })
 
 # Settings whose place the facts sheets give although a command's summary does not.
-_VOLATILE = frozenset({"+COPS", "+CFUN", "+CCLK", "+UCGED"})
+_VOLATILE = frozenset({"+COPS", "+CFUN", "+UCGED"})
+_KEPT = frozenset({"+CTZU"})  # settings store themselves (LENA-R8 guide 6.1)
 
 
 def factory_values(profile: ModuleProfile, config: ModuleConfig) -> Mapping[str, object]:
@@ -38,6 +40,8 @@ def storage_for(profile: ModuleProfile) -> Callable[[str], Storage]:
         base = name.partition("=")[0] if name.startswith("+") else name
         if base in _VOLATILE:
             return Storage.VOLATILE
+        if base in _KEPT:
+            return Storage.NVM
         command = ALL.get("S" if base[:1] == "S" and base[1:].isdigit() else base)
         return Storage.NVM if command is None else command.stored_on(profile.series)
 

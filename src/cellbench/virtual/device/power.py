@@ -82,7 +82,7 @@ class Power:
         later = self._module.pace.later_true
         if self.state is PowerState.OFF:
             self._press = later(facts.pwr_on_pulse_s.value[0], self._switch_on)
-        elif self.state in (PowerState.RUNNING, PowerState.BOOTING):
+        elif self.state in (PowerState.RUNNING, PowerState.BOOTING, PowerState.DOWNLOAD):
             self._press = later(facts.pwr_off_pulse_s.value, self._switch_off)
 
     def _switch_on(self) -> None:
@@ -92,7 +92,7 @@ class Power:
 
     def _switch_off(self) -> None:
         self._press = None
-        if self.state is PowerState.RUNNING:
+        if self.state in (PowerState.RUNNING, PowerState.DOWNLOAD):
             self.shut_down(detach=True)
 
     def _reset_line(self, active: bool) -> None:
@@ -128,7 +128,7 @@ class Power:
 
     def shut_down(self, *, detach: bool) -> None:
         """Switch off in order: detach, save, then V_INT low."""
-        if self.state in (PowerState.RUNNING, PowerState.BOOTING):
+        if self.state in (PowerState.RUNNING, PowerState.BOOTING, PowerState.DOWNLOAD):
             self._run(self._stop(detach))
 
     def restart(self, *, detach: bool) -> None:

@@ -125,6 +125,9 @@ async def _cops_test(ctx: CommandContext) -> None:
     module, radio, network = ctx.module, ctx.module.radio, ctx.module.network
     if radio.function != 1:
         raise Refusal.cme(_NOT_ALLOWED)
+    if radio.searching and module.config.behaviour.cops_list_short_when_busy:
+        ctx.info("+COPS: ,,(0-4),(0-2)")
+        return
     before = "\n\r" if module.config.behaviour.cops_list_line_ends else ""
     await module.pace.take(module.config.behaviour.scan_s)
     entries: list[str] = []
@@ -222,12 +225,16 @@ async def _cgatt_set(ctx: CommandContext) -> None:
 
 async def _cpol_read(ctx: CommandContext) -> None:
     facts = ctx.module.network.facts
-    ctx.info(f'+CPOL: 1,2,"{facts.plmn}",1,0,1,1')
+    form = ctx.module.settings.number("cpol format", 2)
+    name = (facts.long_name, facts.short_name, facts.plmn)[form]
+    ctx.info(f'+CPOL: 1,{form},"{name}",1,0,1,1')
 
 
 async def _cpol_set(ctx: CommandContext) -> None:
-    if not ctx.given(0):
-        raise Refusal.cme(ctx.module.config.behaviour.error_parameter)
+    """+CPOL=,<format> chooses the form; the list of the card itself is not written (27.007 7.19)."""
+    if ctx.given(0):
+        raise Refusal.cme(_NOT_ALLOWED)
+    ctx.module.settings.put_volatile("cpol format", ctx.integer(1))
 
 
 async def _ws46_read(ctx: CommandContext) -> None:

@@ -53,7 +53,18 @@ def exchange(module: Module, command: bytes) -> bytes:
         return _update(sim, channel, command)
     if instruction == 0xF2:
         return MASTER_FILE + OK
+    if instruction in (0x20, 0x2C) and len(command) <= 5:
+        return _tries(sim, instruction, command[3])
     return NO_FUNCTION
+
+
+def _tries(sim: Sim, instruction: int, key: int) -> bytes:
+    """VERIFY PIN and UNBLOCK PIN without data ask for the tries left (TS 102 221 11.1.9, 11.1.12)."""
+    left = {(0x20, 0x01): sim.pin_tries, (0x2C, 0x01): sim.puk_tries, (0x20, 0x81): 3, (0x2C, 0x81): 10}
+    count = left.get((instruction, key))
+    if count is None:
+        return b"\x6a\x88"
+    return b"\x63" + bytes([0xC0 + count]) if count else b"\x69\x83"
 
 
 def _manage_channel(module: Module, command: bytes) -> bytes:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cellbench.virtual.front import results
+from cellbench.virtual.front.bytestream import EscapeFinder, PayloadTaking
 from cellbench.virtual.front.context import DataEnd, DataLink, DataSink
 from cellbench.virtual.front.dispatch import run_line
 from cellbench.virtual.front.parser import LineAssembler, LineEvent
@@ -42,55 +43,6 @@ class _Link(DataLink):
             self._port.end_data(DataEnd.FINISHED)
 
 
-class _Payload:
-    """A payload being taken."""
-
-    __slots__ = ("done", "early_until", "echo", "size", "taken", "timeout_s", "timer")
-
-    def __init__(self, size: int | None, done: asyncio.Future[bytes | None], echo: bool, timeout_s: float,
-                 early_until: float) -> None:
-        self.size = size
-        self.done = done
-        self.echo = echo
-        self.timeout_s = timeout_s
-        self.early_until = early_until
-        self.taken = bytearray()
-        self.timer: asyncio.TimerHandle | None = None
-
-
-class _Escape:
-    """Finds the escape sequence in what comes from the DTE (V.250 has none; guides 5.8.2, 9.1.4).
-
-    ``+++`` counts when ``guard`` seconds of silence went before it, no gap inside is longer than
-    ``gap`` and ``trailing`` seconds of silence follow. Held characters are released as data otherwise.
-    """
-
-    __slots__ = ("char", "gap", "guard", "held", "last")
-
-    def __init__(self, char: int, guard: float, gap: float, now: float) -> None:
-        self.char = char
-        self.guard = guard
-        self.gap = gap
-        self.held = b""
-        self.last = now
-
-    def take(self, data: bytes, now: float) -> bytes:
-        """Bytes that are data for sure; the rest is held."""
-        quiet = now - self.last
-        self.last = now
-        if self.held:
-            joined = self.held + data
-            if quiet <= self.gap and len(joined) <= 3 and joined == bytes([self.char]) * len(joined):
-                self.held = joined
-                return b""
-            self.held = b""
-            return joined
-        if quiet >= self.guard and 0 < len(data) <= 3 and data == bytes([self.char]) * len(data):
-            self.held = data
-            return b""
-        return data
-
-
 class AtPort:
     """An AT port; ``name`` is its role ("uart", "usb0" ...), ``transmit`` takes bytes to the DTE.
 
@@ -116,10 +68,10 @@ class AtPort:
         self._abortable = False
         self._first_info = True
         self._skip_lf = False
-        self._payload: _Payload | None = None
+        self._payload: PayloadTaking | None = None
         self._sink: DataSink | None = None
         self._link: _Link | None = None
-        self._escape: _Escape | None = None
+        self._escape: EscapeFinder | None = None
         self._data_done: asyncio.Future[DataEnd] | None = None
         self._after: list[Callable[[], None]] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -238,7 +190,7 @@ class AtPort:
         """See :meth:`CommandContext.payload`."""
         pace = self.module.pace
         lost = settle_s if self.module.config.behaviour.prompt_early_bytes_lost else 0.0
-        payload = _Payload(size, pace.loop.create_future(), echo, timeout_s, pace.now() + lost)
+        payload = PayloadTaking(size, pace.loop.create_future(), echo, timeout_s, pace.now() + lost)
         self._payload = payload
         self.state = PortState.PROMPT
         style = self.settings.style
@@ -254,13 +206,13 @@ class AtPort:
             if self.state is PortState.PROMPT:
                 self.state = PortState.EXECUTING
 
-    def _arm_payload(self, payload: _Payload) -> None:
+    def _arm_payload(self, payload: PayloadTaking) -> None:
         if payload.timer is not None:
             payload.timer.cancel()
         payload.timer = self.module.pace.later_true(payload.timeout_s, lambda: self._settle(payload, None))
 
     @staticmethod
-    def _settle(payload: _Payload, result: bytes | None) -> None:
+    def _settle(payload: PayloadTaking, result: bytes | None) -> None:
         if not payload.done.done():
             payload.done.set_result(result)
 
@@ -298,7 +250,7 @@ class AtPort:
         self._sink = sink
         self._data_done = pace.loop.create_future()
         guard = self.module.profile.serial.escape_guard_s.value
-        self._escape = _Escape(self.settings.registers.get(2, 43), guard,
+        self._escape = EscapeFinder(self.settings.registers.get(2, 43), guard,
                                self.module.config.behaviour.escape_gap_s, pace.now())
         self.state = PortState.DATA
         self.module.data_mode_changed(self)
@@ -339,11 +291,11 @@ class AtPort:
             held = escape.held
             self.module.pace.later_true(escape.gap * 1.2, lambda: self._release(escape, held))
 
-    def _escaped(self, escape: _Escape) -> None:
+    def _escaped(self, escape: EscapeFinder) -> None:
         if escape is self._escape and len(escape.held) == 3:
             self.end_data(DataEnd.ESCAPED)
 
-    def _release(self, escape: _Escape, held: bytes) -> None:
+    def _release(self, escape: EscapeFinder, held: bytes) -> None:
         """A plus or two alone were data after all."""
         if escape is self._escape and escape.held == held and self._sink is not None:
             escape.held = b""

@@ -1,0 +1,54 @@
+"""Bytes that are no command line: a payload after a prompt, and the escape sequence inside data."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class PayloadTaking:
+    """A payload being taken."""
+
+    __slots__ = ("done", "early_until", "echo", "size", "taken", "timeout_s", "timer")
+
+    def __init__(self, size: int | None, done: asyncio.Future[bytes | None], echo: bool, timeout_s: float,
+                 early_until: float) -> None:
+        self.size = size
+        self.done = done
+        self.echo = echo
+        self.timeout_s = timeout_s
+        self.early_until = early_until
+        self.taken = bytearray()
+        self.timer: asyncio.TimerHandle | None = None
+
+
+class EscapeFinder:
+    """Finds the escape sequence in what comes from the DTE (V.250 has none; guides 5.8.2, 9.1.4).
+
+    ``+++`` counts when ``guard`` seconds of silence went before it, no gap inside is longer than
+    ``gap`` and ``trailing`` seconds of silence follow. Held characters are released as data otherwise.
+    """
+
+    __slots__ = ("char", "gap", "guard", "held", "last")
+
+    def __init__(self, char: int, guard: float, gap: float, now: float) -> None:
+        self.char = char
+        self.guard = guard
+        self.gap = gap
+        self.held = b""
+        self.last = now
+
+    def take(self, data: bytes, now: float) -> bytes:
+        """Bytes that are data for sure; the rest is held."""
+        quiet = now - self.last
+        self.last = now
+        if self.held:
+            joined = self.held + data
+            if quiet <= self.gap and len(joined) <= 3 and joined == bytes([self.char]) * len(joined):
+                self.held = joined
+                return b""
+            self.held = b""
+            return joined
+        if quiet >= self.guard and 0 < len(data) <= 3 and data == bytes([self.char]) * len(data):
+            self.held = data
+            return b""
+        return data
