@@ -159,6 +159,8 @@ def judge(file: Path) -> str:
 
 
 def _structure(text: str) -> None:
+    if re.search(r"[\x85\u2028\u2029]|\r(?!\n)", text):
+        raise Invalid("line breaks of YAML 1.1")
     if text.count("[") - text.count("]") > 500 or "[" * 500 in text:
         raise Invalid("too deep")  # PyYAML would be at it for minutes
     depth = documents = 0

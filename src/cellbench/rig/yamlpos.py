@@ -30,6 +30,8 @@ _CONSTANTS: Mapping[str, bool | None] = {
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
     "null": None, "Null": None, "NULL": None, "~": None, "": None}
 _MAX_DIGITS = 18
+# YAML 1.1 counts these as line breaks, editors do not: line numbers would be wrong, texts would change
+_STRAY_BREAK = re.compile(r"[\x85\u2028\u2029]|\r(?!\n)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,11 @@ def read_document(path: Path, shown_as: str | None = None) -> Document:
 
 def read_text(text: str, file: str) -> Document:
     """As read_document, from text."""
+    stray = _STRAY_BREAK.search(text)
+    if stray is not None:
+        line = text.count("\n", 0, stray.start()) + 1
+        return _unreadable(file, line, f"a line break that editors do not show (U+{ord(stray.group()):04X})",
+                           "replace it by a line feed or a blank")
     deep = _line_of_deep_brackets(text)
     if deep:
         return _unreadable(file, deep, f"more than {MAX_DEPTH} levels", "close the brackets")
