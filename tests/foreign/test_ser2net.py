@@ -1,0 +1,97 @@
+"""ser2net between a client and the UART of a virtual slot: rates and control lines pass both ways.
+
+Runs where ser2net (4.3 or newer, Debian's package) is installed.
+"""
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import serial
+
+from cellbench.virtual.control.client import request
+
+pytestmark = pytest.mark.skipif(shutil.which("ser2net") is None, reason="ser2net is not installed")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def slot(tmp_path: Path) -> Iterator[tuple[Path, int]]:
+    """The rack's directory and the port at which ser2net offers the slot's UART."""
+    command = [sys.executable, "-m", "cellbench", "virtual", "up", "--slot", "dut=LARA-R6", "--powered"]
+    rack = subprocess.Popen([*command, "--dir", str(tmp_path / "rack")], stdout=subprocess.PIPE)
+    assert rack.stdout is not None
+    uart = json.loads(rack.stdout.readline())["slots"][0]["uart"].rpartition(":")[2]
+    port = free_port()
+    (tmp_path / "ser2net.yaml").write_text(
+        f"connection: &uart\n  accepter: telnet(rfc2217),tcp,127.0.0.1,{port}\n"
+        f"  connector: telnet(rfc2217),tcp,127.0.0.1,{uart}\n")
+    peer = subprocess.Popen(["ser2net", "-d", "-l", "-c", str(tmp_path / "ser2net.yaml")],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    yield tmp_path / "rack", port
+    for process in (peer, rack):
+        process.kill()
+        process.communicate()
+
+
+def connect(port: int) -> serial.SerialBase:
+    """ser2net's own start takes a moment."""
+    end = time.monotonic() + 10
+    while True:
+        try:
+            return serial.serial_for_url(f"rfc2217://127.0.0.1:{port}", 115200, timeout=3)
+        except serial.SerialException:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+
+
+def until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
+def lines(port: serial.SerialBase) -> tuple[bool, bool] | None:
+    """CTS and DSR; None before the first notification."""
+    try:
+        return bool(port.cts), bool(port.dsr)
+    except serial.SerialException:
+        return None
+
+
+def levels(directory: Path) -> dict[str, str]:
+    text = str(request(directory, "report", {"what": "lines"})["text"])
+    return dict(line.split("=") for line in text.splitlines())
+
+
+def answer(port: serial.SerialBase, line: bytes) -> bytes:
+    port.write(line + b"\r")
+    return bytes(port.read_until(b"\r\nOK\r\n"))
+
+
+def test_commands_rates_and_lines_through_ser2net(slot: tuple[Path, int]) -> None:
+    directory, number = slot
+    with connect(number) as port:
+        assert answer(port, b"AT").endswith(b"\r\nOK\r\n")
+        # ser2net passes on modem states as they are notified, the first one some time after the start
+        assert until(lambda: lines(port) == (True, True))
+        assert answer(port, b"AT+IPR=460800").endswith(b"\r\nOK\r\n")
+        port.baudrate = 460800
+        time.sleep(0.2)  # the module's own rule after +IPR
+        assert answer(port, b"AT").endswith(b"\r\nOK\r\n")
+        assert levels(directory)["uart_rate"] == "460800"
+        request(directory, "power", {"state": "off"})
+        assert until(lambda: lines(port) == (False, False))
