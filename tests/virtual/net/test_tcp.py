@@ -267,6 +267,19 @@ def test_a_visitor_connects_to_a_listening_port(play: Play) -> None:
     play(scenario)
 
 
+def test_a_visitor_waits_while_the_link_is_blocked(play: Play) -> None:
+    async def scenario(internet: Internet) -> None:
+        node, user = internet.node("m"), User()
+        node.listen_tcp(SOURCE, 1099, lambda link: link.start(user))
+        node.set_blocked(True)
+        await node.visit(1099, b"patient")
+        assert user.data == b""
+        node.set_blocked(False)
+        await user.until(7)
+
+    play(scenario)
+
+
 def test_a_visitor_is_told_when_the_module_takes_no_connection(play: Play) -> None:
     async def scenario(internet: Internet) -> None:
         node = internet.node("m")

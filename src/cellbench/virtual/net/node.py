@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .internet import Internet
 
 
-ARRIVAL_S = 10.0
+ARRIVAL_S = 5.0
 """How long a visitor waits for a module that takes connections, in seconds."""
 
 
@@ -171,33 +171,39 @@ class Node:
         acceptor = next((one for one in self._acceptors if one.port == port), None)
         if acceptor is None:
             raise NetFailure(SocketError.REFUSED)
-        loop = asyncio.get_running_loop()
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         sock.setblocking(False)
         sock.bind(("127.0.0.1", 0))
         own_port = int(sock.getsockname()[1])
-        arrival = self._arrivals[own_port] = loop.create_future()
+        self._arrivals[own_port] = asyncio.get_running_loop().create_future()
         try:
-            await loop.sock_connect(sock, (self.loopback, acceptor.bound_port))
-            visitor, _ = await loop.create_connection(lambda: _Visitor(self._visitors), sock=sock)
-        except OSError as error:
-            sock.close()
-            self._arrivals.pop(own_port, None)
-            raise NetFailure(number_of(error)) from error
-        visitor.write(data)
-        try:
-            if self.blocked:
-                return own_port
             async with asyncio.timeout(ARRIVAL_S):
-                link = await arrival
-                await link.taken_up_to(len(data))
+                await self._arrive(sock, acceptor.bound_port, data)
         except TimeoutError:
             raise NetFailure(SocketError.TIMED_OUT) from None
+        except OSError as error:
+            raise NetFailure(number_of(error)) from error
         finally:
-            self._arrivals.pop(own_port, None)
+            del self._arrivals[own_port]
+        return own_port
+
+    async def _arrive(self, sock: socket.socket, port: int, data: bytes) -> None:
+        """Connect a visitor's socket and hand over its data; return when the module took them."""
+        loop = asyncio.get_running_loop()
+        arrival = self._arrivals[int(sock.getsockname()[1])]
+        try:
+            await loop.sock_connect(sock, (self.loopback, port))
+        except (OSError, asyncio.CancelledError):
+            sock.close()
+            raise
+        visitor, _ = await loop.create_connection(lambda: _Visitor(self._visitors), sock=sock)
+        visitor.write(data)
+        if self.blocked:
+            return  # it waits at the module's door until the link passes data again
+        link = await arrival
+        await link.taken_up_to(len(data))
         if not link.open:
             raise NetFailure(SocketError.RESET)
-        return own_port
 
     def describe(self) -> dict[str, object]:
         """Loopback address and listening ports, plain enough for JSON."""
