@@ -98,7 +98,7 @@ def test_faults(module: Any) -> None:
     act(module, "slow", state="on", ms="3000")
     start = module.loop.time()
     assert module.at("AT+GMI") == ["u-blox", "OK"]
-    assert module.loop.time() - start >= 3
+    assert module.loop.time() - start > 2.9
     act(module, "slow", state="off")
     act(module, "sim", state="out")
     assert module.at("AT+CPIN?") == ["ERROR"]
