@@ -103,7 +103,8 @@ def test_a_killed_guardians_successor_makes_safe_at_once_and_the_run_can_go_on(b
         assert bench.board.closed == {2}
         with pytest.raises(GuardianLost):
             lease.reading()
-        assert lease.power_on().enabled  # takes the lease anew
+        lease.power_off(hard=True, cause="the module is in doubt")  # takes the lease anew
+        assert lease.power_on().enabled
         assert [entry.cause for entry in client.last_incidents(bench.began_utc_ns)] == [Cause.GUARDIAN_DIED]
         assert client.enrol(bench.equipment())["psu1"].startswith("TEST")
     assert not bench.supply.outputs[1].on

@@ -103,9 +103,10 @@ class Lease:
         """Switch the output off, read back, release the driven lines.
 
         ``hard`` says that the module was not switched off before, and is written down as such; ``cause``
-        goes to the guardian's log.
+        goes to the guardian's log. After a guardian's death this asks its successor, which has switched off
+        already.
         """
-        self._ask("power_off", hard=hard, cause=cause)
+        self._ask("power_off", renew=True, hard=hard, cause=cause)
 
     def set_voltage_v(self, volts: float) -> None:
         """Set the output's voltage within the plan's caps, on or off; the next power_on sets the plan's."""

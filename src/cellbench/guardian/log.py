@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cellbench.base.clock import SYSTEM_CLOCK, Clock
-from cellbench.guardian.incident import Incident
+from cellbench.guardian import paths
+from cellbench.guardian.incident import Incident, slots_left
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,11 @@ def read_incidents(place: Path, since_utc_ns: int = 0) -> tuple[Incident, ...]:
         except (ValueError, KeyError):
             continue
     return tuple(incident for incident in found if incident.utc_ns >= since_utc_ns)
+
+
+def slots_left_here() -> dict[str, dict[str, str]]:
+    """run → slot → ``off`` or ``on``, as this user's guardian left them; asks no process and starts none."""
+    return slots_left(read_incidents(paths.runtime_dir()))
 
 
 def _line(incident: Incident) -> str:
