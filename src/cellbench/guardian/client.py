@@ -71,7 +71,7 @@ class Lease:
 
     When it ends for any reason the guardian releases the lines and switches the supply off. When the
     guardian's process dies, its successor (started at once) does so, every call raises GuardianLost, and
-    the next power_on takes the lease anew.
+    the next power_on or power_off takes the lease anew.
     """
 
     __slots__ = ("_client", "_closed", "_connection", "_controller_pid", "_lock", "_run", "plan")
