@@ -211,6 +211,47 @@ def test_a_short_payload_gives_up_in_the_end_and_the_socket_lives(play: Play, se
 
 
 @both
+def test_an_aborted_connect_closes_the_socket(play: Play, series: Series) -> None:
+    async def scenario(at: At) -> None:
+        await at.ok("AT+USOCR=6")
+        at.module.uart.receive(b'AT+USOCO=0,"203.0.113.1",7\r', 115200)
+        await asyncio.sleep(0.05)
+        at.module.uart.receive(b"x", 115200)
+        await at.urc("+UUSOCL: 0")
+        at.module.uart.receive(b"\r", 115200)
+        await asyncio.sleep(0.05)
+        at.lines.clear()
+        await at.connected()
+
+    play(series, scenario)
+
+
+def test_ipv6(play: Play) -> None:
+    """DNS and ping follow the last activated context, here one of IPv6; sockets name it."""
+    async def scenario(at: At) -> None:
+        at.module.network.pdp_type = "IPV4V6"
+        await at.ok('AT+CGDCONT=3,"IPV6","internet.wind"')
+        await at.ok("AT+CGACT=1,3")
+        assert await at.ok('AT+UDNSRN=0,"echo.u-blox.com"') == '+UDNSRN: "2001:db8:0:2::241"'
+        await at.ok('AT+UPING="www.google.com"')
+        await at.urc("+UUPINGER: 9")
+        await at.ok("AT+USOCR=17,0,1,3")
+        await at.ok('AT+USOST=0,"2001:db8:0:2::241",7,2,"v6"')
+        await at.urc("+UUSORD: 0,2")
+        assert await at.ok("AT+USORF=0,2") == '+USORF: 0,"2001:db8:0:2::241",7,2,"v6"'
+        await at.refused("AT+USOCR=6,0,0,3")
+        await at.refused('AT+USOST=0,"195.34.89.241",7,2,"v4"')
+        await at.ok("AT+USOCR=6,0,1,3")
+        await at.ok('AT+USOCO=1,"echo.u-blox.com",7')
+        assert await at.ok("AT+USOCTL=1,4") == '+USOCTL: 1,4,"2001:db8:0:2::241",7'
+        await at.ok("AT+CGACT=0,3")
+        await at.urc("+UUSOCL: 0")
+        await at.urc("+UUSOCL: 1")
+
+    play(R8, scenario)
+
+
+@both
 def test_connected_udp(play: Play, series: Series) -> None:
     async def scenario(at: At) -> None:
         prefix = "+USOST" if series is R8 else "+USOWR"

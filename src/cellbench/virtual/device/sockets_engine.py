@@ -345,11 +345,18 @@ class SocketEngine:
 
     def _source(self, context: Context, ipv6: bool | None) -> tuple[Source, bool]:
         ipv4 = context.ipv4 or (CLAT_ADDRESS if context.xlat else None)
-        wanted = ipv6 if ipv6 is not None else ipv4 is None
+        wanted = ipv6
+        if wanted is None:
+            wanted = ipv4 is None or (self._prefers_ipv6() and context.ipv6 is not None)
         address = context.ipv6 if wanted else ipv4
         if address is None:
             raise self.failure(SocketError.FAMILY)
         return Source(context.cid, address), wanted
+
+    def _prefers_ipv6(self) -> bool:
+        """The preferred IP type of +UDCONF=19, as it was at the boot (LARA-R6 guide 2.3.1)."""
+        follows = self._module.profile.bearers.internet_follows_udconf19
+        return follows and tuple(self._module.radio.boot_udconf19[1:2]) == (1,)
 
     def _guarded(self, one: AnySocket, action: Callable[[], T]) -> T:
         try:
