@@ -169,6 +169,13 @@ def test_slot_without_ports(rig_file):
                           "or usb under ports"]
 
 
+def test_key_without_a_value_is_as_good_as_missing(rig_file):
+    path = rig_file(("uart: {location: 1-3, interface: 1, wired: [dtr, rts]}", "uart:"),
+                    ("pwr_on: {on: relays1, pin: 2, active: low}", "pwr_on:"))
+    assert [(finding.line, finding.path) for finding in validate_file(path)] == [
+        (30, "slots.a2"), (33, "slots.a2.lines")]
+
+
 def test_ordering_code_of_another_variant(rig_file):
     path = rig_file(("variant: LARA-R6001D", "variant: LARA-R6001\n    ordering_code: LARA-R6001D-00B-00"))
     assert told(path) == ["18: slots.a1.ordering_code: LARA-R6001D-00B-00 is a LARA-R6001D, the slot says "

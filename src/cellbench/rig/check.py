@@ -40,11 +40,13 @@ class _Scene:
         self.findings.append(self.document.finding(place, message, remedy))
 
     def named(self, *place: str) -> tuple[str, ...]:
-        """The keys that the file has at a place, the refused ones too."""
+        """The keys that have a value at a place of the file, be it right or wrong."""
         data = self.document.data
         for key in place:
             data = data.get(key) if isinstance(data, dict) else None
-        return tuple(data) if isinstance(data, dict) else ()
+        given = [key for key, value in data.items() if value is not None] if isinstance(data, dict) else []
+        refused = [path[-1] for path in self.document.refused if path[:-1] == place]
+        return (*given, *map(str, refused))
 
     def profile(self, slot: Slot) -> ModuleProfile:
         """The facts of a slot's module; the series' own when the variant is not known."""
