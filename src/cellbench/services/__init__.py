@@ -1,0 +1,1 @@
+"""The far side of the network: real servers on loopback."""

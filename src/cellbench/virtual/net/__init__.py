@@ -1,0 +1,1 @@
+"""The virtual internet between the modules and the servers."""
