@@ -1,7 +1,7 @@
 """Modules of both series on one virtual internet, driven through the AT face of their UART.
 
-They are powered once for all tests of this folder (a PWR_ON pulse takes its true time); each test gets a
-module with all sockets closed and one user context active.
+They are powered once for all tests of this folder; each test gets a module with all sockets closed and one
+user context active.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cellbench.catalogue.model import Series
 from cellbench.catalogue.modules import profile_for
+from cellbench.catalogue.modules.model import Known, ModuleProfile
 from cellbench.services.park import Park
 from cellbench.virtual.control.verbs import ControlRefusal
 from cellbench.virtual.device.config import config_for
@@ -28,6 +30,15 @@ RATE = 115200
 WAIT_S = 8.0
 QUICK = {"unread_again_s": 0.1, "connect_timeout_s": 15.0, "payload_timeout_s": 0.3}
 FINAL = re.compile(r"OK|ERROR|\+CM[ES] ERROR: .*|NO CARRIER|CONNECT")
+
+
+def hasty(profile: ModuleProfile) -> ModuleProfile:
+    """The same module with a short PWR_ON pulse and short guard times: rules that other tests watch."""
+    power, serial = profile.power, profile.serial
+    return replace(
+        profile,
+        power=replace(power, pwr_on_pulse_s=Known((0.05, 3.0), power.pwr_on_pulse_s.source)),
+        serial=replace(serial, escape_guard_s=Known(0.2, serial.escape_guard_s.source)))
 
 
 class Slot:
@@ -210,7 +221,7 @@ class Bench:
         await self._park.start(world.definitions())
         rack = RackOf(world, Internet(world, self._park))
         for series in Series:
-            profile = profile_for(series)
+            profile = hasty(profile_for(series))
             config = config_for(profile, world.raw, behaviour=QUICK)
             name = series.value.lower()
             nvm = self._directory / name / "nvm.json"
