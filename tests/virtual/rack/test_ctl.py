@@ -66,12 +66,17 @@ def test_usb_report(rack):
     assert lines[-1] == "net=none"
 
 
-def test_dtr_of_the_uart_follows_the_client_and_the_verb(rack):
+def test_dtr_of_the_uart_follows_the_client_and_the_verb(rack, eventually):
     url = rack.ready["slots"][0]["uart"]
     with serial.serial_for_url(url, 115200, timeout=1) as port:
+        assert levels(rack, "lena-r8-1")["dtr"] == "on"
         assert rack.ctl("line", "name=dtr", "state=off", slot="lena-r8-1").returncode == 0
-        port.dtr = False
-        assert rack.ctl("line", "name=rts", "state=on", "port=uart", slot="lena-r8-1").returncode == 0
+        assert levels(rack, "lena-r8-1")["dtr"] == "off"
+        port.dtr = True
+        assert eventually(lambda: levels(rack, "lena-r8-1")["dtr"] == "on")
+        assert rack.ctl("line", "name=rts", "state=off", "port=uart", slot="lena-r8-1").returncode == 0
+        assert levels(rack, "lena-r8-1")["rts"] == "off"
+    assert eventually(lambda: levels(rack, "lena-r8-1")["dtr"] == "off")
     assert rack.ctl("line", "name=dtr", "state=on", "port=at", slot="lena-r8-1").returncode == 0
 
 

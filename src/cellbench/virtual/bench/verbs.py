@@ -130,6 +130,7 @@ async def _report_lines(rack: Rack, slot: VirtualSlot | None, values: Mapping[st
     chosen = _slot(slot)
     facts = {pin.value: "on" if chosen.module.output(pin) else "off" for pin in Output}
     facts |= {pin.value: "on" if level else "off" for pin, level in chosen.lines.levels().items()}
+    facts |= {pin.value: "on" if chosen.module.input(pin) else "off" for pin in (Input.DTR, Input.RTS)}
     return {**facts, "supply": "on" if chosen.output.enabled else "off", "uart_rate": str(chosen.uart.rate)}
 
 
