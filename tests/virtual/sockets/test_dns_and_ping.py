@@ -84,7 +84,7 @@ def test_four_pings(play: Play, series: Series) -> None:
             head, _, rtt = answer.rpartition(",")
             assert head == f"{number},32,{GOOGLE},115"
             assert 0 < int(rtt) < 5000
-        await at.quiet(0.2)
+        await at.quiet(0.1)
 
     play(series, rows)
 

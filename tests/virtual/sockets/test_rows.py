@@ -150,7 +150,7 @@ def test_read_first_and_second_scenario(play: Play, series: Series) -> None:
         assert await at.ok("AT+USORD=0,10") == '+USORD: 0,10,"hfgyrhgfty"'
         await at.urc("+UUSORD: 0,20")
         await at.ok("AT+USORD=0,20")
-        await at.quiet(0.2)
+        await at.quiet(0.1)
 
     play(series, rows)
 
@@ -179,7 +179,7 @@ def test_read_third_scenario(play: Play, series: Series, early: bool) -> None:
         await at.urc("+UUSORD: 0,34")
         assert await at.ok("AT+USORD=0,34") == f'+USORD: 0,34,"{last}"'
         assert await at.ok("AT+USORD=0,0") == "+USORD: 0,0"
-        await at.quiet(0.2)
+        await at.quiet(0.1)
 
     play(series, rows)
 
@@ -246,7 +246,7 @@ def test_datagrams_in_parts(play: Play, series: Series) -> None:
         assert await at.ok("AT+USORF=0,10") == '+USORF: 0,"195.34.89.241",7,10,"1234567890"'
         await at.urc("+UUSORD: 0,20")
         assert await at.ok("AT+USORF=0,40") == '+USORF: 0,"195.34.89.241",7,20,"abcdefghijklmnopqrst"'
-        await at.quiet(0.2)
+        await at.quiet(0.1)
 
     play(series, rows)
 

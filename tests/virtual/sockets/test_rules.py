@@ -356,7 +356,7 @@ def test_own_close_while_data_is_unread_brings_no_urc(play: Play, series: Series
         await at.urc("+UUSORD: 0,3")
         await at.ok("AT+USORD=0,1")
         await at.ok("AT+USOCL=0")
-        await at.quiet(0.2)
+        await at.quiet(0.1)
 
     play(series, scenario)
 
