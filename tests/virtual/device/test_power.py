@@ -12,6 +12,7 @@ from cellbench.catalogue.model import Series
 from cellbench.virtual.device.config import Timing
 from cellbench.virtual.device.faces import garble
 from cellbench.virtual.device.module import Input, Output
+from cellbench.virtual.device.network import Change, Rat
 from cellbench.virtual.device.power import PowerState
 
 Make = Callable[..., Any]
@@ -357,11 +358,18 @@ def test_garbling_is_what_a_uart_makes_of_another_rate() -> None:
     assert garble(b"U" * 4, 115_200, 0) == b""
 
 
+def act_gsm(module: Any) -> None:
+    """2G serves the place: its bursts are the peak."""
+    module.module.network.rat = Rat.GSM
+    module.module.network.tell(Change.RAT)
+
+
 def test_current_follows_the_state_smoothly(module: Any) -> None:
     typical = {one.state: one.typical_a for one in module.module.profile.currents}
     module.run(30)
     active = module.module.current_a()
     assert active == pytest.approx(typical["active"], rel=0.01)
+    act_gsm(module)
     module.module.radio.transmitting(1.0)
     rising = []
     for _ in range(8):

@@ -208,7 +208,7 @@ class Contexts:
 
     def traffic(self) -> None:
         """User data passes: the radio connection is in use."""
-        self._module.radio.activity()
+        self._module.radio.transmitting()
 
     def on_change(self, listener: Callable[[Context, bool], None]) -> None:
         """Call ``listener(context, active)`` at each activation and deactivation, until power-off."""

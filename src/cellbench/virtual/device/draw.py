@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from cellbench.virtual.device.network import Rat
 from cellbench.virtual.device.power import PowerState
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ class Draw:
             return "inrush" if now < self._inrush_until else "boot"
         if state is PowerState.DOWNLOAD:
             return "active"
-        if now < self.transmit_until:
-            return "transmit-peak"
+        if now < self.transmit_until and module.radio.rat is Rat.GSM:
+            return "transmit-peak"  # the peak the sheets give is that of a 2G burst
         if module.radio.connected:
             return "connected"
         if module.radio.searching:

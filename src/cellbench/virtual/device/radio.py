@@ -82,7 +82,8 @@ class Radio:
         settings = self.module.settings
         self.function = settings.number("cfun stored", 1)
         self.mode, self.locked, self.cause = 0, None, None
-        self.format = settings.number("cops format", self.module.config.behaviour.cops_format_factory)
+        self.format = self.module.config.behaviour.cops_format_factory
+        self.last_error = None
         self.boot_udconf19 = settings.numbers("+UDCONF=19")
         xlat = settings.numbers("+UDCONF=66")
         self.xlat = xlat == (4, 1)

@@ -63,7 +63,6 @@ async def _cops_set(ctx: CommandContext) -> None:
     mode = ctx.integer(0)
     if mode == 3:
         radio.format = ctx.integer(1)
-        ctx.module.settings.store("cops format", radio.format)
         return
     if mode == 2:
         if radio.function != 1:

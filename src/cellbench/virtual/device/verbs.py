@@ -196,7 +196,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType({
     "link": Verb("state=ok|blocked: user data passes or stands still, connections stay", True, _link),
     "hang": Verb("state=on|off: the module takes no command and says nothing, until off or the next boot",
                  True, _hang),
-    "slow": Verb("state=on|off [ms=T]: every command takes its full declared response time, or T milliseconds",
+    "slow": Verb("state=on|off [ms=T]: every command takes its full declared response time, or T ms",
                  True, _slow),
     "reset": Verb(": the module restarts by itself, unannounced", True, _reset),
     "sim": Verb("state=in|out: the card is there, or taken out", True, _sim),
