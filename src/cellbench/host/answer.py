@@ -56,7 +56,7 @@ class Answer(NamedTuple):
     def value(self, prefix: str) -> Fields:
         """The fields of the first line with this prefix. Raises UnitError when there is none."""
         for line in self.info:
-            if line.startswith(prefix) and prefix_of(line) == prefix:
+            if line.partition(":")[0] == prefix or prefix_of(line) == prefix:
                 return fields_of(line)
         raise UnitError(f"{self.command}: no {prefix} line in the answer {list(self.info)}")
 

@@ -125,15 +125,14 @@ class Channel:
         with self._turn:
             if plan.secrets or payload is not None or self._free_at or dialogue.session.waits_for_string:
                 self._prepare(plan, payload)
-            finished, first = dialogue.exchange(plan, timeout_s, payload, ask)
-            ended = self._monotonic()
+            (info, final), first = dialogue.exchange(plan, timeout_s, payload, ask)
+            ended = dialogue.ended
             if self._gap_s:
                 self._free_at = ended + self._gap_s
-            final = finished.final
-            if not WATCHED.isdisjoint(plan.names):
+            if plan.watched:
                 self._note(plan, final.success, ended)
-            last = self._link.sequence - 1
-        answer = Answer(plan.shown, finished.info, final, ended - dialogue.began, self.name, first, last)
+            answer = Answer(plan.shown, info, final, ended - dialogue.began, self.name, first,
+                            self._link.sequence - 1)
         if check and not final.success:
             raise refusal(answer)
         return answer
@@ -141,7 +140,7 @@ class Channel:
     def plan(self, line: str) -> Plan:
         """What is known of a command line: its commands, time-out, prompts, secrets. Raises
         UnsendableLine."""
-        plan = self._grammar.plan(line)
+        plan = self._grammar.plan(line, WATCHED)
         longest = self.profile.serial.max_line.value
         if len(plan.wire) > longest:
             raise UnsendableLine(f"{plan.shown[:60]}...: {len(plan.wire)} characters, a line takes {longest}")

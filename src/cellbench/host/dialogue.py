@@ -43,6 +43,7 @@ class Dialogue:
         self.link = Link(name, sink, self.feed, lost, monotonic)
         self.data = bytearray()  # what came in data mode and was not yet read
         self.began = 0.0  # when the last byte of the command or its payload was sent
+        self.ended = 0.0  # when its end was read
         self._hear = hear
         self._stray = stray
         self._clock = clock
@@ -106,11 +107,13 @@ class Dialogue:
                 if not data:
                     break
                 self._dispatch(receive(data))
-                if self._finished is not None:
-                    if self._group is not None:
-                        self._group.leave(self.name, monotonic())
-                    return self._finished, first
+                finished = self._finished
                 now = monotonic()
+                if finished is not None:
+                    if self._group is not None:
+                        self._group.leave(self.name, now)
+                    self.ended = now
+                    return finished, first
         except BaseException as error:
             self._break_off(error)
             raise
@@ -144,8 +147,10 @@ class Dialogue:
         try:
             while True:
                 if self._finished is not None:
+                    self.ended = self._monotonic()
                     return self._finished
                 if self._connected is not None:
+                    self.ended = self._monotonic()
                     return Finished((*self._connected.info, self._connected.text), CONNECTED)
                 if self._rebooted:
                     raise UnexpectedReset(f"{plan.shown}: the module restarted instead of answering")
@@ -233,7 +238,7 @@ class Dialogue:
 
     def _dispatch(self, events: list[SessionEvent]) -> None:
         for event in events:
-            if isinstance(event, Finished):
+            if type(event) is Finished:
                 self._finished = event
                 self._news = True
             elif isinstance(event, UrcHeard):

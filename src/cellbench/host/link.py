@@ -88,8 +88,9 @@ class Link:
 
     def give(self) -> None:
         """Give the token back; the port's thread reads again."""
-        if self.watch is not None:
-            self.watch.arm()
+        watch = self.watch
+        if watch is not None:
+            watch.arm()
         self.token.release()
         if self._waiters:
             self.tell()

@@ -46,6 +46,10 @@ _ANSWER_S = 3.0  # how long a server may take to answer one setting
 _CONTROLS = {"dtr": CONTROL_DTR, "rts": CONTROL_RTS}
 
 
+class NoAnswer(RigError):
+    """The server did not answer a setting."""
+
+
 class Rfc2217Port:
     """A serial port behind an RFC 2217 server (pyserial's, ser2net, terminal servers)."""
 
@@ -136,14 +140,17 @@ class Rfc2217Port:
         """See LinePort.set_output."""
         values = _CONTROLS[line]
         own = frozenset(values.values())
-        answer = self._ask(ComPort.SET_CONTROL, bytes((values[on],)), lambda value: value[0] in own)
+        try:
+            answer = self._ask(ComPort.SET_CONTROL, bytes((values[on],)), lambda value: value[0] in own, 1.0)
+        except NoAnswer as error:  # ser2net says nothing for a device without lines
+            raise NotPossible(f"{self.name}: the server does not answer for {line.upper()}") from error
         if answer[0] != values[on]:
             raise NotPossible(f"{self.name}: the server does not drive {line.upper()}")
 
     def read_inputs(self) -> Mapping[str, bool]:
         """See LinePort.read_inputs; the server reports changes by itself."""
         if self._modem is None:
-            with contextlib.suppress(RigError):
+            with contextlib.suppress(NoAnswer):
                 self._ask(ComPort.NOTIFY_MODEMSTATE, b"", len, wait_s=0.5)
         state = self._modem
         if state is None:
@@ -166,7 +173,7 @@ class Rfc2217Port:
                 if self._refused:
                     raise RigError(f"{self.name}: the server does not speak RFC 2217 (it refused the option)")
             if deadline.expired:
-                raise RigError(f"{self.name}: no answer to {command.name} within {wait_s:g} s",
+                raise NoAnswer(f"{self.name}: no answer to {command.name} within {wait_s:g} s",
                                remedy="does the server speak RFC 2217?")
             if self._receiving.acquire(blocking=False):
                 try:

@@ -42,6 +42,7 @@ class Plan:
     connects: bool
     prompts: str
     changes_form: bool  # ATV: its own answer may come in either form
+    watched: bool  # holds one of the names that the planner was asked to watch for
     timeout_s: float
     abortable: bool
     secrets: tuple[tuple[int, int], ...] = ()
@@ -90,8 +91,8 @@ class Grammar:
         """True for the prefix of a known URC, or of what the maker's naming marks as one (+UU...)."""
         return prefix in self.urcs or prefix.startswith("+UU")
 
-    def plan(self, line: str) -> Plan:
-        """Take a command line apart. Raises UnsendableLine."""
+    def plan(self, line: str, watch: frozenset[str] = frozenset()) -> Plan:
+        """Take a command line apart; ``watch`` are names for the plan's ``watched``. Raises UnsendableLine."""
         calls = parse_line(line)
         known = [(call, self.commands[call.name]) for call in calls if call.name in self.commands]
         unknown = [call for call in calls if call.name not in self.commands]
@@ -108,6 +109,7 @@ class Grammar:
             sole_read=self._sole_read(known, calls),
             dials=bool(names & _DIALS) or bool(unknown), connects=bool(names & _CONNECTS),
             prompts="".join(sorted(prompt for prompt in prompts if prompt)), changes_form="V" in names,
+            watched=not watch.isdisjoint(names),
             timeout_s=max(times + [_DEFAULT_TIME_S] * len(unknown), default=1.0),
             abortable=bool(known) and known[-1][1].abortable, secrets=secrets, secret_payload=secret_payload)
 
@@ -115,7 +117,7 @@ class Grammar:
         """The escape from data mode (V.250 6.2.11): not a line, but answered like one."""
         return Plan(line="+++", shown="+++", names=frozenset(), wire=b"+++", echo=b"+++", calls=(),
                     prefixes=frozenset(), open_text=True, sole_read="", dials=True, connects=False,
-                    prompts="", changes_form=False, timeout_s=_DEFAULT_TIME_S, abortable=False)
+                    prompts="", changes_form=False, watched=False, timeout_s=_DEFAULT_TIME_S, abortable=False)
 
     def _information(self, call: Call, command: Command) -> str | None:
         """The prefix of a call's information text; None where a line with it would be a URC."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from cellbench.wire.at.events import Token
@@ -73,9 +73,10 @@ class Receiver:
         self.connects = False
         """Set while the command under way may enter data mode: CONNECT then ends the lines."""
 
-    def is_final(self, line: bytes) -> bool:
-        """True for a final result code without parameters, or one whose number was met before."""
-        return line in self._finals
+    @property
+    def finals(self) -> Mapping[bytes, TokenEvent]:
+        """The final result codes in force, as whole lines; those with a number join when they are first met."""
+        return self._finals
 
     @property
     def mode(self) -> Mode:

@@ -76,6 +76,7 @@ GREETING = "greeting"
 
 _NOT_ECHOED = b" \x1a\x1b"  # Ctrl-Z and ESC end a message text; whether they are repeated varies
 _NOISE = 8  # bytes of line noise in front of an echo that do no harm
+_new = tuple.__new__
 _LINE, _FINAL = Token.LINE, Token.FINAL
 _IDLE, _SENT, _ANSWERING = State.IDLE, State.SENT, State.ANSWERING
 
@@ -180,20 +181,20 @@ class Session:
     def receive(self, data: bytes) -> list[SessionEvent]:
         """What these bytes mean."""
         events: list[SessionEvent] = []
-        receiver = self._receiver
-        lines = receiver.plain_lines(data)
+        lines = self._receiver.plain_lines(data)
         if lines is None:
             return self._receive_odd(data, events)
-        is_final = receiver.is_final
+        finals = self._receiver.finals
         for line in lines:
-            raw = line.strip()
-            if not raw:
+            if not line:
                 continue
-            if is_final(raw):
+            raw = line.strip()
+            if raw in finals:
                 self._final(raw, events)
             elif self._state is _IDLE:
-                self._idle_line(raw, events)
-            else:
+                if raw:
+                    self._stray_line(raw.decode("latin-1"), events)
+            elif raw:
                 self._line(raw, events)
         return events
 
@@ -202,7 +203,7 @@ class Session:
             kind, raw = token
             if kind is _LINE:
                 if self._state is _IDLE:
-                    self._idle_line(raw, events)
+                    self._stray_line(raw.decode("latin-1"), events)
                 else:
                     self._line(raw, events)
             elif kind is _FINAL:
@@ -233,15 +234,16 @@ class Session:
             if self._info or self._overdue is not None:
                 self._begun(events)
             return
+        text = raw.decode("latin-1")
+        if text.partition(":")[0] in plan.prefixes and text != self.greeting:
+            self._info.append(text)
+            return
         if self._payload_echo and raw.strip(_NOT_ECHOED) in self._payload_echo:
             return
-        text = raw.decode("latin-1")
         prefix = prefix_of(text)
         if text == self.greeting and "+CSGT" not in plan.names:
             events.append(UrcHeard(GREETING, text))
-        elif prefix in plan.prefixes:
-            self._info.append(text)
-        elif prefix and self._grammar.is_urc(prefix):
+        elif prefix and prefix not in plan.prefixes and self._grammar.is_urc(prefix):
             events.append(UrcHeard(prefix, text))
         else:
             self._info.append(text)
@@ -252,9 +254,6 @@ class Session:
             self._stray_line(text, events)
         self._info = []
         self._overdue = None
-
-    def _idle_line(self, raw: bytes, events: list[SessionEvent]) -> None:
-        self._stray_line(raw.decode("latin-1"), events)
 
     def _stray_line(self, text: str, events: list[SessionEvent]) -> None:
         prefix = prefix_of(text)
@@ -290,7 +289,8 @@ class Session:
         if self._sole_read and len(info) > 1:
             info = self._without_copies(info, events)
         self._state = _IDLE
-        events.append(Finished(tuple(info), final))
+        # What Finished(...) does, without its call: every command comes by here.
+        events.append(_new(Finished, (tuple(info), final)))
         self._plan = None
         self._overdue = None
         if self._armed:

@@ -60,18 +60,13 @@ def fields_of(line: str) -> Fields:
     Blanks around fields are ignored (LENA-R8 guide 4.2.1); commas inside quotes and round brackets do not
     divide; a bracketed list stays text. A quoted number stays text.
     """
-    body = body_of(line)
-    if '"' not in body and "(" not in body:
-        body = body.strip(_BLANK)
-        return tuple([_typed(part.strip()) for part in body.split(",")]) if body else ()
-    return tuple(_typed(part) for part in split_fields(body, announces(line)))
-
-
-def body_of(line: str) -> str:
-    """What stands behind the prefix; the whole line where there is no prefix."""
-    if line[:1] in _PREFIX_MARKS and line:
-        return line.partition(":")[2]
-    return line
+    body = line.partition(":")[2] if line and line[0] in _PREFIX_MARKS else line
+    if '"' in body or "(" in body:
+        return tuple([_typed(part) for part in split_fields(body, announces(line))])
+    if "," not in body:
+        body = body.strip()
+        return (_typed(body),) if body else ()
+    return tuple([_typed(part.strip()) for part in body.split(",")])
 
 
 def split_fields(body: str, announced: bool = False) -> list[str]:
@@ -116,6 +111,8 @@ def string_end(text: str, opening: int, announced: bool) -> int:
 def _typed(part: str) -> int | str | None:
     if not part:
         return None
+    if part.isdecimal() and (part[0] != "0" or part == "0") and len(part) <= _LONGEST_NUMBER:
+        return int(part)
     if part[0] == '"':
         return part[1:-1] if len(part) > 1 and part[-1] == '"' else part[1:]
     digits = part[1:] if part[0] == "-" else part
