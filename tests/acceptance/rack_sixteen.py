@@ -13,6 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+SUBJECT = "rack"
+BAR = "16 virtual slots up within 10 s on 2 cores, resident memory below 15 MB a slot beyond the first"
 UP_LIMIT_S = 10.0
 SLOT_LIMIT_MB = 15.0
 STOP_LIMIT_S = 3.0
