@@ -6,7 +6,8 @@ import random
 from typing import Any
 
 _PIECES = (b"AT", b"at+", b"\r", b"\n", b"+++", b"A/", b"ATD*99#\r", b"AT+CGACT=1,1\r", b"AT+COPS=?\r", b'"',
-           b"\x1a", b"AT+USOCR=6\r", b"AT+USOWR=0,5\r", b"AT+CMGF=1\r", b"\x1b", b"ATQ0V1E0\r", b"AT&F\r", b"\x08\x08")
+           b"\x1a", b"AT+USOCR=6\r", b"AT+USOWR=0,5\r", b"AT+CMGF=1\r", b"\x1b",
+           b"ATQ0V1E0\r", b"AT&F\r", b"\x08\x08")
 
 
 def chunk(dice: random.Random) -> bytes:
