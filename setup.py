@@ -2,8 +2,12 @@
 
 from setuptools import find_packages, setup
 
-MAPPED = {"cellbench.fixtures": "fixtures", "cellbench.suites": "suites", "cellbench.templates": "reports/templates",
-          "cellbench.schemas": "reports/schema"}
+MAPPED = {
+    "cellbench.fixtures": "fixtures",
+    "cellbench.suites": "suites",
+    "cellbench.templates": "reports/templates",
+    "cellbench.schemas": "reports/schema",
+}
 
 packages = find_packages("src")
 for name, folder in MAPPED.items():

@@ -27,7 +27,10 @@ def main(argv: list[str] | None = None) -> int:
             continue
         for row in space["main"]():
             met &= bool(row["met"])
-            print(f"{'met    ' if row['met'] else 'NOT MET'} {row['what']}: {row['figure']} (goal {row['goal']})", flush=True)
+            print(
+                f"{'met    ' if row['met'] else 'NOT MET'} {row['what']}: {row['figure']} (goal {row['goal']})",
+                flush=True,
+            )
     return 0 if met else 1
 
 

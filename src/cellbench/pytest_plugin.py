@@ -82,7 +82,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Refuse what would send a test again; let workers be replaced without a limit."""
     if getattr(config.option, "reruns", None):
         raise pytest.UsageError(
-            "--reruns sends a test that killed its worker again and hides it, which may be lethal in an update; "
+            "--reruns sends a test that killed its worker again and hides it, lethal in an update; "
             "retries are made by the framework itself"
         )
     if getattr(config.option, "maxworkerrestart", "absent") is None:

@@ -339,7 +339,7 @@ def test_verizon_default_context(dut: Dut) -> None:
 
 @procedure("R6:2.3.1/lte", title="After activation the reads return the user's APN", depends_on=("network",))
 def test_reads_return_the_users_apn(online: Dut, network: Network) -> None:
-    """+CGDCONT and +CGCONTRDP return the APN that the user configured, not the one assigned by the network."""
+    """+CGDCONT and +CGCONTRDP return the user's APN, not the one assigned by the network."""
     online.spend_attach("the user's APN")
     online.send("AT+CFUN=0")
     online.send(f'AT+CGDCONT=1,"IP","{network.apn}"')

@@ -33,7 +33,7 @@ def test_cmee(dut: Dut, mode: int) -> None:
 
 @procedure(
     "R8:4.2.1",
-    title="Information text responses are issued before the final result code, for several commands on a line",
+    title="Information text responses are issued before the final result code",
 )
 def test_several_commands_on_a_line(dut: Dut) -> None:
     """V.250 5.2.1: one final result code for the line; it stops at the first error."""
@@ -130,7 +130,7 @@ def test_interfaces_keep_their_own_echo(dut: Dut) -> None:
 
 @procedure("R8:4.3", title="Command mode and the data prompt", depends_on=("network", "service:echo"))
 def test_modes_of_the_interface(online: Dut, services) -> None:  # type: ignore[no-untyped-def]
-    """At the prompt the interface takes data, not commands; after the last byte it is in command mode again."""
+    """At the prompt the interface takes data, not commands; after the last byte command mode is back."""
     echo = services["echo"]
     number = online.send("AT+USOCR=17").value("+USOCR")[0]
     try:

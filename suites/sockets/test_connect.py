@@ -77,7 +77,7 @@ def test_refused_connection_closes_the_socket(
 
 @procedure("R8:9.2.1", "R6:5.1", title="An address that nobody has is refused", depends_on=("network",))
 def test_unreachable_address(online: Dut, record: Recorder) -> None:
-    """An address outside any network gives ERROR and closes the socket (240.0.0.0/4 is reserved, RFC 1112)."""
+    """An address outside any network gives ERROR and closes the socket (240.0.0.0/4, RFC 1112)."""
     number = create(online, TCP)
     with online.at.expect("+UUSOCL") as closed:
         assert not online.send(f'AT+USOCO={number},"240.0.0.1",7', check=False).ok

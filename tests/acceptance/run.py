@@ -41,7 +41,11 @@ def scripts(subject: str | None, soak: bool) -> list[Path]:
 def _facts(path: Path) -> dict[str, object]:
     facts = {}
     for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Constant):
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.Constant)
+        ):
             facts[node.targets[0].id] = node.value.value
     return facts
 
@@ -55,8 +59,15 @@ def run(path: Path, soak: bool) -> list[dict[str, object]]:
     )
     environment = {**os.environ, "CELLBENCH_SOAK": "1" if soak else ""}
     try:
-        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True,
-                              text=True, timeout=LIMIT_S, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         return [{"what": path.stem, "goal": f"ends in {LIMIT_S} s", "figure": "did not end", "met": False}]
     for line in reversed(done.stdout.splitlines()):
@@ -80,13 +91,18 @@ def table(rows: list[tuple[str, dict[str, object]]]) -> list[str]:
 
 def page(rows: list[tuple[str, dict[str, object]]], took_s: float) -> str:
     """docs/figures.md."""
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("cellbench", "pytest", "pytest-xdist"))
+    versions = ", ".join(
+        f"{name} {importlib.metadata.version(name)}" for name in ("cellbench", "pytest", "pytest-xdist")
+    )
     head = [
-        "# Figures", "",
-        "Written by `make acceptance` (and `make soak`); every row is one bar of the project.", "",
+        "# Figures",
+        "",
+        "Written by `make acceptance` (and `make soak`); every row is one bar of the project.",
+        "",
         f"- date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {took_s / 60:.0f} min",
         f"- machine: {os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}",
-        f"- versions: Python {platform.python_version()}, {versions}", "",
+        f"- versions: Python {platform.python_version()}, {versions}",
+        "",
     ]
     return "\n".join([*head, *table(rows), ""])
 
@@ -108,7 +124,10 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{path.stem} ...", file=sys.stderr, flush=True)
         for row in run(path, arguments.soak):
             rows.append((subject, row))
-            print(f"  {'met    ' if row['met'] else 'NOT MET'} {row['what']}: {row['figure']} (goal {row['goal']})", flush=True)
+            print(
+                f"  {'met    ' if row['met'] else 'NOT MET'} {row['what']}: {row['figure']} (goal {row['goal']})",
+                flush=True,
+            )
     if not arguments.no_page and not arguments.subject:
         PAGE.write_text(page(rows, time.monotonic() - began))
         print(f"written: {PAGE.relative_to(ROOT)}")

@@ -59,7 +59,8 @@ def _imports(path: Path, root: Path, folder: str) -> Iterator[str]:
             names = [node.module or ""]
         for name in names:
             if name.startswith("cellbench") and name != "cellbench.api":
-                yield f"{path.relative_to(root)}:{node.lineno}: {folder} may use cellbench.api alone, not {name}"
+                where = f"{path.relative_to(root)}:{node.lineno}"
+                yield f"{where}: {folder} may use cellbench.api alone, not {name}"
             elif name.split(".")[0] not in SUITES_MAY:
                 yield f"{path.relative_to(root)}:{node.lineno}: {folder} may not import {name}"
 

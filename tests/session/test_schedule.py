@@ -35,9 +35,27 @@ def _project(folder: Path, tests: str) -> Path:
 
 def _run(folder: Path, *more: str, timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rig", "rig.yaml", "--results", "out",
-         "--reports", "none", "-v", *more],
-        cwd=folder, capture_output=True, text=True, timeout=timeout, check=False)
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "--rig",
+            "rig.yaml",
+            "--results",
+            "out",
+            "--reports",
+            "none",
+            "-v",
+            *more,
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
 
 
 def _attempts(folder: Path) -> list[dict[str, object]]:
@@ -113,7 +131,9 @@ def test_collecting_touches_nothing(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_dies_costs_one_test_and_no_other_slot(tmp_path: Path) -> None:
-    folder = _project(tmp_path, """
+    folder = _project(
+        tmp_path,
+        """
         import os, signal, pytest
         from cellbench.api import procedure
 
@@ -124,21 +144,26 @@ def test_a_worker_that_dies_costs_one_test_and_no_other_slot(tmp_path: Path) -> 
                 file.write("x\\n")
             if slot_name == "a1" and number == 2:
                 os.kill(os.getpid(), signal.SIGKILL)
-    """)
+    """,
+    )
     done = _run(folder, "-n", "auto")
     assert done.returncode == 12, done.stdout + done.stderr
     runs = {path.name: len(path.read_text().split()) for path in folder.glob("ran-*")}
     assert len(runs) == 10
     assert set(runs.values()) == {1}
-    verdicts = Counter((entry["slot"], entry["verdict"]["outcome"], entry["verdict"].get("owner"))
-                       for entry in _attempts(folder))
+    verdicts = Counter(
+        (entry["slot"], entry["verdict"]["outcome"], entry["verdict"].get("owner"))
+        for entry in _attempts(folder)
+    )
     assert verdicts == {("a1", "PASS", None): 4, ("a1", "ERROR", "framework"): 1, ("a2", "PASS", None): 5}
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_workers_killed_at_random(tmp_path: Path, seed: int) -> None:
     """Kills from outside, at random moments: nothing runs twice, everything is reported once."""
-    folder = _project(tmp_path, """
+    folder = _project(
+        tmp_path,
+        """
         import os, pytest, time
         from cellbench.api import procedure
 
@@ -150,11 +175,31 @@ def test_workers_killed_at_random(tmp_path: Path, seed: int) -> None:
             deadline = time.monotonic() + 0.15
             while time.monotonic() < deadline:
                 os.sched_yield()
-    """)
+    """,
+    )
     dice = random.Random(seed)
     process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rig", "rig.yaml", "--results", "out",
-         "--reports", "none", "-n", "auto", "-q"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "--rig",
+            "rig.yaml",
+            "--results",
+            "out",
+            "--reports",
+            "none",
+            "-n",
+            "auto",
+            "-q",
+        ],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     try:
         killed = 0
         while process.poll() is None and killed < 3:
@@ -180,7 +225,8 @@ def test_workers_killed_at_random(tmp_path: Path, seed: int) -> None:
 def test_reruns_are_refused(tmp_path: Path) -> None:
     folder = _project(tmp_path, SLOT_TESTS)
     (folder / "conftest.py").write_text(
-        "def pytest_addoption(parser):\n    parser.addoption('--reruns', type=int, default=0, dest='reruns')\n")
+        "def pytest_addoption(parser):\n    parser.addoption('--reruns', type=int, default=0, dest='reruns')\n"
+    )
     done = _run(folder, "--reruns", "2")
     assert done.returncode == 4
     assert "--reruns" in done.stderr

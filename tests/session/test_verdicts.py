@@ -27,7 +27,9 @@ def _well(depends: object) -> list[Canary]:
     return WELL
 
 
-@pytest.mark.parametrize("error", [AssertionError("3 is not 4"), UnitError("no answer"), pytest.fail.Exception("bad")])
+@pytest.mark.parametrize(
+    "error", [AssertionError("3 is not 4"), UnitError("no answer"), pytest.fail.Exception("bad")]
+)
 def test_a_failed_check_in_the_call_phase_is_the_units(error: BaseException) -> None:
     verdict = decide(error, "call", (), _well)
     assert (verdict.outcome, verdict.owner) == (Outcome.FAIL, Owner.UNIT)
@@ -36,7 +38,9 @@ def test_a_failed_check_in_the_call_phase_is_the_units(error: BaseException) -> 
 
 @pytest.mark.parametrize("owner", [Owner.RIG, Owner.NETWORK, Owner.SERVICE])
 def test_a_canary_that_is_not_well_takes_the_blame(owner: Owner) -> None:
-    verdict = decide(AssertionError("no echo"), "call", ("x",), lambda names: [*WELL, Canary(owner, False, "dead")])
+    verdict = decide(
+        AssertionError("no echo"), "call", ("x",), lambda names: [*WELL, Canary(owner, False, "dead")]
+    )
     assert (verdict.outcome, verdict.owner) == (Outcome.ERROR, owner)
     assert "no echo" in verdict.reason
 

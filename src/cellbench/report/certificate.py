@@ -37,7 +37,7 @@ T = TypeVar("T")
 _HEADLINES = {Outcome.NOT_POSSIBLE: "NO RESULT"}
 
 # What fits on the page; what does not is counted there and stands whole in the production record.
-MOST_MEASUREMENTS = 20
+MOST_MEASUREMENTS = 22
 MOST_PROCEDURES = 18
 
 
@@ -204,10 +204,10 @@ def _test_facts(run: RunRecord, unit: UnitEntry,
     began = min((attempt.utc_ns for attempt in attempts), default=header.started_utc_ns)
     ended = max((attempt.utc_ns + round((attempt.duration_s or 0) * 1e9) for attempt in attempts),
                 default=began)
-    station = header.process.host if header.process else ""
+    station = header.settings.get("station") or (header.process.host if header.process else "")
     facts = (("Tested", time_words(began)), ("Duration", duration_words((ended - began) / 1e9)),
              ("Rig and slot", f"{header.rig}, {unit.slot}"), ("Station", station),
-             ("Operator", header.operator), ("Limits", header.settings.get("limits", "")),
+             ("Operator", header.operator), ("Limits", run.slot(unit.slot).settings.get("limits", "")),
              ("Test software", f"cellbench {header.versions.get('cellbench', '')}".strip()))
     return tuple((label, value) for label, value in facts if value)
 

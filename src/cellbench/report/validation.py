@@ -184,7 +184,8 @@ def _facts(run: RunRecord) -> tuple[tuple[str, str], ...]:
              ("Duration", duration_words(seconds)), ("Rig", header.rig),
              ("Evidence", {"simulated": "simulated rig", "measured": "measured on hardware"}.get(
                  header.evidence, header.evidence)),
-             ("Timing", header.timing), ("Station", header.process.host if header.process else ""),
+             ("Timing", header.timing),
+             ("Station", header.settings.get("station") or (header.process.host if header.process else "")),
              ("Operator", header.operator), ("Software", f"cellbench {header.versions.get('cellbench', '')}"))
     return tuple((label, value) for label, value in facts if value.strip())
 

@@ -7,7 +7,7 @@ safe.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from cellbench.base.protocols import FarSide
@@ -30,6 +30,9 @@ class Bench:
     trace: Callable[[str], Transcript]
     events: Callable[[str], EventSink]
     far_side_for: Callable[[str], FarSide]
+    identified: Callable[[Mapping[str, str]], None] | None = (
+        None  # told what the instruments say of themselves
+    )
     _guardian: GuardianClient | None = None
     _slots: dict[str, Slot] = field(default_factory=dict)
 
@@ -78,7 +81,9 @@ class Bench:
         if model.power is not None or model.lines.driven() or model.lines.read():
             if self._guardian is None:
                 self._guardian = GuardianClient.connect()
-                self._guardian.enrol(equipment_plan(self.rig))
+                identities = self._guardian.enrol(equipment_plan(self.rig))
+                if self.identified is not None:
+                    self.identified(identities)
             lease = self._guardian.lease(
                 slot_plan(self.rig, name), run=self.run, controller_pid=self.controller_pid or os.getpid()
             )

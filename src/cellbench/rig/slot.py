@@ -114,7 +114,9 @@ class Slot:
         uart = self.channel("uart") if self.model.ports.uart is not None else None
         if uart is not None and uart_rate is not None:
             uart.set_rate(uart_rate)
-        expected = uart.declare_reboot(self.timing.boot_max_s) if uart is not None else contextlib.nullcontext()
+        expected = (
+            uart.declare_reboot(self.timing.boot_max_s) if uart is not None else contextlib.nullcontext()
+        )
         with expected:
             self.pulse("pwr_on", self.profile.power.pwr_on_pulse_s.value[0] + _SURE_MARGIN_S)
             began, peak = time.monotonic(), max(inrush, default=None)
@@ -143,7 +145,7 @@ class Slot:
         ``hard`` cuts the supply at once. Without a supply the module is switched off by command only.
         """
         took: float | None = None
-        if not hard and self.state is not PowerState.OFF:
+        if not hard and self._may_be_on():
             self.wait_minimum_on()
             took = self._graceful_off()
         self.close_channels()
@@ -220,7 +222,7 @@ class Slot:
         return sum(samples) / len(samples)
 
     def settle_current(self, window_s: float, *, within: float = 0.2, at_most_s: float = 15.0) -> float:
-        """Seconds until two windows in a row have the same mean within 20 %; UnitError when it stays restless."""
+        """Seconds until two windows in a row have the same mean within 20 %. UnitError when there are none."""
         began, before = time.monotonic(), self.mean_current_a(window_s)
         while time.monotonic() - began < at_most_s:
             now = self.mean_current_a(window_s)
@@ -263,7 +265,8 @@ class Slot:
                 return device
             if deadline.expired:
                 raise UnitError(
-                    f"slot {self.name}: no module on USB at {self.model.ports.usb.location} after {timeout_s:g} s"
+                    f"slot {self.name}: no module on USB at {self.model.ports.usb.location} "
+                    f"after {timeout_s:g} s"
                 )
             time.sleep(_POLL_S)
 
@@ -347,6 +350,16 @@ class Slot:
                 self.channel("at0").sync(self.timing.boot_max_s)
             usb_s = time.monotonic() - began
         return Boot(v_int, uart_s, usb_s, greeting, inrush)
+
+    def _may_be_on(self) -> bool:
+        """False when state, supply or V_INT say that there is nothing to switch off in order."""
+        if self.state is PowerState.OFF:
+            return False
+        if self.lease is None:
+            return True
+        if self.model.power is not None and not self.lease.reading().enabled:
+            return False
+        return "v_int" not in self.model.lines.read() or self.lease.sense("v_int")
 
     def _graceful_off(self) -> float | None:
         try:

@@ -16,7 +16,7 @@ from select import select
 
 from cellbench.base.clock import Deadline
 from cellbench.base.errors import RigError
-from cellbench.rig.load import LoadedRig, load_rig
+from cellbench.rig.load import LoadedRig, complete, load_rig
 
 _READY_S = 60.0
 _STOP_S = 5.0
@@ -24,9 +24,11 @@ _STOP_S = 5.0
 
 @dataclass(slots=True)
 class Launched:
-    """A rack that this process started; ``rig`` is the generated rig file, loaded."""
+    """A rack that this process started; ``rig`` is what the rack is, with what the launching file states;
+    ``generated`` is the rack's own rig file."""
 
     rig: LoadedRig
+    generated: Path
     process: subprocess.Popen[bytes]
     directory: Path
     temporary: bool
@@ -57,7 +59,9 @@ def launch(rig: LoadedRig, *, timing: str | None = None, directory: Path | None 
         raise RigError(f"{rig.path}: the rig file launches nothing")
     temporary = directory is None
     place = directory or Path(tempfile.mkdtemp(prefix="cellbench-rack-"))
-    command = _command(text) + ["--dir", str(place)]
+    command = [*_command(text), "--dir", str(place)]
+    if command[3:5] == ["virtual", "up"]:
+        command += ["--end-with", str(os.getpid())]  # a killed run leaves no rack behind
     if timing is not None:
         command += ["--timing", timing]
     log = (place / "launch.log").open("wb")
@@ -69,12 +73,12 @@ def launch(rig: LoadedRig, *, timing: str | None = None, directory: Path | None 
     try:
         ready = _ready(process, command, place)
         generated = load_rig(Path(ready["rig_file"]))
+        completed = complete(rig, generated)
     except BaseException:
         process.kill()
         process.wait()
         raise
-    _same_slots(rig, generated)
-    return Launched(generated, process, place, temporary)
+    return Launched(completed, generated.path, process, place, temporary)
 
 
 def _command(text: str) -> list[str]:
@@ -105,14 +109,3 @@ def _ready(process: subprocess.Popen[bytes], command: list[str], place: Path) ->
     if not ready.get("ready") or "rig_file" not in ready:
         raise RigError(f"the rack's ready line names no rig file: {line[:200]!r}")
     return ready
-
-
-def _same_slots(asked: LoadedRig, generated: LoadedRig) -> None:
-    want = {name: slot.series for name, slot in asked.model.slots.items()}
-    have = {name: slot.series for name, slot in generated.model.slots.items()}
-    if want != have:
-        raise RigError(
-            f"{asked.path}: the launched rack has the slots {', '.join(have)}, "
-            f"this file says {', '.join(want)}",
-            remedy="make launch and slots agree",
-        )

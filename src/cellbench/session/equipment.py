@@ -11,12 +11,12 @@ from cellbench.base.clock import Deadline
 from cellbench.base.errors import CellbenchError, NotPossible, RigError
 from cellbench.host.transcript import Transcript
 from cellbench.record.attempt import Kind, TraceFile
-from cellbench.record.header import UnitEntry
+from cellbench.record.header import InstrumentEntry, UnitEntry
 from cellbench.record.transcript import write_transcript
 from cellbench.rig.bench import Bench
 from cellbench.rig.capabilities import Capability, require
 from cellbench.rig.dut import Dut, DutState
-from cellbench.rig.load import LoadedRig, load_rig
+from cellbench.rig.load import LoadedRig, complete, load_rig
 from cellbench.rig.schema import Apn, Service
 from cellbench.rig.slot import PowerState, Slot
 from cellbench.roots.farside import far_side
@@ -49,6 +49,7 @@ class Equipment:
             trace=self._transcript,
             events=self._event_sink,
             far_side_for=lambda slot: far_side(self.rig, slot),
+            identified=self._note_instruments,
         )
 
     # -- modules ---------------------------------------------------------------------------------
@@ -83,7 +84,7 @@ class Equipment:
     @property
     def services(self) -> Mapping[str, Service]:
         """The service map: role → where it is."""
-        return {**self._run.rig.model.services, **self.rig.model.services}
+        return self.rig.model.services
 
     def network(self, slot_name: str) -> Apn:
         """The network that a slot's SIM meets; RigError when the rig file names none."""
@@ -99,11 +100,15 @@ class Equipment:
         own = [Capability(name) for name in needs if not name.startswith(_FAR_SIDE)]
         require(self.rig.model, slot_name, own)
         far = self.bench.far_side(slot_name)
-        lacking = [name for name in needs if name.startswith(_FAR_SIDE) and not far.can(name.removeprefix(_FAR_SIDE))]
+        lacking = [
+            name for name in needs if name.startswith(_FAR_SIDE) and not far.can(name.removeprefix(_FAR_SIDE))
+        ]
         if lacking:
             verbs = ", ".join(name.removeprefix(_FAR_SIDE) for name in lacking)
-            raise NotPossible(f"the far side of slot {slot_name} cannot {verbs}",
-                              remedy="name a far_side in the rig file that can")
+            raise NotPossible(
+                f"the far side of slot {slot_name} cannot {verbs}",
+                remedy="name a far_side in the rig file that can",
+            )
 
     # -- evidence --------------------------------------------------------------------------------
 
@@ -136,12 +141,18 @@ class Equipment:
         if run.rig.model.launch is None:
             return run.rig
         if run.part.value == "worker":
-            return load_rig(Path(_await_note(run.launch_note)))
+            return complete(run.rig, load_rig(Path(_await_note(run.launch_note))))
         self._launched = launch_for(run)
         return self._launched.rig
 
     def _controller_pid(self) -> int:
         return os.getppid() if self._run.part.value == "worker" else os.getpid()
+
+    def _note_instruments(self, identities: Mapping[str, str]) -> None:
+        """What the header could not know before the rack was up: pace and instruments."""
+        kinds = {name: settings.kind for name, settings in self.rig.model.instruments.items()}
+        entries = [InstrumentEntry(name, kinds.get(name, ""), told) for name, told in identities.items()]
+        self._run.open_journal().append(Kind.FACTS, {"timing": self.rig.model.timing, "instruments": entries})
 
     def _transcript(self, slot_name: str) -> Transcript:
         return self._transcripts.setdefault(slot_name, Transcript())
@@ -186,7 +197,7 @@ def launch_for(run: Run) -> Launched:
     launched = launch(run.rig, timing=run.config.getoption("--timing"))
     run.folder.mkdir(parents=True, exist_ok=True)
     scratch = run.launch_note.with_suffix(".new")
-    scratch.write_text(str(launched.rig.path))
+    scratch.write_text(str(launched.generated))
     scratch.replace(run.launch_note)
     return launched
 

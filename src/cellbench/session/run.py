@@ -145,7 +145,13 @@ class Run:
         for name in self.slots:
             slot = model.slots[name]
             journal.append(
-                Kind.SLOT, SlotEntry(name, slot.series.value, slot.variant or "", slot.ordering_code or "")
+                Kind.SLOT, SlotEntry(
+                    name,
+                    slot.series.value,
+                    slot.variant or "",
+                    slot.ordering_code or "",
+                    {"limits": _limits_words(self.rig, name)},
+                )
             )
         return journal
 
@@ -245,10 +251,18 @@ def _versions() -> dict[str, str]:
 def _settings(rig: LoadedRig) -> dict[str, str]:
     model = rig.model
     minimum = model.minimum_on_time_s
+    limits = sorted({f"{found.product} version {found.version}" for found in rig.limits.values()})
     return {
+        "station": model.station or "",
+        "limits": ", ".join(limits),
         "minimum on-time": "by profile" if minimum is None else f"{minimum:g} s",
         "attach budget": f"{model.attach_budget.capacity}, {model.attach_budget.refill_per_hour:g} an hour",
     }
+
+
+def _limits_words(rig: LoadedRig, slot: str) -> str:
+    limits = rig.limits_of(slot)
+    return f"{limits.product} version {limits.version}" if limits is not None else ""
 
 
 def _sections() -> tuple[SectionEntry, ...]:

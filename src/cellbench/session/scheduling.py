@@ -130,8 +130,9 @@ class ControllerHooks:
         self.run.event("slot-lost", slot, why)
         for nodeid in self.scheduler.lose_slot(slot):
             path = nodeid.split("::")[0]
-            report = pytest.TestReport(nodeid, (path, None, path), {}, "failed",
-                                       f"slot {slot} is lost: {why}", "setup")
+            report = pytest.TestReport(
+                nodeid, (path, None, path), {}, "failed", f"slot {slot} is lost: {why}", "setup"
+            )
             self._blame_framework(nodeid, slot, report)
             self.run.config.hook.pytest_runtest_logreport(report=report)
 
