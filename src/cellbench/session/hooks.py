@@ -10,6 +10,7 @@ import pytest
 
 from cellbench.base.errors import Aborted, Owner
 from cellbench.catalogue.guide import SECTIONS
+from cellbench.guardian.budget import BudgetExhausted
 from cellbench.record.attempt import Kind
 from cellbench.record.header import ProcedureEntry
 from cellbench.record.verdict import Outcome, Verdict
@@ -128,6 +129,9 @@ class RunHooks:
             return report
         error = call.excinfo.value if call.excinfo is not None else None
         verdict = attempt.judge(error, call.when or "setup")
+        if isinstance(error, BudgetExhausted):
+            # more attaches than the operator of the network bears: the run ends here, with the reason
+            item.session.shouldstop = str(error)
         if verdict.outcome is not Outcome.PASS:
             _say(report, verdict, item)
         return report
