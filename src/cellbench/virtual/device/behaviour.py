@@ -116,6 +116,9 @@ class Behaviour:
     vint_rise_s: float = fact("PWR_ON to V_INT high.", X, "remembered: 50 to 300 ms", r8=0.1, r6=0.1)
     usb_up_s: float = fact("V_INT high to USB enumeration.", X, "remembered: 2 to 4 s", r8=2.5, r6=3.0)
     boot_s: float = fact("V_INT high to the greeting and the first AT.", X, "remembered", r8=4.5, r6=6.5)
+    usb_last_words_s: float = fact(
+        "True seconds from the last result code of a switch-off or restart to the end of an open USB port.",
+        X, "a host must be able to read the OK; unread data ends with the device", r8=0.05, r6=0.05)
     reboot_gap_s: float = fact("A restart's time between the ports' end and the boot.", X, "", r8=1.0, r6=1.0)
     detach_s: float = fact("+CPWROFF to its OK: the detach.", X, "", r8=1.0, r6=1.0)
     vint_fall_s: float = fact("OK of +CPWROFF to V_INT low.", X, "facts sheet 1.2: 2 to 5 s", r8=2.5, r6=2.5)

@@ -202,6 +202,7 @@ class Power:
             module.radio.detach_quietly()
             await pace.take(behaviour.detach_s)
         self._to(PowerState.STOPPING)
+        await self._last_words()
         module.leave(usb=True)
         await pace.take(behaviour.vint_fall_s)
         module.set_output(Output.V_INT, False)
@@ -216,6 +217,12 @@ class Power:
             module.radio.detach_quietly()
             await module.pace.take(module.config.behaviour.detach_s)
         self._to(PowerState.STOPPING)
+        await self._last_words()
         module.leave(usb=True)
         await module.pace.take(module.config.behaviour.reboot_gap_s)
         await self._boot()
+
+    async def _last_words(self) -> None:
+        """Leave a host on USB the time to read the last result code: unread data ends with the device."""
+        if any(face.opened for face in self._module.usb_faces):
+            await self._module.pace.wait(self._module.config.behaviour.usb_last_words_s)
