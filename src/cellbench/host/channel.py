@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 
 from cellbench.base.clock import SYSTEM_CLOCK, Clock, Deadline
 from cellbench.base.errors import FrameworkError
@@ -68,6 +68,7 @@ class Channel:
             lost=self._vanished, after_prompt_s=profile.serial.after_prompt_s.value, group=group)
         self._dialogue.session.greeting = self.settings.greeting
         self._link = self._dialogue.link
+        self._receiver = self._dialogue.session.receiver
         self._turn = threading.RLock()  # one command at a time
         self._plans: dict[str, Plan] = {}
         self._free_at = 0.0  # no command goes out before this instant
@@ -123,7 +124,7 @@ class Channel:
             timeout_s = plan.timeout_s
         dialogue = self._dialogue
         with self._turn:
-            if plan.secrets or payload is not None or self._free_at or dialogue.session.waits_for_string:
+            if self._free_at or plan.secrets or payload is not None or self._receiver.holds_string:
                 self._prepare(plan, payload)
             (info, final), first = dialogue.exchange(plan, timeout_s, payload, ask)
             ended = dialogue.ended
@@ -198,7 +199,13 @@ class Channel:
         """Read until ``ready()`` or the time is over; whether it is ready. Raises PortLost."""
         return self._link.wait(ready, self._monotonic() + timeout_s)
 
-    # -- data mode -------------------------------------------------------------------------------------------
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Inside the block nobody reads the port and no command is sent here: for someone else who uses it."""
+        with self._turn, self._link.silence():
+            yield
+
+    # -- data mode -----------------------------------------------------------------------------------------
 
     def open_data(self, line: str, *, timeout_s: float | None = None) -> DataMode:
         """Send a command that ends in CONNECT (AT+USODL=0, ATD*99#, ATO) and give the bytes that follow.
@@ -260,7 +267,7 @@ class Channel:
             self.secrets.learn(plan.wire[begin:end])
         if payload is not None and plan.secret_payload:
             self.secrets.learn_text(payload)
-        if self._dialogue.session.waits_for_string:
+        if self._receiver.holds_string:
             self._dialogue.settle_string(_STRING_WAIT_S)
         longest = self._monotonic() + _LONGEST_PAUSE_S
         while self._free_at > self._monotonic() and self._free_at:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from cellbench.base.clock import Clock, Deadline
 from cellbench.base.trace import TraceSink
 from cellbench.host.errors import AtTimeout, UnexpectedPrompt, UnexpectedReset
-from cellbench.host.link import READ_LIMIT, Link
+from cellbench.host.link import READ_LIMIT, SLICE_S, Link
 from cellbench.host.portgroup import PortGroup
 from cellbench.io.pipe import PortLost
 from cellbench.wire.at.events import (
@@ -26,8 +26,11 @@ from cellbench.wire.at.session import Session, State
 Ask = Callable[[str], bytes]
 
 CONNECTED = Final("CONNECT", 1, True)
+# Where the last answer came within 0.1 ms (no module does that; a pseudo-terminal may) the next one is looked
+# for without sleeping, but not for long: going to sleep and being woken would take longer than the answer.
+_QUICK_ANSWER_S = 0.0001
+_WATCHFUL_S = 0.00006
 _ESCAPE = b"\x1b"  # cancels the input at ">" (3GPP TS 27.005 3.5.1)
-_SLICE_S = 0.5
 
 
 class Dialogue:
@@ -50,6 +53,7 @@ class Dialogue:
         self._monotonic = monotonic
         self._after_prompt_s = after_prompt_s
         self._group = group
+        self._watchful_s = 0.0
         # What has come for the command under way; ``_news`` is true when any of them is set.
         self._news = False
         self._finished: Finished | None = None
@@ -81,44 +85,53 @@ class Dialogue:
         an end too (data mode follows). Raises AtTimeout, UnexpectedReset, UnexpectedPrompt, PortLost,
         PortStuck."""
         link = self.link
-        tap = link.current()
-        if not link.take():
+        tap = link.tap
+        if tap is None or link.failure is not None:
+            tap = link.current()
+        if not link.token.acquire(False):
             return self._exchange_beside(plan, timeout_s, payload, ask)
         # The ordinary way, kept short: nobody else reads, so this thread reads its own answer.
+        held_s = 1.0
         try:
             first = tap.sequence
-            self._forget()
-            wire = self.session.begin(plan, any_prompt=payload is not None or ask is not None)
-            monotonic = self._monotonic
-            until = monotonic() + timeout_s
-            tap.write(wire, Deadline(until, self._clock))
+            if self._news:
+                self._forget()
+            session, monotonic = self.session, self._monotonic
+            wire = session.begin(plan, any_prompt=payload is not None or ask is not None)
+            tap.write(wire, Deadline(monotonic() + timeout_s, self._clock))
             self.began = now = monotonic()
             # From here on the module works on the command; what is done now costs the round trip nothing.
             link.hush()
             until = now + timeout_s
             if self._group is not None:
                 self._group.enter(self.name, until)
-            receive, read = self.session.receive, tap.read
+            read = tap.read
+            watchful_until = now + self._watchful_s
             while not self._news:
-                left = until - now
-                if left <= 0 or link.tap is not tap:
-                    break
-                data = read(READ_LIMIT, left if left < _SLICE_S else _SLICE_S)
+                data = read(READ_LIMIT, 0)
+                while not data and monotonic() < watchful_until:
+                    data = read(READ_LIMIT, 0)
                 if not data:
-                    break
-                self._dispatch(receive(data))
-                finished = self._finished
+                    left = until - monotonic()
+                    if left <= 0 or link.tap is not tap:
+                        break
+                    data = read(READ_LIMIT, left if left < SLICE_S else SLICE_S)
+                    if not data:
+                        break
+                self._dispatch(session.receive(data))
                 now = monotonic()
-                if finished is not None:
+                if self._finished is not None:
+                    held_s = now - self.began
+                    self._watchful_s = _WATCHFUL_S if held_s < _QUICK_ANSWER_S else 0.0
                     if self._group is not None:
                         self._group.leave(self.name, now)
                     self.ended = now
-                    return finished, first
+                    return self._finished, first
         except BaseException as error:
             self._break_off(error)
             raise
         finally:
-            link.give()
+            link.give(held_s)
         return self._wait_on(plan, timeout_s, until, payload, ask), first
 
     def _exchange_beside(self, plan: Plan, timeout_s: float, payload: bytes | None,
@@ -205,8 +218,8 @@ class Dialogue:
     def settle_string(self, patience_s: float) -> None:
         """Give an unfinished string some time to end, then give it up."""
         session = self.session
-        self.link.wait(lambda: not session.waits_for_string, self._monotonic() + patience_s)
-        if session.waits_for_string:
+        self.link.wait(lambda: not session.receiver.holds_string, self._monotonic() + patience_s)
+        if session.receiver.holds_string:
             with self.link.mutex:
                 self._dispatch(session.abandon_string())
 
@@ -250,7 +263,7 @@ class Dialogue:
             elif isinstance(event, PromptHeard):
                 self._prompt = event
                 self._news = True
-            else:
+            elif isinstance(event, Connected):
                 self._connected = event
                 self._news = True
 

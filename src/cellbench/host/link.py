@@ -2,12 +2,18 @@
 
 Whoever holds the token may read the pipe. A call that waits for an answer takes the token and reads for
 itself; as long as nobody does, the port's thread reads, so that URCs are seen the moment they come.
+
+Waking and hushing that thread costs system calls that a quick answer would feel. So after an answer that came
+within a millisecond the thread is not set on the port again at once: it dozes, looks every 2 ms whether such
+commands still follow each other, and goes back to the port when they do not.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from cellbench.base.errors import CellbenchError
 from cellbench.base.trace import TraceSink
@@ -16,7 +22,10 @@ from cellbench.io.tap import Tap
 from cellbench.io.watch import Watch, watch_for
 
 READ_LIMIT = 65536
-_SLICE_S = 0.5  # the longest single read of a waiting call: how late it may notice that the link stopped
+SLICE_S = 0.5  # the longest single read of a waiting call: how late it may notice that the link stopped
+_QUICK_S = 0.001  # a token held no longer than this was held for a quick answer
+_DOZE_S = 0.002
+_LONGEST_DOZE_S = 0.01
 
 
 class Link:
@@ -38,6 +47,11 @@ class Link:
         self._monotonic = monotonic
         self._news = threading.Condition()
         self._waiters = 0
+        # What the token's holder and the port's thread agree on; changed only with the token held.
+        self._armed = False  # the watch wakes the thread when bytes come
+        self._dozing = False  # the thread looks by itself whether to go back to the watch
+        self._can_doze = False
+        self._given = 0.0  # when the token was given back after a quick answer
         self._thread: threading.Thread | None = None
         self._sequence = 0
 
@@ -58,6 +72,7 @@ class Link:
         self.failure = None
         self.tap = tap
         self.watch = watch_for(pipe)
+        self._armed, self._dozing, self._can_doze = True, False, self.watch.can_doze
         self._thread = threading.Thread(target=self._idle_reading, args=(tap, self.watch),
                                         name=f"port {self.name}", daemon=True)
         self._thread.start()
@@ -83,17 +98,39 @@ class Link:
 
     def hush(self) -> None:
         """Keep the port's thread from waking up for bytes that the token's holder reads."""
-        if self.watch is not None:
+        if self._armed and self.watch is not None:
             self.watch.disarm()
+            self._armed = False
 
-    def give(self) -> None:
-        """Give the token back; the port's thread reads again."""
-        watch = self.watch
-        if watch is not None:
-            watch.arm()
+    def give(self, held_s: float = 1.0) -> None:
+        """Give the token back, which was held for ``held_s`` seconds; the port's thread reads again."""
+        if not self._armed:
+            if held_s < _QUICK_S and self._can_doze:
+                self._given = self._monotonic()
+                if not self._dozing:
+                    self._dozing = True
+                    if self.watch is not None:
+                        self.watch.nudge()
+            else:
+                self._arm()
         self.token.release()
         if self._waiters:
             self.tell()
+
+    def _arm(self) -> None:
+        if self.watch is not None:
+            self.watch.arm()
+            self._armed = True
+
+    @contextmanager
+    def silence(self) -> Iterator[None]:
+        """Inside the block nobody reads."""
+        with self.token:
+            self.hush()
+            try:
+                yield
+            finally:
+                self._arm()
 
     def tell(self) -> None:
         """Wake the calls that wait for what another one reads."""
@@ -137,7 +174,7 @@ class Link:
             left = until - self._monotonic()
             if left <= 0:
                 return
-            self.read_once(min(left, _SLICE_S))
+            self.read_once(min(left, SLICE_S))
 
     def read_once(self, timeout_s: float) -> bool:
         """One read by whoever holds the token; False when nothing came. Raises PortLost."""
@@ -175,14 +212,29 @@ class Link:
 
     def _idle_reading(self, tap: Tap, watch: Watch) -> None:
         while watch.wait():
+            if self._dozing and not self._doze(tap):
+                return
             with self.token:
                 if self.tap is not tap or self.failure is not None:
                     return
+                self._armed = False
                 try:
                     self.read_once(watch.slice_s)
                 except CellbenchError as error:
                     if not isinstance(error, PortLost):
                         self.vanished(PortLost(str(error)))
                     return
-                watch.arm()
+                self._arm()
 
+    def _doze(self, tap: Tap) -> bool:
+        """Sleep while quick answers follow each other; False when the link stopped meanwhile."""
+        nap_s = _DOZE_S
+        while True:
+            time.sleep(nap_s)
+            if self.tap is not tap:
+                return False
+            if self._monotonic() - self._given >= _DOZE_S and self.token.acquire(False):
+                self._dozing = False
+                self.token.release()
+                return True
+            nap_s = min(2 * nap_s, _LONGEST_DOZE_S) if self.token.locked() else _DOZE_S

@@ -26,6 +26,9 @@ class Watch(Protocol):
     slice_s: float
     """How long the woken thread may sit in one read: 0 where ``wait`` says truly that bytes are there."""
 
+    can_doze: bool
+    """True when ``nudge`` works."""
+
     def wait(self) -> bool:
         """Block until bytes may be there and the watch is armed; False when the watch is closed."""
         ...
@@ -36,6 +39,10 @@ class Watch(Protocol):
 
     def disarm(self) -> None:
         """Look away: whoever holds the read token reads."""
+        ...
+
+    def nudge(self) -> None:
+        """Make ``wait`` return once although no bytes came."""
         ...
 
     def close(self) -> None:
@@ -50,10 +57,11 @@ class Watch(Protocol):
 class DescriptorWatch:
     """For pipes with a file descriptor: an epoll that is asleep while disarmed."""
 
-    __slots__ = ("_closed", "_epoll", "_fd", "_modify", "_wake", "slice_s")
+    __slots__ = ("_closed", "_epoll", "_fd", "_modify", "_wake", "can_doze", "slice_s")
 
     def __init__(self, fd: int) -> None:
         self.slice_s = 0.0
+        self.can_doze = True
         self._fd = fd
         self._closed = False
         self._epoll = select.epoll()
@@ -63,11 +71,10 @@ class DescriptorWatch:
         self._modify = self._epoll.modify
 
     def wait(self) -> bool:
-        while not self._closed:
-            for fd, _ in self._epoll.poll():
-                if fd == self._fd:
-                    return True
-        return False
+        for fd, _ in self._epoll.poll():
+            if fd == self._wake and not self._closed:
+                os.eventfd_read(self._wake)
+        return not self._closed
 
     def arm(self) -> None:
         try:
@@ -80,6 +87,9 @@ class DescriptorWatch:
             self._modify(self._fd, _ASLEEP)
         except (OSError, ValueError):
             return
+
+    def nudge(self) -> None:
+        os.eventfd_write(self._wake, 1)
 
     def close(self) -> None:
         self._closed = True
@@ -94,10 +104,11 @@ class DescriptorWatch:
 class SliceWatch:
     """For pipes that cannot be waited for apart from reading: the thread reads in slices of time."""
 
-    __slots__ = ("_armed", "_closed", "slice_s")
+    __slots__ = ("_armed", "_closed", "can_doze", "slice_s")
 
     def __init__(self) -> None:
         self.slice_s = 0.02
+        self.can_doze = False
         self._closed = False
         self._armed = threading.Event()
         self._armed.set()
@@ -112,6 +123,9 @@ class SliceWatch:
     def disarm(self) -> None:
         if not self._closed:
             self._armed.clear()
+
+    def nudge(self) -> None:
+        """Never needed: this watch cannot doze."""
 
     def close(self) -> None:
         self._closed = True

@@ -173,6 +173,12 @@ def test_a_megabyte_of_payload_in_small_pieces():
     assert events == [(LINE, data[2:-8]), (FINAL, b"OK")]
 
 
+def test_a_long_payload_byte_by_byte():
+    payload = random.Random(2).randbytes(MAX_LINE + 10)
+    data = b'\r\n+USORF: 0,"1.2.3.4",7,%d,"%b"\r\n\r\nOK\r\n' % (len(payload), payload)
+    assert in_pieces(data, list(range(1, len(data)))) == [(LINE, data[2:-8]), (FINAL, b"OK")]
+
+
 _WORDS = [
     b"\r\n", b"\r", b"\n", b" ", b"\0", b'"', b",", b"OK\r\n", b"\r\nOK\r\n", b"ERROR\r",
     b"+CME ERROR: 3\r\n", b"+CME ERROR: ", b"+CSQ: 25,0\r\n",
@@ -199,10 +205,10 @@ def test_any_split_gives_the_same_tokens(data, cuts, prompts, connects, numeric)
     assert joined(in_pieces(data, list(range(1, len(data))), made())) == expected
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 2**32),
        size=st.sampled_from([MAX_LINE - 1, MAX_LINE, MAX_LINE + 1, 2 * MAX_LINE + 7]),
-       opener=st.sampled_from([b"", b"x", b'+X: "', b"+USORD: 0,"]),
+       opener=st.sampled_from([b"", b"x", b'+X: "', b"+USORD: 0,", b'+USORD: 0,9999,"' + b"z" * 9999 + b'"']),
        cuts=st.lists(st.integers(0, 40_000), max_size=6))
 def test_any_split_of_overlong_lines_gives_the_same_tokens(seed, size, opener, cuts):
     body = bytes(random.Random(seed).choices(b'abc +",0123', k=size))

@@ -92,7 +92,7 @@ class Grammar:
         return prefix in self.urcs or prefix.startswith("+UU")
 
     def plan(self, line: str, watch: frozenset[str] = frozenset()) -> Plan:
-        """Take a command line apart; ``watch`` are names for the plan's ``watched``. Raises UnsendableLine."""
+        """Take a command line apart; ``watch`` are the names for ``watched``. Raises UnsendableLine."""
         calls = parse_line(line)
         known = [(call, self.commands[call.name]) for call in calls if call.name in self.commands]
         unknown = [call for call in calls if call.name not in self.commands]

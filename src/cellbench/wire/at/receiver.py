@@ -31,15 +31,14 @@ MAX_ANNOUNCED = 4 * 1024 * 1024
 _ERROR_HEADS = (b"+CME ERROR", b"+CMS ERROR")
 _LINE_END = re.compile(r"[\r\n]")
 _QUOTE_OR_END = re.compile(r'["\r\n]')
+_MORE = -1  # of an incomplete line: one more byte is worth another look
 _LEARNED = 200  # error codes with their numbers that are remembered as whole lines
-_NUL, _LF, _CR, _QUOTE = 0, 10, 13, 34  # numbers: ``34 in data`` takes a quarter of ``b'"' in data``'s time
+_NUL, _LF, _CR, _QUOTE, _U = 0, 10, 13, 34, 85  # ``34 in x`` takes a quarter of ``b'"' in x``'s time
 _ENDS = b"\r\n"
 _BLANKS = b" \t\x0b\x0c\r\n\0"
 _SKIPPED = re.compile("[ \t\x0b\x0c\r\n\0]*")
-_strip = bytes.strip
-_ERROR_LINES = re.compile(rb"\+CM[ES] ERROR[^\r\n]*").findall
-_ANNOUNCED = re.compile(rb"\+U(?:SOR[DF]|RDFILE|RDBLOCK|UFTPCD|MQTTC|MQTTSNC):").search
 _SPECIAL = re.compile(rb"\+(?:CM[ES] ERROR|U(?:SOR[DF]|RD|UFTPCD|MQTT))").search
+_SPECIALS = re.compile(rb"\+(?:CM[ES] ERROR[^\r\n]*|U(?:SOR[DF]|RD|UFTPCD|MQTT))").findall
 _LINE = Token.LINE
 
 
@@ -55,7 +54,7 @@ class Receiver:
     in numeric form (V0) those of ``numeric`` count as well."""
 
     __slots__ = ("_finals", "_held", "_held_size", "_known", "_mode", "_need", "_numeric", "_plain",
-                 "_prompts", "_rest", "_skip_lf", "_verbose", "connects")
+                 "_prompts", "_rest", "_skip_lf", "_verbose", "connects", "holds_string")
 
     def __init__(self, finals: Iterable[bytes], numeric: Iterable[bytes] = ()) -> None:
         self._verbose: dict[bytes, TokenEvent] = {code: (Token.FINAL, code) for code in finals}
@@ -70,12 +69,14 @@ class Receiver:
         self._need = 0  # bytes that must be there before the held ones are worth another look
         self._skip_lf = False
         self._plain = True
+        self.holds_string = False
+        """True while a quoted string waits for its end."""
         self.connects = False
         """Set while the command under way may enter data mode: CONNECT then ends the lines."""
 
     @property
     def finals(self) -> Mapping[bytes, TokenEvent]:
-        """The final result codes in force, as whole lines; those with a number join when they are first met."""
+        """The final result codes in force, as whole lines; those with a number join when first met."""
         return self._finals
 
     @property
@@ -104,11 +105,6 @@ class Receiver:
         self._skip_lf = False
         self._look()
 
-    @property
-    def holds_string(self) -> bool:
-        """True while a quoted string waits for its end."""
-        return bool(self._held)
-
     def give_up_string(self) -> list[TokenEvent]:
         """Stop waiting for the end of a string whose bytes got lost: what there is of it becomes GARBAGE. To
         be called before a new command, so that one broken answer never costs the next one."""
@@ -132,6 +128,7 @@ class Receiver:
     def _release(self) -> None:
         self._held.clear()
         self._held_size = self._need = 0
+        self.holds_string = False
         self._look()
 
     def _look(self) -> None:
@@ -144,7 +141,17 @@ class Receiver:
         if lines is None:
             return self._receive_odd(data)
         known = self._known
-        return [known(line) or (_LINE, line) for line in map(_strip, lines) if line]
+        events: list[TokenEvent] = []
+        for line in lines:
+            if line:
+                event = known(line)
+                if event is None:
+                    line = line.strip()
+                    if not line:
+                        continue
+                    event = known(line) or (_LINE, line)
+                events.append(event)
+        return events
 
     def plain_lines(self, data: bytes) -> list[bytes] | None:
         """The quick way for the ordinary case: the lines that these bytes complete, empty ones and blanks
@@ -154,22 +161,25 @@ class Receiver:
             return None
         if self._rest:
             data = self._rest + data
-        if _NUL in data or len(data) > MAX_LINE or (self.connects and data.find(b"CONNECT") >= 0):
-            return None
-        if _SPECIAL(data) is not None and (_ANNOUNCED(data) is not None or not self._learn(data)):
-            return None
         if _QUOTE in data:
             inside = b"".join(data.split(b'"')[1::2])
             if _LF in inside or _CR in inside:
                 return None  # a string runs over a line end
+        if _NUL in data or len(data) > MAX_LINE or (self.connects and data.find(b"CONNECT") >= 0):
+            return None
+        if _SPECIAL(data) is not None and not self._learn(data):
+            return None
         lines = data.splitlines()
         self._rest = b"" if data[-1] in _ENDS else lines.pop()
         return lines
 
     def _learn(self, data: bytes) -> bool:
-        """Make the error codes with their numbers in these bytes known as whole lines; False when enough
-        are."""
-        return all(self._token(code)[1] in self._finals for code in _ERROR_LINES(data))
+        """Make the error codes with their numbers in these bytes known as whole lines; False when there is a
+        string that goes by its length, or when enough codes are known."""
+        for code in _SPECIALS(data):
+            if code not in self._finals and (code[1] == _U or self._token(code)[1] not in self._finals):
+                return False
+        return True
 
     def _receive_odd(self, data: bytes) -> list[TokenEvent]:
         """What needs care: strings that run over line ends, error codes with numbers, prompts, data mode."""
@@ -223,32 +233,31 @@ class Receiver:
                 self._look()
                 at += 1
                 continue
-            end = self._line_end(text, at)
-            if end < 0:
-                return self._keep(data, at, -end, events)
-            if end - at > MAX_LINE and not announces(text[at:at + 40]):
-                events.append((Token.GARBAGE, data[at:at + MAX_LINE]))
-                at += MAX_LINE
+            end, tail = self._line_end(text, at)
+            reached = len(text) if end == _MORE else end
+            if reached - tail > MAX_LINE:
+                events.append((Token.GARBAGE, data[at:tail + MAX_LINE]))
+                at = tail + MAX_LINE
                 continue
+            if end < 0:
+                self._keep(data[at:], -end)
+                return events
             token = self._token(data[at:end])
             if token[0] is _LINE and self.connects and _is_connect(token[1]):
                 return self._enter_data(data, end, token[1], events)
             events.append(token)
             at = end + 1
 
-    def _keep(self, data: bytes, at: int, need: int, events: list[TokenEvent]) -> list[TokenEvent]:
-        """Keep an incomplete line from ``at`` on until ``need`` bytes of it are there; 1 is one more."""
-        while need <= 1 and len(data) - at > MAX_LINE:
-            events.append((Token.GARBAGE, data[at:at + MAX_LINE]))
-            at += MAX_LINE
-        if need > 1:
-            self._held.append(data[at:])
-            self._held_size = len(data) - at
-            self._need = need
-            self._plain = False
-        else:
-            self._rest = data[at:]
-        return events
+    def _keep(self, line: bytes, need: int) -> None:
+        """Keep an incomplete line until ``need`` bytes of it are there; 1 is one more."""
+        if need == 1:
+            self._rest = line
+            return
+        self._held.append(line)
+        self._held_size = len(line)
+        self._need = need
+        self.holds_string = True
+        self._plain = False
 
     def _enter_data(self, data: bytes, end: int, line: bytes, events: list[TokenEvent]) -> list[TokenEvent]:
         events.append((Token.CONNECT, line))
@@ -259,56 +268,67 @@ class Receiver:
         events.extend(self._data(data[end + 1:]))
         return events
 
-    def _line_end(self, text: str, begin: int) -> int:
-        """The index of the character that ends the line begun at ``begin``; when it is not there yet, minus
-        the number of the line's bytes that must be there before it is worth looking again."""
+    def _line_end(self, text: str, begin: int) -> tuple[int, int]:
+        """The index of the character that ends the line begun at ``begin``, and where the part begins that
+        counts for the longest line (behind the last string taken by its length). When the end is not there
+        yet, the first is minus the number of the line's bytes that must be there before another look."""
         first_end = _LINE_END.search(text, begin)
+        broken = (first_end.start() if first_end else _MORE), begin
         announced = announces(text[begin:begin + 40])
         if not announced and text[begin] not in "+^*":
-            return first_end.start() if first_end else -1
-        at = begin
+            return broken
+        at = tail = begin
         while True:
             mark = _QUOTE_OR_END.search(text, at)
             if mark is None:
-                return -1
+                return _MORE, tail
             if mark.group() != '"':
-                return mark.start()
-            closing = self._closing(text, begin, mark.start(), announced)
+                return mark.start(), tail
+            opening = mark.start()
+            closing = self._announced_end(text, begin, opening) if announced else None
+            if closing is not None and closing > 0:
+                tail = closing + 1
+            elif closing is None:
+                closing = self._plain_end(text, begin, opening, tail)
+                if closing is None:
+                    return broken
             if closing < 0:
-                return closing
-            if closing == len(text):
-                return first_end.start() if first_end else -1
+                return closing, tail
             at = closing + 1
 
-    def _closing(self, text: str, begin: int, opening: int, announced: bool) -> int:
-        """The index of the quote that closes a string; ``len(text)`` when the string is broken (then lines
-        end at line ends); negative as in _line_end."""
-        length = announced_length(text[max(begin, opening - 16):opening]) if announced else None
-        if length is not None and length <= MAX_ANNOUNCED:
-            for size in (length, 2 * length):
-                close = opening + 1 + size
-                if size != length and not is_hex(text[opening + 1:close]):
-                    break
-                if close >= len(text):
-                    return -(close + 1 - begin)
-                if text[close] == '"':
-                    return close
-        return self._plain_closing(text, begin, opening)
+    def _announced_end(self, text: str, begin: int, opening: int) -> int | None:
+        """The index of the quote that closes a string whose length stands before it; negative as in
+        _line_end; None when the string is not as long as announced."""
+        length = announced_length(text[max(begin, opening - 16):opening])
+        if length is None or length > MAX_ANNOUNCED:
+            return None
+        for size in (length, 2 * length):
+            close = opening + 1 + size
+            if size != length and not is_hex(text[opening + 1:close]):
+                return None
+            if close >= len(text):
+                return -(close + 1 - begin)
+            if text[close] == '"':
+                return close
+        return None
 
-    def _plain_closing(self, text: str, begin: int, opening: int) -> int:
+    def _plain_end(self, text: str, begin: int, opening: int, tail: int) -> int | None:
+        """The index of the next quote; negative as in _line_end; None when the string is broken: too long, or
+        with a final result code on a line of its own inside. Lines then end at line ends."""
         at = opening + 1
-        line_begin = -1  # of the line inside the string that is being looked at
+        inner = -1  # where the line inside the string begins that is being looked at
         while True:
             mark = _QUOTE_OR_END.search(text, at)
-            if mark is None or mark.start() - begin > MAX_LINE:
-                over = len(text) - begin > MAX_LINE
-                return len(text) if over else -(len(text) - begin + 1)
+            if mark is None:
+                return None if len(text) - tail > MAX_LINE else -(len(text) - begin + 1)
             place = mark.start()
+            if place - tail > MAX_LINE:
+                return None
             if mark.group() == '"':
                 return place
-            if line_begin >= 0 and self._token(text[line_begin:place].encode("latin-1"))[0] is Token.FINAL:
-                return len(text)
-            at = line_begin = place + 1
+            if inner >= 0 and self._token(text[inner:place].encode("latin-1"))[0] is Token.FINAL:
+                return None
+            at = inner = place + 1
 
 
 def _is_connect(line: bytes) -> bool:

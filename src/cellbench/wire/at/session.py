@@ -85,13 +85,14 @@ class Session:
     """The dialogue of one port. ``echo`` says whether the module repeats commands: True, False or None (not
     known); it is set by whoever sees ATE answered."""
 
-    __slots__ = ("_armed", "_finals", "_grammar", "_info", "_overdue", "_payload_echo", "_plan", "_receiver",
-                 "_sole_read", "_state", "echo", "greeting")
+    __slots__ = ("_armed", "_finals", "_grammar", "_info", "_overdue", "_payload_echo", "_plan", "_sole_read",
+                 "_state", "echo", "greeting", "receiver")
 
     def __init__(self, grammar: Grammar) -> None:
         self._grammar = grammar
         self._finals = grammar.finals
-        self._receiver = Receiver(grammar.verbose, grammar.numeric)
+        self.receiver = Receiver(grammar.verbose, grammar.numeric)
+        """Cuts the bytes into lines; to be looked at, not fed, from outside."""
         self._state = State.IDLE
         self._plan: Plan | None = None
         self._overdue: Plan | None = None  # a command that was given up and may still be answered
@@ -118,11 +119,6 @@ class Session:
         """The information lines of the command under way so far."""
         return tuple(self._info)
 
-    @property
-    def waits_for_string(self) -> bool:
-        """True while an unfinished string is being received."""
-        return self._receiver.holds_string
-
     def begin(self, plan: Plan, *, any_prompt: bool = False) -> bytes:
         """Begin a command; the bytes to send. With ``any_prompt`` both prompts are taken whatever the
         catalogue says. Raises LocalRuleBroken while another command is under way."""
@@ -135,17 +131,17 @@ class Session:
             self._info = []
         self._sole_read = plan.sole_read
         if plan.changes_form:
-            self._receiver.set_numeric(True)
+            self.receiver.set_numeric(True)
         prompts = "@>" if any_prompt else plan.prompts
         if prompts or plan.connects:
             self._armed = True
-            self._receiver.arm_prompts(prompts)
-            self._receiver.connects = plan.connects
+            self.receiver.arm_prompts(prompts)
+            self.receiver.connects = plan.connects
         return plan.wire
 
     def abandon_string(self) -> list[SessionEvent]:
         """Stop waiting for the end of an unfinished string (its bytes are lost)."""
-        return [Stray(StrayKind.GARBAGE, raw.decode("latin-1")) for _, raw in self._receiver.give_up_string()]
+        return [Stray(StrayKind.GARBAGE, raw.decode("latin-1")) for _, raw in self.receiver.give_up_string()]
 
     def payload(self, data: bytes, *, echoed: bool) -> bytes:
         """Give the payload asked for; the bytes to send. ``echoed``: the module repeats it (">" prompt)."""
@@ -158,33 +154,33 @@ class Session:
         self._overdue = self._plan
         self._go(Signal.GIVE_UP)
         self._end_command()
-        self._receiver.command_mode()
+        self.receiver.command_mode()
 
     def leave_data(self, plan: Plan) -> None:
         """Back from data mode to lines; the answer of ``plan`` (an escape) is awaited."""
         self._go(Signal.LEAVE_DATA)
         self._plan = plan
         self._info = []
-        self._receiver.command_mode()
+        self.receiver.command_mode()
 
     def reset(self) -> None:
         """The stream begins anew: port opened, module booted."""
         self._go(Signal.RESET)
         self._end_command()
         self._overdue = None
-        self._receiver.reset()
+        self.receiver.reset()
 
     def set_numeric(self, on: bool) -> None:
         """Numeric result codes (ATV0)."""
-        self._receiver.set_numeric(on)
+        self.receiver.set_numeric(on)
 
     def receive(self, data: bytes) -> list[SessionEvent]:
         """What these bytes mean."""
         events: list[SessionEvent] = []
-        lines = self._receiver.plain_lines(data)
+        lines = self.receiver.plain_lines(data)
         if lines is None:
             return self._receive_odd(data, events)
-        finals = self._receiver.finals
+        finals = self.receiver.finals
         for line in lines:
             if not line:
                 continue
@@ -199,7 +195,7 @@ class Session:
         return events
 
     def _receive_odd(self, data: bytes, events: list[SessionEvent]) -> list[SessionEvent]:
-        for token in self._receiver.receive(data):
+        for token in self.receiver.receive(data):
             kind, raw = token
             if kind is _LINE:
                 if self._state is _IDLE:
@@ -326,8 +322,8 @@ class Session:
         self._payload_echo = set()
         self._sole_read = ""
         self._armed = False
-        self._receiver.connects = False
-        self._receiver.arm_prompts("")
+        self.receiver.connects = False
+        self.receiver.arm_prompts("")
 
     def _allowed(self, signal: Signal) -> bool:
         """Move by something the module did; False when its rule book does not have it."""
