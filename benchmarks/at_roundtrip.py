@@ -6,9 +6,9 @@ channel runs complete: transcript on, URC dispatch on, the answer typed and its 
 pexpect's fdspawn and gsmmodem's SerialComms, which give bytes or lines and no more.
 
 A pseudo-terminal's round trip takes 18 or 60 us, depending on whether the kernel finds a processor asleep,
-and changes between the two from one moment to the next. So bare loop and channel take turns every 20 trips on the
-same open port, and each ratio is taken between neighbours; the other libraries, which have to open the port
-anew, take turns in rounds. The figure is the median over all turns.
+and changes between the two from one moment to the next. So bare loop and channel take turns every 20 trips on
+the same open port, and each ratio is taken between neighbours; the other libraries, which have to open the
+port anew, take turns in rounds. The figure is the median over all turns.
 """
 
 from __future__ import annotations

@@ -201,7 +201,7 @@ class Channel:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Inside the block nobody reads the port and no command is sent here: for someone else who uses it."""
+        """Inside the block nobody reads the port and no command is sent here: somebody else may use it."""
         with self._turn, self._link.silence():
             yield
 
