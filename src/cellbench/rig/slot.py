@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from cellbench.base.clock import Deadline
 from cellbench.base.errors import NotPossible, RigError, UnitError
@@ -24,17 +23,16 @@ from cellbench.guardian.client import Lease, Reading
 from cellbench.host.channel import Channel
 from cellbench.host.errors import AtTimeout
 from cellbench.host.transcript import Transcript
-from cellbench.io.ports import open_pipe
-from cellbench.io.usb import UsbDevice, find_device
+from cellbench.io.usb import UsbDevice
 from cellbench.rig.schema import Slot as SlotModel
 from cellbench.rig.schema import UsbRoots
+from cellbench.rig.slot_ports import SlotPorts
 
 log = logging.getLogger(__name__)
 
 EventSink = Callable[[str, str, dict[str, str]], None]
 
 _POLL_S = 0.02
-_AUTOBAUD_RATE = 115_200
 _SUPPLY_SETTLE_S = 5.0
 _SURE_MARGIN_S = 0.05  # a pulse is held this much longer than the shortest the module must take
 
@@ -83,7 +81,12 @@ class Slot:
     events: EventSink
     state: PowerState = PowerState.UNKNOWN
     on_since: float | None = None
-    channels: dict[str, Channel] = field(default_factory=dict)
+    ports: SlotPorts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ports = SlotPorts(
+            self.name, self.model, self.profile, self.roots, self.trace, self.timing.boot_max_s
+        )
 
     # -- power -----------------------------------------------------------------------------------
 
@@ -222,7 +225,7 @@ class Slot:
         return sum(samples) / len(samples)
 
     def settle_current(self, window_s: float, *, within: float = 0.2, at_most_s: float = 15.0) -> float:
-        """Seconds until two windows in a row have the same mean within 20 %. UnitError when there are none."""
+        """Seconds until two windows in a row have the same mean (20 %). UnitError when there are none."""
         began, before = time.monotonic(), self.mean_current_a(window_s)
         while time.monotonic() - began < at_most_s:
             now = self.mean_current_a(window_s)
@@ -233,70 +236,35 @@ class Slot:
 
     # -- ports -----------------------------------------------------------------------------------
 
-    def channel(self, role: str) -> Channel:
-        """The AT channel of a role: ``uart``, ``aux_uart``, or ``at0``, ``at1`` ... on USB."""
-        if role not in self.channels:
-            self.channels[role] = self._open_channel(role)
-        return self.channels[role]
-
-    def roles(self) -> tuple[str, ...]:
-        """Roles that the rig file gives this slot ports for, the main one first."""
-        roles = []
-        if self.model.ports.uart is not None:
-            roles.append("uart")
-        if self.model.ports.usb is not None:
-            device = self._usb_device()
-            composition = self._composition(device)
-            count = sum(face.role == "at" for face in composition) if composition else 0
-            roles += [f"at{number}" for number in range(count)]
-        if self.model.ports.aux_uart is not None:
-            roles.append("aux_uart")
-        return tuple(roles)
-
-    def wait_usb(self, timeout_s: float) -> UsbDevice:
-        """The module on USB at this slot's location; RigError with what is there when it stays away."""
-        if self.model.ports.usb is None:
-            raise NotPossible(f"slot {self.name} has no USB", remedy="name its location under ports.usb")
-        deadline = Deadline.after(timeout_s)
-        while True:
-            device = self._usb_device()
-            composition = self._composition(device)
-            if device is not None and composition and len(device.ttys) >= len(composition):
-                return device
-            if deadline.expired:
-                raise UnitError(
-                    f"slot {self.name}: no module on USB at {self.model.ports.usb.location} "
-                    f"after {timeout_s:g} s"
-                )
-            time.sleep(_POLL_S)
-
-    def usb_appears(self, seconds: float) -> bool:
-        """True when anything shows at the slot's USB location within ``seconds``."""
-        deadline = Deadline.after(seconds)
-        while self._usb_device() is None:
-            if deadline.expired:
-                return False
-            time.sleep(_POLL_S)
-        return True
+    @property
+    def channels(self) -> dict[str, Channel]:
+        """The channels that are open, by role."""
+        return self.ports.channels
 
     @property
     def uart_rate(self) -> int:
-        """The host's rate on the UART, in bit/s: the rig file's, else the profile's, else 115200."""
-        uart = self.model.ports.uart
-        asked = uart.rate_bit_s if uart is not None else None
-        return asked or self.profile.serial.factory_rate.value or _AUTOBAUD_RATE
+        """The host's usual rate on the UART, in bit/s."""
+        return self.ports.uart_rate
 
-    def restart_uart(self) -> Channel:
-        """Close the UART and open it at its usual rate."""
-        if "uart" in self.channels:
-            self.channels.pop("uart").stop()
-        return self.channel("uart")
+    def channel(self, role: str) -> Channel:
+        """The AT channel of a role: ``uart``, ``aux_uart``, or ``at0``, ``at1`` ... on USB."""
+        return self.ports.channel(role)
+
+    def roles(self) -> tuple[str, ...]:
+        """Roles that this slot has ports for now, the main one first."""
+        return self.ports.roles()
+
+    def wait_usb(self, timeout_s: float) -> UsbDevice:
+        """The module on USB at this slot's location; UnitError when it stays away."""
+        return self.ports.wait_usb(timeout_s)
+
+    def usb_appears(self, seconds: float) -> bool:
+        """True when anything shows at the slot's USB location within ``seconds``."""
+        return self.ports.usb_appears(seconds)
 
     def close_channels(self) -> None:
         """Close every port of this slot."""
-        for channel in self.channels.values():
-            channel.stop()
-        self.channels.clear()
+        self.ports.close()
 
     def close(self) -> None:
         """Give the lease back; the guardian makes the slot safe."""
@@ -374,54 +342,3 @@ class Slot:
         except (RigError, IndexError) as error:
             log.warning("slot %s: no port for an orderly switch-off: %s", self.name, error)
         return None
-
-    def _usb_device(self) -> UsbDevice | None:
-        if self.model.ports.usb is None:
-            return None
-        return find_device(Path(self.roots.sysfs), Path(self.roots.dev), self.model.ports.usb.location)
-
-    def _composition(self, device: UsbDevice | None) -> tuple[_Face, ...]:
-        if device is None:
-            return ()
-        for composition in self.profile.usb:
-            if (composition.vid, composition.pid) == (device.vid, device.pid):
-                return tuple(_Face(face.role, number) for number, face in enumerate(composition.interfaces))
-        return ()
-
-    def _open_channel(self, role: str) -> Channel:
-        url = self._url(role)
-        channel = Channel(open_pipe(url), self.profile, trace=self.trace, name=f"{self.name}.{role}")
-        channel.start()
-        if role == "uart":
-            channel.set_rate(self.uart_rate)
-        return channel
-
-    def _url(self, role: str) -> str:
-        uart = {"uart": self.model.ports.uart, "aux_uart": self.model.ports.aux_uart}.get(role)
-        if uart is not None and uart.url is not None:
-            return uart.url
-        if uart is not None and uart.location is not None:
-            device = find_device(Path(self.roots.sysfs), Path(self.roots.dev), uart.location)
-            if device is None:
-                raise RigError(
-                    f"slot {self.name}: no serial adapter at USB location {uart.location}",
-                    remedy="run `cellbench check` to see what is there",
-                )
-            return str(device.ttys[uart.interface or 0])
-        if role.startswith("at"):
-            device = self.wait_usb(self.timing.boot_max_s)
-            faces = [face for face in self._composition(device) if face.role == "at"]
-            number = int(role[2:])
-            if number < len(faces):
-                return str(device.ttys[faces[number].index])
-        raise NotPossible(
-            f"slot {self.name} has no port {role}", remedy="name it under ports in the rig file"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Face:
-    """One serial interface of the composition, in descriptor order."""
-
-    role: str
-    index: int

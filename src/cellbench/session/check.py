@@ -1,4 +1,4 @@
-"""``cellbench check``: validate a rig file, then reach its instruments and ports without touching the unit."""
+"""``cellbench check``: validate a rig file, then reach instruments and ports without touching the unit."""
 
 from __future__ import annotations
 
