@@ -195,7 +195,8 @@ class Dialogue:
                 tap.write(_ESCAPE, Deadline.after(1.0, self._clock))
             raise UnexpectedPrompt(f"{plan.shown}: the module asks for data ({prompt.mark}), there is none")
         # Characters that come too early after the prompt get lost (LENA-R8 guide 9.2.3, LARA-R6 guide 5.3.1).
-        self.link.wait(self._has_news, self._monotonic() + self._after_prompt_s)
+        if self.link.wait(self._has_news, self._monotonic() + self._after_prompt_s):
+            return  # the module took its prompt back
         with self.link.mutex:
             wire = self.session.payload(data, echoed=prompt.mark == ">")
         tap.write(wire, Deadline.after(max(5.0, len(wire) / 800), self._clock))

@@ -62,11 +62,10 @@ class UrcView:
 
     def _hear(self, event: UrcEvent) -> None:
         with self._lock:
-            if self._is_copy(event):
-                return
-            first = replace(event, index=self.urcs.mark())
-            self._known.append(_Known(first, {event.port}))
-            self.urcs.append(first)
+            if not self._is_copy(event):
+                first = replace(event, index=self.urcs.mark())
+                self._known.append(_Known(first, {event.port}))
+                self.urcs.append(first)
         with self._news:
             self._news.notify_all()
 
