@@ -39,6 +39,18 @@ def test_a_pulse_too_short_does_nothing_and_one_long_enough_starts(driven: Make,
     one.until(lambda: one.module.power.running, 30)
 
 
+def test_a_pulse_counts_by_its_length_though_the_release_is_seen_before_the_timer(driven: Make,
+                                                                                   series: Series) -> None:
+    one = driven(series)
+    one.module.set_supply(3.8)
+    one.module.set_input(Input.PWR_ON, True)
+    one.run(0.01)
+    one.loop.jumping.now += one.module.profile.power.pwr_on_pulse_s.value[0]  # no timer ran meanwhile
+    one.module.set_input(Input.PWR_ON, False)
+    one.until(lambda: one.module.power.running, 30)
+    assert one.module.power.boots == 1
+
+
 def test_pwr_on_without_supply_does_nothing(driven: Make, series: Series) -> None:
     one = driven(series)
     one.pulse(Input.PWR_ON, 5)

@@ -68,9 +68,11 @@ class Power:
     def line(self, pin: Input, active: bool) -> None:
         """PWR_ON or RESET_N changed."""
         if pin is Input.PWR_ON:
-            if self._press is not None:
-                self._press.cancel()
-                self._press = None
+            press, self._press = self._press, None
+            if press is not None and not press.cancelled():
+                press.cancel()
+                if self._module.pace.now() >= press.when():
+                    self._long_enough()  # the loop saw the release before its own timer
             if active:
                 self._pressed()
         elif pin is Input.RESET_N:
@@ -81,18 +83,16 @@ class Power:
         facts = self._module.profile.power
         later = self._module.pace.later_true
         if self.state is PowerState.OFF:
-            self._press = later(facts.pwr_on_pulse_s.value[0], self._switch_on)
+            self._press = later(facts.pwr_on_pulse_s.value[0], self._long_enough)
         elif self.state in (PowerState.RUNNING, PowerState.BOOTING, PowerState.DOWNLOAD):
-            self._press = later(facts.pwr_off_pulse_s.value, self._switch_off)
+            self._press = later(facts.pwr_off_pulse_s.value, self._long_enough)
 
-    def _switch_on(self) -> None:
+    def _long_enough(self) -> None:
+        """PWR_ON was low for as long as it takes to switch on, or off."""
         self._press = None
         if self.state is PowerState.OFF:
             self._run(self._boot())
-
-    def _switch_off(self) -> None:
-        self._press = None
-        if self.state in (PowerState.RUNNING, PowerState.DOWNLOAD):
+        elif self.state in (PowerState.RUNNING, PowerState.DOWNLOAD):
             self.shut_down(detach=True)
 
     def _reset_line(self, active: bool) -> None:
