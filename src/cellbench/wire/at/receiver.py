@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from cellbench.wire.at.events import Token
@@ -139,7 +139,7 @@ class Receiver:
         """The tokens that these bytes complete."""
         lines = self.plain_lines(data)
         if lines is None:
-            return self._receive_odd(data)
+            return list(self.tokens(data))
         known = self._known
         events: list[TokenEvent] = []
         for line in lines:
@@ -181,21 +181,23 @@ class Receiver:
                 return False
         return True
 
-    def _receive_odd(self, data: bytes) -> list[TokenEvent]:
-        """What needs care: strings that run over line ends, error codes with numbers, prompts, data mode."""
+    def tokens(self, data: bytes) -> Iterator[TokenEvent]:
+        """The tokens that these bytes complete, one by one and whatever is in them: what is changed between two
+        of them (prompts disarmed at the end of a command) holds for the next. All have to be taken."""
         if self._mode is Mode.DATA:
-            return self._data(data)
+            yield from self._data(data)
+            return
         if self._held:
             self._held.append(data)
             self._held_size += len(data)
             if self._held_size < self._need:
-                return []
+                return
             data = b"".join(self._held)
             self._release()
         elif self._rest:
             data = self._rest + data
             self._rest = b""
-        return self._scan(data)
+        yield from self._scan(data)
 
     def _data(self, data: bytes) -> list[TokenEvent]:
         if self._skip_lf and data:
@@ -217,36 +219,35 @@ class Receiver:
             return found
         return (_LINE, line)
 
-    def _scan(self, data: bytes) -> list[TokenEvent]:
+    def _scan(self, data: bytes) -> Iterator[TokenEvent]:
         """Cut ``data``, which begins at the beginning of a line, byte by byte where it matters."""
-        events: list[TokenEvent] = []
         text = data.decode("latin-1")
         at = 0
         while True:
             skipped = _SKIPPED.match(text, at)
             at = skipped.end() if skipped else at
             if at >= len(text):
-                return events
+                return
             if text[at] in self._prompts:
-                events.append((Token.PROMPT, data[at:at + 1]))
-                self._prompts = ""
-                self._look()
+                self.arm_prompts("")
+                yield Token.PROMPT, data[at:at + 1]
                 at += 1
                 continue
             end, tail = self._line_end(text, at)
             reached = len(text) if end == _MORE else end
             if reached - tail > MAX_LINE:
-                events.append((Token.GARBAGE, data[at:tail + MAX_LINE]))
+                yield Token.GARBAGE, data[at:tail + MAX_LINE]
                 at = tail + MAX_LINE
-                continue
-            if end < 0:
+            elif end < 0:
                 self._keep(data[at:], -end)
-                return events
-            token = self._token(data[at:end])
-            if token[0] is _LINE and self.connects and _is_connect(token[1]):
-                return self._enter_data(data, end, token[1], events)
-            events.append(token)
-            at = end + 1
+                return
+            else:
+                token = self._token(data[at:end])
+                if token[0] is _LINE and self.connects and _is_connect(token[1]):
+                    yield from self._enter_data(data, end, token[1])
+                    return
+                yield token
+                at = end + 1
 
     def _keep(self, line: bytes, need: int) -> None:
         """Keep an incomplete line until ``need`` bytes of it are there; 1 is one more."""
@@ -259,14 +260,13 @@ class Receiver:
         self.holds_string = True
         self._plain = False
 
-    def _enter_data(self, data: bytes, end: int, line: bytes, events: list[TokenEvent]) -> list[TokenEvent]:
-        events.append((Token.CONNECT, line))
+    def _enter_data(self, data: bytes, end: int, line: bytes) -> Iterator[TokenEvent]:
         self._mode = Mode.DATA
         self._look()
         self.connects = False
         self._skip_lf = data[end:end + 1] == b"\r"
-        events.extend(self._data(data[end + 1:]))
-        return events
+        yield Token.CONNECT, line
+        yield from self._data(data[end + 1:])
 
     def _line_end(self, text: str, begin: int) -> tuple[int, int]:
         """The index of the character that ends the line begun at ``begin``, and where the part begins that

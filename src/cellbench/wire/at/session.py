@@ -195,7 +195,7 @@ class Session:
         return events
 
     def _receive_odd(self, data: bytes, events: list[SessionEvent]) -> list[SessionEvent]:
-        for token in self.receiver.receive(data):
+        for token in self.receiver.tokens(data):
             kind, raw = token
             if kind is _LINE:
                 if self._state is _IDLE:
