@@ -185,9 +185,13 @@ def test_an_interrupted_call_leaves_lease_and_dialogue_usable(bench, client):
     lease = lease_of(client, bench.slot())
     lease.power_on()
     pulsing = time.monotonic()
-    threading.Timer(0.15, os.kill, (os.getpid(), signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
-        lease.pulse("pwr_on", 30.0)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        threading.Timer(0.15, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            lease.pulse("pwr_on", 30.0)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert lease.reading().enabled
     lease.power_off(hard=False, cause="Ctrl-C")
     assert time.monotonic() - pulsing < 5.0

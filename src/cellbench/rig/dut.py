@@ -179,9 +179,10 @@ class Dut:
         """The settings every procedure begins with: verbose errors, no open socket."""
         self.send("AT+CMEE=2")
         for number in range(self.profile.sockets.value):
-            answer = self.send(f"AT+USOCTL={number},0", check=False)
-            if answer.final.success:
-                self.send(f"AT+USOCL={number}", check=False)
+            # identifiers are given from the lowest: with number 0 free nothing is left over
+            if not self.send(f"AT+USOCTL={number},0", check=False).ok:
+                break
+            self.send(f"AT+USOCL={number}", check=False)
 
     def _await_reboot(self, timeout_s: float) -> None:
         if "v_int" in self.slot.model.lines.read() and self.slot.lease is not None:
