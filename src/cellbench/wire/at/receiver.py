@@ -182,8 +182,8 @@ class Receiver:
         return True
 
     def tokens(self, data: bytes) -> Iterator[TokenEvent]:
-        """The tokens that these bytes complete, one by one and whatever is in them: what is changed between two
-        of them (prompts disarmed at the end of a command) holds for the next. All have to be taken."""
+        """The tokens that these bytes complete, one by one and whatever is in them: what is changed between
+        two of them (prompts disarmed at the end of a command) holds for the next. All have to be taken."""
         if self._mode is Mode.DATA:
             yield from self._data(data)
             return
