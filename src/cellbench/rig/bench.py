@@ -80,14 +80,23 @@ class Bench:
         lease = None
         if model.power is not None or model.lines.driven() or model.lines.read():
             if self._guardian is None:
-                self._guardian = GuardianClient.connect()
-                identities = self._guardian.enrol(equipment_plan(self.rig))
-                if self.identified is not None:
-                    self.identified(identities)
+                self._guardian = self._enrolled()
             lease = self._guardian.lease(
                 slot_plan(self.rig, name), run=self.run, controller_pid=self.controller_pid or os.getpid()
             )
         return self._make(name, lease)
+
+    def _enrolled(self) -> GuardianClient:
+        """A guardian that has opened this rig's equipment; kept only when it could."""
+        client = GuardianClient.connect()
+        try:
+            identities = client.enrol(equipment_plan(self.rig))
+        except BaseException:
+            client.close()
+            raise
+        if self.identified is not None:
+            self.identified(identities)
+        return client
 
     def _make(self, name: str, lease: Lease | None) -> Slot:
         model = self.rig.model.slots[name]
