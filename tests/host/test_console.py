@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import sys
 
+import pexpect
 import pytest
 
 from cellbench.host.console import announced_payload, run_console
@@ -104,3 +106,46 @@ def test_secrets_are_not_shown_in_errors(channel):
     ('AT+UDWNFILE="a",30,"FOAT"', 30), ('AT+CMGS="123"', None), ("AT+CMGW", None), ("AT+CSQ", None)])
 def test_announced_lengths(line, count):
     assert announced_payload(line) == count
+
+
+TYPED = """
+import sys
+from cellbench.catalogue.model import Series
+from cellbench.catalogue.modules import profile_for
+from cellbench.host.channel import Channel
+from cellbench.host.console import run_console
+from cellbench.host.transcript import Transcript
+from cellbench.io.serial_port import SerialPort
+channel = Channel(SerialPort(sys.argv[1]), profile_for(Series.LENA_R8), trace=Transcript(), name="uart")
+channel.start()
+status = run_console(channel, [], sys.stdin, sys.stdout, True)
+channel.stop()
+sys.exit(status)
+"""
+
+
+def test_someone_types(peer, tmp_path):
+    peer.on('AT+CPIN="9753"', OK)
+    prompting(peer, "AT+USOWR=0,6", b"\r\n@", 6, OK)
+    env = {"XDG_STATE_HOME": str(tmp_path), "PYTHONPATH": ":".join(sys.path), "TERM": "dumb"}
+    child = pexpect.spawn(sys.executable, ["-c", TYPED, peer.path], env=env, timeout=10, encoding="latin-1")
+    child.expect_exact("uart: /help for help")
+    child.sendline("AT")
+    child.expect_exact("OK")
+    peer.say(b"\r\n+UUSORD: 0,3\r\n")
+    child.expect_exact("* +UUSORD: 0,3")
+    child.sendline('AT+CPIN="9753"')
+    child.expect_exact("OK")
+    child.sendline("AT+USOWR=0,6")
+    child.expect_exact("@ ")
+    child.sendline("hidden")
+    child.expect_exact("OK")
+    child.sendeof()
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert peer.received[-1][1] == b"hidden"
+    history = (tmp_path / "cellbench" / "at_history").read_text()
+    assert "AT+USOWR=0,6" in history
+    assert "9753" not in history
+    assert "hidden" not in history

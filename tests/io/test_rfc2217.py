@@ -95,15 +95,10 @@ class Server:
                 self._link, _ = self._listener.accept()
             except OSError:
                 return
-            with self._link:
+            # A client that leaves in the middle of an answer is no fault.
+            with self._link, contextlib.suppress(ConnectionError):
                 self.manager = PortManager(self.uart, self)
-                while True:
-                    try:
-                        raw = self._link.recv(1024)
-                    except OSError:
-                        break
-                    if not raw:
-                        break
+                while raw := self._link.recv(1024):
                     data = b"".join(self.manager.filter(raw))
                     self.received += data
                     if data and self.echo:

@@ -66,7 +66,8 @@ class Link:
         return self.tap.sequence if self.tap is not None else self._sequence
 
     def start(self, pipe: Pipe) -> None:
-        """Open the pipe and begin to read. Raises PortMissing."""
+        """Open the pipe and begin to read; what was open before is closed. Raises PortMissing."""
+        self.stop()
         tap = Tap(pipe, self._sink, self.name, self._sequence)
         tap.open()
         self.failure = None

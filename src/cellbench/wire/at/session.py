@@ -226,7 +226,7 @@ class Session:
         plan = self._plan
         assert plan is not None
         if self._state is _SENT and (raw == plan.echo or _noisy_echo(raw, plan.echo)):
-            self._state = _ANSWERING
+            self._state = _ANSWERING  # TRANSITIONS[SENT][ECHO], written out for every command comes by here
             if self._info or self._overdue is not None:
                 self._begun(events)
             return
@@ -284,7 +284,7 @@ class Session:
         info = self._info
         if self._sole_read and len(info) > 1:
             info = self._without_copies(info, events)
-        self._state = _IDLE
+        self._state = _IDLE  # TRANSITIONS[...][FINAL] of every state that has a command
         # What Finished(...) does, without its call: every command comes by here.
         events.append(_new(Finished, (tuple(info), final)))
         self._plan = None
