@@ -77,3 +77,27 @@ def test_listen_refusals(online: Dut) -> None:
         assert online.send(f"AT+USOLI={number},{PORT + 2}").ok
     finally:
         online.send(f"AT+USOCL={number}", check=False)
+
+
+@procedure(
+    "R8:9.2.2",
+    "R6:5.2",
+    title="Data go through the new socket; the listening one takes none and goes on listening",
+    depends_on=("network",),
+    needs=("far-side:remote-connect",),
+)
+def test_listening_socket_takes_no_data(online: Dut, far_side: FarSide) -> None:
+    """Writing on the listening socket is refused; two connections are served beside each other."""
+    with socket(online, TCP) as listener:
+        online.send(f"AT+USOLI={listener},{PORT + 3}")
+        assert not online.send(f'AT+USOWR={listener},2,"12"', check=False).ok
+        taken: list[int] = []
+        for length in (3, 5):
+            with online.at.expect("+UUSOLI") as accepted, online.at.expect("+UUSORD") as arrived:
+                far_side.act("remote-connect", port=str(PORT + 3), bytes=str(length))
+                taken.append(int(accepted.wait(URC_S).fields[0]))
+                assert arrived.wait(URC_S).fields == (taken[-1], length)
+        assert len({listener, *taken}) == 3
+        for number, length in zip(taken, (3, 5), strict=True):
+            assert len(read(online, number, length)) == length
+            online.send(f"AT+USOCL={number}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from cellbench.api import Dut, FarSide, Service, procedure
+from cellbench.api import Dut, FarSide, Limit, Recorder, Service, procedure
 
 from .common import DATAGRAM, ECHO, UDP, URC_S, connected, nonce, read, socket, unread
 
@@ -173,3 +173,57 @@ def test_second_datagram_waits(online: Dut, services: Mapping[str, Service], far
             assert online.send(f"AT+USORF={number},40").value("+USORF")[-1] == first
             assert rest.wait(URC_S).fields == (number, 20)
         assert online.send(f"AT+USORF={number},20").value("+USORF")[-1] == second
+
+
+@procedure(
+    "R6:5.3.3",
+    "R6:5.5",
+    title="The reading queue keeps 12 kB, and more than that comes when it is read",
+    depends_on=ECHO,
+    needs=("far-side:remote-send",),
+)
+def test_reading_queue(
+    online: Dut, services: Mapping[str, Service], far_side: FarSide, record: Recorder
+) -> None:
+    """One and a half queues are sent; no byte is lost, in order."""
+    queue = int(str(online.profile.facts["socket_read_queue"].value))
+    whole = "".join(nonce(32) for _ in range(queue * 3 // 64))
+    with connected(online, services["echo"]) as number:
+        with online.at.expect("+UUSORD") as arrived:
+            for start in range(0, len(whole), 2048):
+                _send(far_side, number, whole[start : start + 2048])
+            arrived.wait(URC_S)
+        back = ""
+        most = 0
+        while len(back) < len(whole):
+            waiting = unread(online, number)
+            most = max(most, waiting)
+            if not waiting:
+                with online.at.expect("+UUSORD") as more:
+                    if not unread(online, number):
+                        more.wait(URC_S)
+            back += read(online, number, 1024)
+        assert back == whole
+        record.measure(
+            "most unread bytes", most, "B", Limit(high=queue, source="LARA-R6 guide 5.3.3: 12 kB in reading")
+        )
+
+
+@procedure(
+    "R6:5.7",
+    "R8:9.2.4",
+    title="Length 0 tells how much waits; a read of too much or from no socket is refused",
+    depends_on=ECHO,
+)
+def test_nothing_to_read(online: Dut, services: Mapping[str, Service]) -> None:
+    """More than 1024 bytes cannot be asked; after the refusals the datagram is read whole."""
+    echo, text = services["echo"], nonce()
+    with socket(online, UDP) as number:
+        assert not online.send(f"AT+USORF={number},1025", check=False).ok
+        assert not online.send("AT+USORF=6,2", check=False).ok
+        with online.at.expect(DATAGRAM) as arrived:
+            online.send(f'AT+USOST={number},"{echo.host}",{echo.port},{len(text)},"{text}"')
+            arrived.wait(URC_S)
+        assert online.send(f"AT+USORF={number},0").value("+USORF")[-1] == len(text)
+        assert online.send(f"AT+USORF={number},{len(text)}").value("+USORF")[-1] == text
+        assert online.send(f"AT+USORF={number},0").value("+USORF")[-1] == 0

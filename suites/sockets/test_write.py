@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from cellbench.api import Dut, FarSide, Limit, Recorder, Service, procedure
+from cellbench.api import Dut, FarSide, Limit, RawTalk, Recorder, Service, procedure
 
 from .common import ECHO, ESTABLISHED, TCP, URC_S, connected, control, nonce, read, socket
 
@@ -114,3 +114,72 @@ def test_queue_full(
                 back += len(data)
             assert back == taken
             assert control(online, number, 11) == 0
+
+
+@procedure(
+    "R6:5.3.1",
+    "R8:9.2.3",
+    "R8:4.3",
+    title="At the prompt commands are data, and the interface is blocked until all bytes are written",
+    depends_on=ECHO,
+)
+def test_prompt_blocks_the_interface(online: Dut, services: Mapping[str, Service]) -> None:
+    """Four bytes announced, two written: silence; "AT" written: the last two bytes, then the result code."""
+    raw = online.raw()
+    with connected(online, services["echo"]) as number, online.at.expect("+UUSORD") as arrived:
+        _write_and_wait(raw, f"AT+USOWR={number},4\r".encode(), b"@")
+        raw.listen(2 * online.profile.serial.after_prompt_s.value)  # the guide: at least 50 ms after the prompt
+        raw.write(b"12")
+        assert b"OK" not in raw.listen(0.3), "fewer bytes than announced were taken"
+        heard = _write_and_wait(raw, b"AT", b"OK\r")
+        assert f"+USOWR: {number},4".encode() in heard
+        assert arrived.wait(URC_S).fields == (number, 4)
+        assert read(online, number, 4) == "12AT"
+
+
+def _write_and_wait(raw: RawTalk, data: bytes, awaited: bytes) -> bytes:
+    mark = raw.transcript.mark()
+    raw.write(data)
+    assert raw.channel.wait_until(lambda: awaited in raw.heard_since(mark), URC_S), f"no {awaited!r}"
+    return raw.heard_since(mark)
+
+
+@procedure(
+    "R8:9.2.3",
+    "R6:5.3.2",
+    title="Base syntax refuses data that it cannot carry; binary mode carries them",
+    depends_on=ECHO,
+)
+def test_base_syntax_refusals(online: Dut, services: Mapping[str, Service]) -> None:
+    """Some characters are not allowed in base syntax, and the length must be that of the data."""
+    with connected(online, services["echo"]) as number, online.at.expect("+UUSORD") as arrived:
+        for line in (f'AT+USOWR={number},3,"a"b"', f'AT+USOWR={number},5,"12"'):
+            assert not online.send(line, check=False).ok, f"{line} was taken"
+        assert online.send(f"AT+USOWR={number},3", payload=b'a"b').value("+USOWR") == (number, 3)
+        assert arrived.wait(URC_S).fields == (number, 3), "the refused data were not sent"
+
+
+@procedure(
+    "R8:9.2.3",
+    "R6:5.3.2",
+    title="OK means that the data were taken, not that the far side has them",
+    depends_on=ECHO,
+    needs=("far-side:link",),
+)
+def test_ok_is_no_acknowledgment(
+    online: Dut, services: Mapping[str, Service], far_side: FarSide, record: Recorder
+) -> None:
+    """With the link standing still +USOWR gives OK and nothing is acknowledged; then all arrives."""
+    text = nonce()
+    with connected(online, services["echo"]) as number:
+        with online.at.expect("+UUSORD") as arrived:
+            far_side.act("link", state="blocked")
+            try:
+                assert online.send(f'AT+USOWR={number},{len(text)},"{text}"').ok
+                record.measure("bytes not acknowledged after OK", control(online, number, 11), "B")
+                assert control(online, number, 11) == len(text)
+            finally:
+                far_side.act("link", state="ok")
+            assert arrived.wait(URC_S).fields == (number, len(text))
+        assert control(online, number, 11) == 0
+        assert read(online, number, len(text)) == text
