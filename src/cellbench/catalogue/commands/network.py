@@ -287,6 +287,10 @@ COMMANDS = (
         stored=NVM,
     ),
     command(
-        "+WS46", "Wireless data service", "srt", standard("27.007 5.9"), number("n", 12, 22, 25, (28, 31))
+        "+WS46",
+        "Wireless data service",
+        "srt",
+        standard("27.007 5.9"),
+        number("n", 12, 22, 25, (28, 31), r8=spans(12, 25, 28, 30)),
     ),
 )

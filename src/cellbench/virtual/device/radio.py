@@ -66,9 +66,14 @@ class Radio:
         """True when the network is not the SIM's own."""
         return not self.module.config.sim.imsi.startswith(self.module.network.facts.plmn)
 
+    @property
+    def own_rats(self) -> frozenset[Rat]:
+        """RATs that the variant has."""
+        return frozenset(RAT_NAMES[name] for name in self.module.profile.rats if name in RAT_NAMES)
+
     def allowed_rats(self) -> frozenset[Rat]:
         """RATs that +URAT and a manual selection leave open, within what the variant has."""
-        mine = frozenset(RAT_NAMES[name] for name in self.module.profile.rats if name in RAT_NAMES)
+        mine = self.own_rats
         if self.locked is not None:
             return mine & {self.locked}
         chosen = frozenset[Rat]().union(*(_URAT.get(one, frozenset())

@@ -243,9 +243,19 @@ async def _ws46_read(ctx: CommandContext) -> None:
     ctx.info(f"+WS46: {number}")
 
 
+_WS46 = {12: (Rat.GSM,), 22: (Rat.UTRAN,), 28: (Rat.LTE,), 29: (Rat.UTRAN, Rat.GSM), 30: (Rat.LTE, Rat.GSM),
+         31: (Rat.LTE, Rat.UTRAN)}
+_URAT_NUMBERS = {Rat.GSM: 0, Rat.UTRAN: 2, Rat.LTE: 3}
+
+
 async def _ws46_set(ctx: CommandContext) -> None:
-    rats = {12: [0], 22: [2], 25: [3, 2, 0], 28: [3], 29: [2, 0], 30: [5, 3], 31: [3, 2]}[ctx.integer(0)]
-    ctx.module.settings.store("+URAT", rats)
+    """27.007 5.9, kept as the +URAT that says the same; what the variant lacks is refused."""
+    mine = ctx.module.radio.own_rats
+    wanted = _WS46.get(ctx.integer(0), tuple(rat for rat in (Rat.LTE, Rat.UTRAN, Rat.GSM) if rat in mine))
+    if not mine.issuperset(wanted):
+        raise Refusal.cme(_NOT_ALLOWED)
+    both = wanted == (Rat.LTE, Rat.GSM) and Rat.UTRAN not in mine  # without 3G one number stands for both
+    ctx.module.settings.store("+URAT", [5, 3] if both else [_URAT_NUMBERS[rat] for rat in wanted])
 
 
 async def _ucged_read(ctx: CommandContext) -> None:

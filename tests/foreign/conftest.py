@@ -1,0 +1,84 @@
+"""A virtual rack as foreign programs meet it: a process of its own, known by its ready line alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SERIES = {"r8": "LENA-R8", "r6": "LARA-R6"}
+PURPOSES = ("gsm", "ubx", "chat", "fuzz")
+READY_S = 60.0
+
+
+class ForeignRack:
+    """One running rack; a slot of each series for each purpose, all off at first."""
+
+    def __init__(self, directory: Path, *slots: str) -> None:
+        self.directory = directory
+        command = [sys.executable, "-m", "cellbench", "virtual", "up", "--dir", str(directory)]
+        for slot in slots:
+            command += ["--slot", slot]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, self.process.communicate()[1]
+        self.ready: dict[str, Any] = json.loads(line)
+        self.slots = {slot["name"]: slot for slot in self.ready["slots"]}
+
+    def ctl(self, *words: str, slot: str | None = None) -> subprocess.CompletedProcess[str]:
+        """The program ``cellbench virtual ctl``."""
+        command = [sys.executable, "-m", "cellbench", "virtual", "ctl", "--dir", str(self.directory)]
+        where = ["--slot", slot] if slot else []
+        return subprocess.run([*command, *where, *words], capture_output=True, text=True, timeout=30,
+                              check=False)
+
+    def power_on(self, slot: str) -> None:
+        """Supply and PWR_ON; returns once the first AT port is there."""
+        assert self.ctl("power", "state=on", slot=slot).returncode == 0
+        end = time.monotonic() + READY_S
+        while not Path(self.slots[slot]["at"][0]).exists():
+            assert time.monotonic() < end, f"{slot} shows no AT port"
+            time.sleep(0.05)
+
+    def end(self) -> None:
+        """Stop it as a user does."""
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        finally:
+            self.process.kill()
+            self.process.communicate()
+
+
+@pytest.fixture(scope="session")
+def foreign_rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForeignRack]:
+    """The rack of the foreign programs; slots are named purpose-series, such as gsm-r8."""
+    slots = [f"{purpose}-{key}={series}" for purpose in PURPOSES for key, series in SERIES.items()]
+    rack = ForeignRack(tmp_path_factory.mktemp("foreign") / "dir", *slots)
+    yield rack
+    rack.end()
+
+
+@pytest.fixture(params=list(SERIES))
+def key(request: pytest.FixtureRequest) -> str:
+    """Each series in turn, by the end of its slots' names."""
+    return str(request.param)
+
+
+@pytest.fixture
+def peer() -> Callable[..., subprocess.Popen[str]]:
+    """``peer(name, *arguments)`` starts one of the foreign programs of this folder."""
+    folder = Path(__file__).with_name("peers")
+
+    def start(name: str, *arguments: object) -> subprocess.Popen[str]:
+        command = [sys.executable, "-W", "ignore", str(folder / name), *map(str, arguments)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    return start

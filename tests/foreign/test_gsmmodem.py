@@ -1,0 +1,38 @@
+"""python-gsmmodem-new on the first AT port of each series: start, identity, network, message store."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from subprocess import Popen
+from typing import Any
+
+import pytest
+
+pytest.importorskip("gsmmodem", reason="python-gsmmodem-new is not installed")
+
+NAMES = {"r8": ("LENA-R8001M10", "I WIND"), "r6": ("LARA-R6001", "I TIM")}
+
+
+def test_the_library_connects_and_finds_its_way(foreign_rack: Any, peer: Callable[..., Popen[str]]) -> None:
+    programs = {}
+    for key in NAMES:
+        foreign_rack.power_on(f"gsm-{key}")
+        programs[key] = peer("gsmmodem_peer.py", foreign_rack.slots[f"gsm-{key}"]["at"][0])
+    for key, (model, network) in NAMES.items():
+        out, err = programs[key].communicate(timeout=60)
+        assert out, err
+        found = json.loads(out)
+        assert found["connected"] is True, found["exchange"]
+        assert (found["manufacturer"], found["model"], found["networkName"]) == ("u-blox", model, network)
+        assert re.fullmatch(r"\d{15}", found["imei"])
+        assert re.fullmatch(r"\d{15}", found["imsi"])
+        assert re.match(r"\d\d\.\d\d", found["revision"])
+        assert 0 < found["signalStrength"] <= 31
+        assert 0 < found["coverage"] <= 31
+        assert found["smsc"].startswith("+")
+        assert "UCS2" in found["smsSupportedEncoding"]
+        assert found["stored"] == 0
+        assert found["ussd"].startswith("!")  # not on these series yet: refused, not hung
+        assert found["alive"] == ["OK"]
