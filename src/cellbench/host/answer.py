@@ -7,7 +7,7 @@ from typing import NamedTuple
 from cellbench.base.errors import UnitError
 from cellbench.base.trace import Span
 from cellbench.wire.at.events import Final
-from cellbench.wire.at.values import Fields, fields_of, prefix_of
+from cellbench.wire.at.values import Fields, fields_behind, fields_of, prefix_of
 
 __all__ = ["Answer", "Fields", "Final"]
 
@@ -56,7 +56,10 @@ class Answer(NamedTuple):
     def value(self, prefix: str) -> Fields:
         """The fields of the first line with this prefix. Raises UnitError when there is none."""
         for line in self.info:
-            if line.partition(":")[0] == prefix or prefix_of(line) == prefix:
+            head, _, body = line.partition(":")
+            if head == prefix:
+                return fields_behind(body, line)
+            if prefix_of(line) == prefix:
                 return fields_of(line)
         raise UnitError(f"{self.command}: no {prefix} line in the answer {list(self.info)}")
 

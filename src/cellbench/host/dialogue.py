@@ -26,10 +26,6 @@ from cellbench.wire.at.session import Session, State
 Ask = Callable[[str], bytes]
 
 CONNECTED = Final("CONNECT", 1, True)
-# Where the last answer came within 0.1 ms (no module does that; a pseudo-terminal may) the next one is looked
-# for without sleeping, but not for long: going to sleep and being woken would take longer than the answer.
-_QUICK_ANSWER_S = 0.0001
-_WATCHFUL_S = 0.00006
 _ESCAPE = b"\x1b"  # cancels the input at ">" (3GPP TS 27.005 3.5.1)
 
 
@@ -53,7 +49,6 @@ class Dialogue:
         self._monotonic = monotonic
         self._after_prompt_s = after_prompt_s
         self._group = group
-        self._watchful_s = 0.0
         # What has come for the command under way; ``_news`` is true when any of them is set.
         self._news = False
         self._finished: Finished | None = None
@@ -105,33 +100,26 @@ class Dialogue:
             until = now + timeout_s
             if self._group is not None:
                 self._group.enter(self.name, until)
-            read = tap.read
-            watchful_until = now + self._watchful_s
             while not self._news:
-                data = read(READ_LIMIT, 0)
-                while not data and monotonic() < watchful_until:
-                    data = read(READ_LIMIT, 0)
+                left = until - monotonic()
+                if left <= 0 or link.tap is not tap:
+                    break
+                data = tap.read(READ_LIMIT, left if left < SLICE_S else SLICE_S)
                 if not data:
-                    left = until - monotonic()
-                    if left <= 0 or link.tap is not tap:
-                        break
-                    data = read(READ_LIMIT, left if left < SLICE_S else SLICE_S)
-                    if not data:
-                        break
-                self._dispatch(session.receive(data))
-                now = monotonic()
-                if self._finished is not None:
+                    break
+                events = session.receive(data)
+                if len(events) == 1 and type(finished := events[0]) is Finished:
+                    self.ended = now = monotonic()
                     held_s = now - self.began
-                    self._watchful_s = _WATCHFUL_S if held_s < _QUICK_ANSWER_S else 0.0
                     if self._group is not None:
                         self._group.leave(self.name, now)
-                    self.ended = now
-                    return self._finished, first
+                    return finished, first
+                self._dispatch(events)
         except BaseException as error:
             self._break_off(error)
             raise
         finally:
-            link.give(held_s)
+            link.give(held_s, self.ended)
         return self._wait_on(plan, timeout_s, until, payload, ask), first
 
     def _exchange_beside(self, plan: Plan, timeout_s: float, payload: bytes | None,

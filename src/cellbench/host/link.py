@@ -103,11 +103,12 @@ class Link:
             self.watch.disarm()
             self._armed = False
 
-    def give(self, held_s: float = 1.0) -> None:
-        """Give the token back, which was held for ``held_s`` seconds; the port's thread reads again."""
+    def give(self, held_s: float = 1.0, now: float = 0.0) -> None:
+        """Give the token back, which was held for ``held_s`` seconds up to ``now``; the port's thread reads
+        again."""
         if not self._armed:
             if held_s < _QUICK_S and self._can_doze:
-                self._given = self._monotonic()
+                self._given = now
                 if not self._dozing:
                     self._dozing = True
                     if self.watch is not None:

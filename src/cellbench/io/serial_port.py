@@ -30,10 +30,20 @@ _TCGETS2, _TCSETS2, _BOTHER = 0x802C542A, 0x402C542B, 0o010000
 _TERMIOS2 = struct.Struct("=4IB19s2I")
 
 
-class SerialPort:
-    """One device node. After PortLost, ``open`` may be called again: the node may have come back."""
+# A read on the second, blocking descriptor returns after this long without bytes (VTIME counts 0.1 s).
+_BLOCK_S = 0.5
+_VTIME = 5
 
-    __slots__ = ("_fd", "_path", "_poll", "_rate", "_registered", "flow_control", "name")
+
+class SerialPort:
+    """One device node. After PortLost, ``open`` may be called again: the node may have come back.
+
+    The node is open twice. Writing, polling and the lines use a descriptor that never blocks; longer reads
+    use one that blocks in the driver for at most 0.5 s, which saves two passes through the driver's poll for
+    each answer.
+    """
+
+    __slots__ = ("_fd", "_path", "_poll", "_rate", "_reading", "flow_control", "name")
 
     def __init__(self, path: str | Path, *, rate: int = 115200, flow_control: bool = False) -> None:
         """``rate`` in bit/s; ``flow_control``: the driver handles RTS and CTS itself."""
@@ -42,8 +52,8 @@ class SerialPort:
         self._rate = rate
         self.flow_control = flow_control
         self._fd = -1
+        self._reading = -1
         self._poll = select.poll()
-        self._registered = -1
 
     def fileno(self) -> int:
         """The descriptor, or -1 while closed."""
@@ -64,31 +74,40 @@ class SerialPort:
             raise self._cannot_open(error) from error
         try:
             self._make_raw(fd)
+            self._reading = os.open(self._path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         except termios.error as error:
             os.close(fd)
             raise RigError(f"{self._path} is not a serial port ({error.args[-1]})") from error
+        except OSError as error:
+            os.close(fd)
+            raise self._cannot_open(error) from error
         self._fd = fd
         self._poll.register(fd, select.POLLIN)
-        self._registered = fd
         if self._rate not in _RATES:
             self._set_odd_rate(self._rate)
 
     def close(self) -> None:
         """Close the node; no error when it is gone already."""
         if self._fd >= 0:
-            self._poll.unregister(self._registered)
-            with contextlib.suppress(OSError):
-                os.close(self._fd)
-            self._fd = -1
+            self._poll.unregister(self._fd)
+            for descriptor in (self._reading, self._fd):
+                with contextlib.suppress(OSError):
+                    os.close(descriptor)
+            self._fd = self._reading = -1
 
     def read(self, limit: int, timeout_s: float) -> bytes:
         """See Pipe.read."""
-        fd = self._fd
         try:
+            while timeout_s >= _BLOCK_S:
+                data = os.read(self._reading, limit)
+                if data:
+                    return data
+                # Nothing for half a second, or the end of a port that hung up.
+                timeout_s = 0.0 if self._poll.poll(0) else timeout_s - _BLOCK_S
             # Rounded up: a time-out of 0.4 ms must not become a busy loop.
             if timeout_s > 0 and not self._poll.poll(timeout_s * 1000 + 0.999):
                 return b""
-            data = os.read(fd, limit)
+            data = os.read(self._fd, limit)
         except BlockingIOError:
             return b""
         except OSError as error:
@@ -165,8 +184,8 @@ class SerialPort:
         if self.flow_control:
             attributes[2] |= termios.CRTSCTS
         attributes[4] = attributes[5] = _RATES.get(self._rate, termios.B115200)
-        attributes[6][termios.VMIN] = 1
-        attributes[6][termios.VTIME] = 0
+        attributes[6][termios.VMIN] = 0
+        attributes[6][termios.VTIME] = _VTIME
         termios.tcsetattr(fd, termios.TCSANOW, attributes)
 
     def _set_odd_rate(self, bit_s: int) -> None:

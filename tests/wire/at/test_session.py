@@ -130,6 +130,23 @@ def test_noise_in_front_of_the_echo():
     assert finished(session.receive(b"\xff\xfeAT+CSQ\r\r\n+CSQ: 9,9\r\n\r\nOK\r\n")).info == ("+CSQ: 9,9",)
 
 
+def test_an_answer_seen_before_means_the_same_again():
+    session = Session(GRAMMAR)
+    answer = b"AT+CSQ\r\r\n+CSQ: 25,0\r\n\r\nOK\r\n"
+    for _ in range(3):
+        session.begin(GRAMMAR.plan("AT+CSQ"))
+        assert finished(session.receive(answer)).info == ("+CSQ: 25,0",)
+        assert session.state is State.IDLE
+    session.begin(GRAMMAR.plan("AT+CGMM"))  # the same bytes for another command are not its answer
+    assert finished(session.receive(answer)).info == ("AT+CSQ", "+CSQ: 25,0")
+    session.begin(GRAMMAR.plan("AT+CSQ"))
+    session.receive(b"\r\n+UUSO")  # half a URC in front: the bytes mean something else
+    assert session.receive(b"RD: 0,1\r\n" + answer)[0] == UrcHeard("+UUSORD", "+UUSORD: 0,1")
+    session.greeting = "+CSQ: 25,0"  # and so does another start-up text
+    session.begin(GRAMMAR.plan("AT+CSQ"))
+    assert finished(session.receive(answer)).info == ()
+
+
 def test_secrets_are_marked():
     plan = GRAMMAR.plan('AT+CPIN="1234";+CSQ')
     assert plan.shown == 'AT+CPIN="****";+CSQ'

@@ -85,6 +85,11 @@ class Receiver:
         return self._mode
 
     @property
+    def is_clean(self) -> bool:
+        """True in command mode when nothing is incomplete and no prompt is awaited."""
+        return self._plain and not self._rest
+
+    @property
     def pending(self) -> int:
         """Bytes that wait for more: an incomplete line or string."""
         return len(self._rest) + self._held_size

@@ -75,6 +75,8 @@ GREETING = "greeting"
 """The prefix under which the start-up text is reported, whatever text it is."""
 
 _NOT_ECHOED = b" \x1a\x1b"  # Ctrl-Z and ESC end a message text; whether they are repeated varies
+_ANSWERS_SEEN = 256
+_LONGEST_SEEN = 256  # bytes
 _NOISE = 8  # bytes of line noise in front of an echo that do no harm
 _new = tuple.__new__
 _LINE, _FINAL = Token.LINE, Token.FINAL
@@ -85,8 +87,8 @@ class Session:
     """The dialogue of one port. ``echo`` says whether the module repeats commands: True, False or None (not
     known); it is set by whoever sees ATE answered."""
 
-    __slots__ = ("_armed", "_finals", "_grammar", "_info", "_overdue", "_payload_echo", "_plan", "_sole_read",
-                 "_state", "echo", "greeting", "receiver")
+    __slots__ = ("_armed", "_echo", "_finals", "_grammar", "_greeting", "_info", "_overdue", "_payload_echo",
+                 "_plan", "_seen", "_sole_read", "_state", "echo", "receiver")
 
     def __init__(self, grammar: Grammar) -> None:
         self._grammar = grammar
@@ -100,14 +102,26 @@ class Session:
         self._armed = False  # prompts or CONNECT are being looked for
         self._payload_echo: set[bytes] = set()
         self._sole_read = ""
+        self._echo = b""  # of the command under way
+        self._seen: dict[tuple[bytes, bytes], list[SessionEvent]] = {}  # whole answers, by command
         self.echo: bool | None = None
-        self.greeting: str | None = None
-        """The module's start-up text: always a URC, never information."""
+        self._greeting: str | None = None
 
     @property
     def state(self) -> State:
         """Where the dialogue stands."""
         return self._state
+
+    @property
+    def greeting(self) -> str | None:
+        """The module's start-up text: always a URC, never information."""
+        return self._greeting
+
+    @greeting.setter
+    def greeting(self, text: str | None) -> None:
+        if text != self._greeting:
+            self._greeting = text
+            self._seen.clear()
 
     @property
     def overdue(self) -> Plan | None:
@@ -127,11 +141,12 @@ class Session:
                                   f"{self._plan.shown if self._plan else 'data mode'} is not finished")
         self._state = _SENT
         self._plan = plan
+        self._echo = plan.echo
         if self._info:
             self._info = []
         self._sole_read = plan.sole_read
         if plan.changes_form:
-            self.receiver.set_numeric(True)
+            self.set_numeric(True)
         prompts = "@>" if any_prompt else plan.prompts
         if prompts or plan.connects:
             self._armed = True
@@ -173,9 +188,36 @@ class Session:
     def set_numeric(self, on: bool) -> None:
         """Numeric result codes (ATV0)."""
         self.receiver.set_numeric(on)
+        self._seen.clear()
 
     def receive(self, data: bytes) -> list[SessionEvent]:
         """What these bytes mean."""
+        if self._state is not _SENT:
+            return self._receive(data)
+        known = self._seen.get((self._echo, data))
+        if known is None or not self._is_fresh():
+            return self._receive_new(data)
+        # The same answer in the same words as before, as those who poll a module get it all day long.
+        self._state = _IDLE
+        self._plan = None
+        return known
+
+    def _receive_new(self, data: bytes) -> list[SessionEvent]:
+        """Bytes after a command was sent; a whole answer that comes in one piece is remembered."""
+        fresh = self._is_fresh()
+        events = self._receive(data)
+        if (fresh and len(events) == 1 and type(events[0]) is Finished and self.receiver.is_clean
+                and len(data) <= _LONGEST_SEEN):
+            if len(self._seen) >= _ANSWERS_SEEN:
+                self._seen.clear()
+            self._seen[self._echo, data] = events
+        return events
+
+    def _is_fresh(self) -> bool:
+        """True when nothing but the command's own answer is expected and nothing came of it yet."""
+        return (not self._info and self._overdue is None and not self._armed and self.receiver.is_clean)
+
+    def _receive(self, data: bytes) -> list[SessionEvent]:
         events: list[SessionEvent] = []
         lines = self.receiver.plain_lines(data)
         if lines is None:
@@ -231,13 +273,13 @@ class Session:
                 self._begun(events)
             return
         text = raw.decode("latin-1")
-        if text.partition(":")[0] in plan.prefixes and text != self.greeting:
+        if text.partition(":")[0] in plan.prefixes and text != self._greeting:
             self._info.append(text)
             return
         if self._payload_echo and raw.strip(_NOT_ECHOED) in self._payload_echo:
             return
         prefix = prefix_of(text)
-        if text == self.greeting and "+CSGT" not in plan.names:
+        if text == self._greeting and "+CSGT" not in plan.names:
             events.append(UrcHeard(GREETING, text))
         elif prefix and prefix not in plan.prefixes and self._grammar.is_urc(prefix):
             events.append(UrcHeard(prefix, text))
@@ -253,7 +295,7 @@ class Session:
 
     def _stray_line(self, text: str, events: list[SessionEvent]) -> None:
         prefix = prefix_of(text)
-        if text == self.greeting:
+        if text == self._greeting:
             events.append(UrcHeard(GREETING, text))
         elif prefix and self._grammar.is_urc(prefix):
             events.append(UrcHeard(prefix, text))

@@ -60,13 +60,18 @@ def fields_of(line: str) -> Fields:
     Blanks around fields are ignored (LENA-R8 guide 4.2.1); commas inside quotes and round brackets do not
     divide; a bracketed list stays text. A quoted number stays text.
     """
-    body = line.partition(":")[2] if line and line[0] in _PREFIX_MARKS else line
+    return fields_behind(line.partition(":")[2] if line and line[0] in _PREFIX_MARKS else line, line)
+
+
+def fields_behind(body: str, line: str) -> Fields:
+    """The fields of what stands behind the prefix of a line."""
     if '"' in body or "(" in body:
         return tuple([_typed(part) for part in split_fields(body, announces(line))])
-    if "," not in body:
-        body = body.strip()
-        return (_typed(body),) if body else ()
-    return tuple([_typed(part.strip()) for part in body.split(",")])
+    if not body or body.isspace():
+        return ()
+    # The plain number first: most fields are one.
+    return tuple([int(field) if (field := part.strip()).isdecimal() and field[0] != "0" and len(field) < 10
+                  else _typed(field) for part in body.split(",")])
 
 
 def split_fields(body: str, announced: bool = False) -> list[str]:
