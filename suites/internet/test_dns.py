@@ -62,6 +62,10 @@ def test_secondary_server(
 def test_override(online: Dut, services: Mapping[str, Service]) -> None:
     """AT+UDNSCFG=1,1,0,"8.8.8.8", and names resolve by it."""
     assert online.send(f'AT+UDNSCFG={online.cid},1,0,"8.8.8.8"').ok
+    try:
+        assert online.resolve(str(services["echo"].name)) == services["echo"].host
+    finally:
+        online.send(f'AT+UDNSCFG={online.cid},1,0,"0.0.0.0"', check=False)
     assert online.resolve(str(services["echo"].name)) == services["echo"].host
 
 
@@ -72,8 +76,9 @@ def test_override(online: Dut, services: Mapping[str, Service]) -> None:
 )
 @pytest.mark.parametrize("values", ['1,1,0,"8.8.8"', '1,7,0,"8.8.8.8"', '99,1,0,"8.8.8.8"'])
 def test_override_refusals(online: Dut, values: str) -> None:
-    """The command's ranges."""
+    """The command's ranges; names resolve as before."""
     assert not online.send(f"AT+UDNSCFG={values}", check=False).ok
+    assert online.resolve("echo.u-blox.com")
 
 
 @procedure("R6:2.4", title="Resolution without a data connection fails", depends_on=())
@@ -82,6 +87,56 @@ def test_without_connection(dut: Dut) -> None:
     dut.send("AT+CFUN=0")
     try:
         assert not dut.send('AT+UDNSRN=0,"www.google.com"', check=False).ok
+        with dut.at.expect("+UUPINGER") as failed:
+            if dut.send('AT+UPING="www.google.com",1', check=False).ok:
+                failed.wait(30.0)
     finally:
         dut.send("AT+CFUN=1")
         dut.register()
+
+
+@procedure(
+    "R6:2.4.2",
+    title="Without any server a name is an error; when they are back it resolves",
+    depends_on=("network",),
+    needs=("far-side:server",),
+)
+def test_no_server(online: Dut, services: Mapping[str, Service], far_side: FarSide) -> None:
+    """Primary and secondary refuse."""
+    name = str(services["echo"].name)
+    far_side.act("server", name="dns", state="down")
+    try:
+        assert not online.send(f'AT+UDNSRN=0,"{name}"', check=False).ok
+    finally:
+        far_side.act("server", name="dns", state="up")
+    assert online.resolve(name) == services["echo"].host
+
+
+@procedure("R6:2.4.2", title="An unknown kind of resolution, or no name, is refused", depends_on=DNS)
+def test_resolution_refusals(online: Dut) -> None:
+    """0 is a name, 1 an address; both must be given."""
+    for line in ('AT+UDNSRN=7,"www.google.com"', 'AT+UDNSRN=1,"no address"', 'AT+UDNSRN=0,""', "AT+UDNSRN=0"):
+        assert not online.send(line, check=False).ok, f"{line} was taken"
+    assert online.resolve("echo.u-blox.com")
+
+
+@procedure(
+    "R6:2.4.2.1",
+    title="The override is asked instead of the network's primary server",
+    depends_on=DNS,
+    needs=("far-side:report",),
+)
+def test_override_is_asked(online: Dut, services: Mapping[str, Service], far_side: FarSide) -> None:
+    """The setting is shown by the command, and the far side sees the question at that address."""
+    name = str(services["echo"].name)
+    assert online.send(f'AT+UDNSCFG={online.cid},1,0,"8.8.8.8"').ok
+    try:
+        assert online.send(f"AT+UDNSCFG={online.cid},1,0").value("+UDNSCFG")[-1] == "8.8.8.8"
+        online.resolve(name)
+        asked = far_side.report("flow", service="dns-public")
+    finally:
+        online.send(f'AT+UDNSCFG={online.cid},1,0,"0.0.0.0"', check=False)
+    assert asked["cid"] == str(online.cid)
+    assert asked == far_side.report("flow", service="dns"), "the last question went to another server"
+    online.resolve(name)
+    assert asked != far_side.report("flow", service="dns"), "the override is asked although it was ended"

@@ -59,6 +59,8 @@ def test_no_answer(online: Dut, services: Mapping[str, Service], far_side: FarSi
         with online.at.expect("+UUPING") as answered:
             online.send(f'AT+UPING="{services["icmp"].name}",1,32,1000,32')
             assert answered.wait(URC_S).fields[-1] == NO_ANSWER
+        # a peer that does not answer echo requests may be reached in another way
+        assert online.resolve(str(services["echo"].name)) == services["echo"].host
     finally:
         far_side.act("server", name="icmp", state="up")
     with online.at.expect("+UUPING") as answered:
@@ -96,6 +98,9 @@ def test_unknown_host(online: Dut) -> None:
         '"www.google.com",1,3',
         '"www.google.com",1,32,1',
         '"www.google.com",1,32,5000,256',
+        '"www.google.com",65',
+        '"www.google.com",1,1473',
+        '""',
     ],
 )
 def test_refusals(online: Dut, values: str) -> None:
@@ -129,3 +134,37 @@ def test_not_in_ipv6(
         registered.send(f'AT+CGDCONT=1,"IP","{network.apn}"')
         registered.send("AT+CFUN=1")
     registered.register()
+
+
+@procedure("R6:2.4.1", "R8:7.2.2", title="After a refused ping a good one is answered", depends_on=ICMP)
+def test_ping_after_refusal(online: Dut, services: Mapping[str, Service]) -> None:
+    """Exactly as many answers come as were asked for."""
+    assert not online.send('AT+UPING="www.google.com",0', check=False).ok
+    with online.at.expect("+UUPING") as answered:
+        online.send(f'AT+UPING="{services["icmp"].name}",1')
+        assert answered.wait(URC_S).fields[0] == 1
+    mark = online.at.urcs.mark()
+    online.resolve(str(services["icmp"].name))
+    assert [urc.text for urc in online.at.urcs.since(mark) if urc.prefix == "+UUPING"] == []
+
+
+@procedure(
+    "R6:2.4.1",
+    title="No answer first, then a router's refusal: -1, then -2",
+    depends_on=("network",),
+    needs=("far-side:server",),
+)
+def test_no_answer_then_time_exceeded(
+    online: Dut, services: Mapping[str, Service], far_side: FarSide
+) -> None:
+    """The first +UUPING reports -1 and a subsequent one -2."""
+    far_side.act("server", name="icmp", state="mute")
+    try:
+        with online.at.expect("+UUPING") as answered:
+            online.send(f'AT+UPING="{services["icmp"].name}",6,32,400,1')
+            assert answered.wait(URC_S).fields[-1] == NO_ANSWER
+            far_side.act("server", name="icmp", state="up")
+            last = [answered.wait(URC_S).fields[-1] for _ in range(5)]
+            assert last[-1] == TTL_TOO_LOW
+    finally:
+        far_side.act("server", name="icmp", state="up")

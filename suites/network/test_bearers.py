@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from cellbench.api import Dut, DutState, FarSide, Network, Recorder, Service, procedure
+from cellbench.api import Dut, DutState, FarSide, Network, NotApplicable, Recorder, Service, procedure
 
 PRIMARY_CONTEXTS = 5  # LARA-R6 guide 2.1
 DutAt = Callable[[DutState], Dut]
@@ -40,6 +40,7 @@ def test_no_address_when_detached(registered: Dut) -> None:
     registered.send("AT+CFUN=0")
     try:
         assert registered.address(0) == ""
+        assert (0, 1) not in [fields[:2] for fields in registered.send("AT+CGACT?").fields("+CGACT")]
     finally:
         registered.send("AT+CFUN=1")
     registered.register()
@@ -190,10 +191,14 @@ def test_primary_contexts(registered: Dut, record: Recorder) -> None:
         registered.send(f'AT+CGDCONT={most + 1},"IP","APN{most + 1}"')
         assert not registered.send(f"AT+CGACT=1,{most + 1}", check=False).ok
         record.measure("primary contexts active at once", len(_active(registered)))
+        with record.step("recovery: one is deactivated, and the refused one is taken"):
+            registered.send(f"AT+CGACT=0,{opened.pop()}")
+            registered.send(f"AT+CGACT=1,{most + 1}")
+            opened.append(most + 1)
     finally:
         for cid in opened:
             registered.send(f"AT+CGACT=0,{cid}", check=False)
-        for cid in (*opened, most + 1):
+        for cid in range(2, most + 2):
             registered.send(f"AT+CGDCONT={cid}", check=False)
 
 
@@ -234,7 +239,7 @@ def test_from_power_up_to_socket(dut_at: DutAt, services: Mapping[str, Service])
 )
 def test_default_context(dut: Dut) -> None:
     """AT+UDCONF=19,2,0, reboot, read; stored in NVM; then back."""
-    if "+UDCONF=19" in dut.profile.unsupported:
+    if "+UDCONF=19" in dut.profile.unsupported or "udconf_19_refused" in dut.profile.quirks:
         assert not dut.send("AT+UDCONF=19,2,0", check=False).ok
         return
     before = dut.send("AT+UDCONF=19").value("+UDCONF")
@@ -347,3 +352,136 @@ def test_reads_return_the_users_apn(online: Dut, network: Network) -> None:
     online.register()
     assert _contexts(online)[1][1] == network.apn
     assert network.apn in online.send("AT+CGCONTRDP=1").value("+CGCONTRDP")
+
+
+@procedure(
+    "R8:7.2.2",
+    title="DNS goes by the context activated last, sockets by the one activated first",
+    depends_on=("network", "service:dns", "service:echo"),
+    needs=("far-side:report",),
+)
+def test_which_context_carries_what(
+    dut_at: DutAt, network: Network, services: Mapping[str, Service], far_side: FarSide
+) -> None:
+    """The far side sees it; when the last context goes, DNS is back on the first."""
+    dut, echo = dut_at(DutState.ONLINE), services["echo"]
+    dut.send(f'AT+CGDCONT=2,"IP","{network.apn}"')
+    dut.send("AT+CGACT=0,2", check=False)
+    dut.send("AT+CGACT=1,2")
+    try:
+        dut.resolve(str(echo.name))
+        assert far_side.report("flow", service="dns")["cid"] == "2"
+        _ping_once(dut, services["icmp"])
+        assert far_side.report("flow", service="icmp")["cid"] == "2"
+        number = dut.send("AT+USOCR=6").value("+USOCR")[0]
+        dut.send(f'AT+USOCO={number},"{echo.host}",{echo.port}')
+        dut.send(f"AT+USOCL={number}")
+        assert far_side.report("flow", service="echo")["cid"] == str(dut.cid)
+        dut.send("AT+CGACT=0,2")
+        dut.resolve(str(echo.name))
+        assert far_side.report("flow", service="dns")["cid"] == str(dut.cid)
+    finally:
+        dut.send("AT+CGACT=0,2", check=False)
+        dut.send("AT+CGDCONT=2", check=False)
+
+
+def _ping_once(dut: Dut, target: Service) -> None:
+    with dut.at.expect("+UUPING") as answered:
+        dut.send(f'AT+UPING="{target.name}",1')
+        answered.wait(30.0)
+
+
+@procedure(
+    "R8:7.2.2",
+    "R8:7.2.1",
+    title="The initial bearer alone carries no application; with a context of one's own it works",
+    depends_on=("network", "service:dns"),
+)
+def test_initial_bearer_carries_no_application(
+    dut_at: DutAt, network: Network, services: Mapping[str, Service]
+) -> None:
+    """User applications are not allowed to use context 0: DNS, ping and sockets are refused."""
+    dut = dut_at(DutState.REGISTERED)
+    name = str(services["echo"].name)
+    _deactivate_all(dut)
+    assert not dut.send(f'AT+UDNSRN=0,"{name}"', check=False).ok
+    with dut.at.expect("+UUPINGER") as failed:
+        if dut.send(f'AT+UPING="{name}",1', check=False).ok:
+            failed.wait(30.0)
+    for line in ("AT+USOCR=17", "AT+USOCR=17,0,0,0"):
+        answer = dut.send(line, check=False)
+        if answer.ok:
+            number = answer.value("+USOCR")[0]
+            echo = services["echo"]
+            assert not dut.send(f'AT+USOST={number},"{echo.host}",{echo.port},2,"12"', check=False).ok
+            dut.send(f"AT+USOCL={number}", check=False)
+    dut.activate(apn=network.apn)
+    assert dut.resolve(name) == services["echo"].host
+
+
+@procedure("R8:7.2.2", "R6:2.1", title="A context number or type that does not exist is refused")
+def test_context_refusals(registered: Dut, network: Network) -> None:
+    """The other contexts stay as they are, and the next good definition is taken."""
+    before = _contexts(registered)
+    for line in ('AT+CGDCONT=99,"IP","x"', 'AT+CGDCONT=3,"IPX","x"', "AT+CGACT=1,99", "AT+CGACT=2,1"):
+        assert not registered.send(line, check=False).ok, f"{line} was taken"
+    assert _contexts(registered) == before
+    registered.send(f'AT+CGDCONT=3,"IP","{network.apn}"')
+    assert _contexts(registered)[3][1] == network.apn
+    registered.send("AT+CGDCONT=3")
+    assert _contexts(registered) == before
+
+
+@procedure("R6:2.3.1", title="Values of +UDCONF=19 outside their ranges are refused")
+def test_default_context_refusals(dut: Dut) -> None:
+    """The setting stays."""
+    if "+UDCONF=19" in dut.profile.unsupported or "udconf_19_refused" in dut.profile.quirks:
+        raise NotApplicable("the guide: +UDCONF=19 is not supported on this product version")
+    before = dut.send("AT+UDCONF=19").value("+UDCONF")
+    for line in ("AT+UDCONF=19,0,0", "AT+UDCONF=19,99,0", "AT+UDCONF=19,1,7"):
+        assert not dut.send(line, check=False).ok, f"{line} was taken"
+    assert dut.send("AT+UDCONF=19").value("+UDCONF") == before
+
+
+@procedure(
+    "R6:2.3.1",
+    title="Applications follow the default context of +UDCONF=19, after the reboot and not before",
+    depends_on=("network", "service:dns"),
+    needs=("far-side:report",),
+)
+def test_applications_follow_the_default_context(
+    dut_at: DutAt, network: Network, services: Mapping[str, Service], far_side: FarSide
+) -> None:
+    """A reboot is necessary to make the change effective."""
+    dut = dut_at(DutState.ONLINE)
+    if "+UDCONF=19" in dut.profile.unsupported or "udconf_19_refused" in dut.profile.quirks:
+        raise NotApplicable("the guide: +UDCONF=19 is not supported on this product version")
+    before = dut.send("AT+UDCONF=19").value("+UDCONF")
+    name = str(services["echo"].name)
+    dut.send(f'AT+CGDCONT=2,"IP","{network.apn}"')
+    try:
+        dut.send("AT+UDCONF=19,2,0")
+        dut.activate(2)
+        dut.resolve(name)
+        assert far_side.report("flow", service="dns")["cid"] == str(before[1])
+        dut.reboot()
+        dut.register()
+        dut.activate(2)
+        dut.resolve(name)
+        assert far_side.report("flow", service="dns")["cid"] == "2"
+    finally:
+        dut.send(f"AT+UDCONF=19,{before[1]},{before[2]}")
+        dut.send("AT+CGACT=0,2", check=False)
+        dut.send("AT+CGDCONT=2", check=False)
+        dut.reboot()
+    dut.register()
+
+
+@procedure("R6:2.5", title="IPv4 translation is off at delivery and is not changed while the radio is on")
+def test_xlat_refusals(registered: Dut) -> None:
+    """AT+CFUN=0 comes first; other values than 0 and 1 are refused."""
+    before = registered.send("AT+UDCONF=66").value("+UDCONF")
+    assert before[-1] == 0, "the functionality is disabled by default"
+    for line in ("AT+UDCONF=66,4,1", "AT+UDCONF=66,4,7"):
+        assert not registered.send(line, check=False).ok, f"{line} was taken"
+    assert registered.send("AT+UDCONF=66").value("+UDCONF") == before

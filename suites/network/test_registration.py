@@ -214,3 +214,61 @@ def test_address_kept_over_rats(online: Dut, far_side: FarSide) -> None:
     finally:
         far_side.act("network", rat="lte")
         online.register()
+
+
+@procedure(
+    "R6:2.3.1/lte",
+    title="The state of the radio connection is told by +CSCON",
+    depends_on=("network",),
+    needs=("far-side:network",),
+)
+def test_connection_state_urc(registered: Dut, far_side: FarSide) -> None:
+    """AT+CSCON=1: 1 when the connection begins, 0 when it is released; another mode is refused."""
+    assert not registered.send("AT+CSCON=9", check=False).ok
+    far_side.act("network", rrc="idle")
+    registered.send("AT+CSCON=1")
+    try:
+        for state, expected in (("connected", 1), ("idle", 0)):
+            with registered.at.expect("+CSCON") as told:
+                far_side.act("network", rrc=state)
+                assert told.wait(30.0).fields[0] == expected
+    finally:
+        registered.send("AT+CSCON=0")
+
+
+@procedure(
+    "R6:2.3.1/legacy",
+    title="+CSCON tells nothing outside LTE",
+    depends_on=("network",),
+    needs=("far-side:network",),
+)
+def test_no_connection_state_on_legacy(registered: Dut, far_side: FarSide) -> None:
+    """The functionality is available on LTE only: with user data on UTRAN no URC comes."""
+    registered.send("AT+CSCON=1")
+    far_side.act("network", rat="3g")
+    try:
+        registered.register()
+        mark = registered.at.urcs.mark()
+        for state in ("idle", "connected", "idle"):
+            far_side.act("network", rrc=state)
+        registered.send("AT")
+        assert [urc.text for urc in registered.at.urcs.since(mark) if urc.prefix == "+CSCON"] == []
+    finally:
+        far_side.act("network", rat="lte")
+        registered.send("AT+CSCON=0")
+        registered.register()
+
+
+@procedure(
+    "R8:7.1",
+    "R6:2.3.1/lte",
+    title="An operator mode that does not exist is refused, and the module stays registered",
+    depends_on=("network",),
+)
+def test_selection_refusals(registered: Dut) -> None:
+    """+COPS and +CFUN have ranges."""
+    for line in ("AT+COPS=9", "AT+CFUN=99", "AT+CEREG=9"):
+        assert not registered.send(line, check=False).ok, f"{line} was taken"
+    assert registered.registration() in REGISTERED
+    assert registered.send("AT+COPS=0").ok
+    registered.register()

@@ -128,7 +128,7 @@ def test_prompt_blocks_the_interface(online: Dut, services: Mapping[str, Service
     raw = online.raw()
     with connected(online, services["echo"]) as number, online.at.expect("+UUSORD") as arrived:
         _write_and_wait(raw, f"AT+USOWR={number},4\r".encode(), b"@")
-        raw.listen(2 * online.profile.serial.after_prompt_s.value)  # the guide: at least 50 ms after the prompt
+        raw.listen(2 * online.profile.serial.after_prompt_s.value)  # at least 50 ms after @
         raw.write(b"12")
         assert b"OK" not in raw.listen(0.3), "fewer bytes than announced were taken"
         heard = _write_and_wait(raw, b"AT", b"OK\r")

@@ -50,6 +50,8 @@ def test_overriding_resolvers(play: Play) -> None:
         for values in ('1,1,0,"8.8.8"', '1,7,0,"8.8.8.8"', '99,1,0,"8.8.8.8"', '1,1,1,"8.8.8.8"'):
             await at.refused(f"AT+UDNSCFG={values}")
         await at.refused('AT+CDNSCFG="8.8.8.8"')
+        assert await at.ok('AT+UDNSCFG=1,1,0,"0.0.0.0"') == "", "the unspecified address ends the override"
+        await at.refused('AT+UDNSRN=0,"echo.u-blox.com"')
 
     async def lena(at: At) -> None:
         assert await at.ok('AT+CDNSCFG="8.8.8.8"') == ""

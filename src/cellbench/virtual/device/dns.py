@@ -44,8 +44,12 @@ class Dns:
         return self._per_context.get(cid, {})
 
     def set_override(self, cid: int, place: int, family: int, address: str) -> None:
-        """+UDNSCFG."""
-        self._per_context.setdefault(cid, {})[(place, family)] = address
+        """+UDNSCFG; the unspecified address (0.0.0.0, ::) ends an override."""
+        servers = self._per_context.setdefault(cid, {})
+        if ipaddress.ip_address(address).is_unspecified:
+            servers.pop((place, family), None)
+        else:
+            servers[(place, family)] = address
 
     async def lookup(self, name: str, *, ipv6: bool, source: Source) -> tuple[str, ...]:
         """The addresses of a name; LookupTrouble."""
