@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from cellbench.base.clock import Deadline
 from cellbench.base.errors import NotPossible, RigError
 from cellbench.io.pipe import PortLost
-from cellbench.io.tcp import connect, send_all
+from cellbench.io.tcp import acknowledge, connect, send_all
 from cellbench.io.telnet import (
     BINARY,
     COM_PORT,
@@ -194,6 +194,7 @@ class Rfc2217Port:
             if not self._poll.poll(timeout_s * 1000 + 0.999 if timeout_s > 0 else 0):
                 return False
             raw = link.recv(65536)
+            acknowledge(link)
         except BlockingIOError:
             return False
         except OSError as error:

@@ -23,7 +23,15 @@ def connect(name: str, address: tuple[str, int]) -> socket.socket:
                           remedy="is the server running?") from error
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     link.setblocking(False)
+    acknowledge(link)
     return link
+
+
+def acknowledge(link: socket.socket) -> None:
+    """Acknowledge at once what came. Servers without TCP_NODELAY hold their next small write back until then,
+    and the kernel's habit of waiting 40 ms for company would show in every answer. It holds for a while only,
+    so it is asked for after each read."""
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 def send_all(name: str, link: socket.socket, data: bytes, deadline: Deadline | None) -> None:
@@ -83,6 +91,7 @@ class TcpPort:
             if timeout_s > 0 and not self._poll.poll(timeout_s * 1000 + 0.999):
                 return b""
             data = link.recv(limit)
+            acknowledge(link)
         except BlockingIOError:
             return b""
         except OSError as error:
