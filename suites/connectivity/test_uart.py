@@ -49,7 +49,8 @@ def test_usb_configuration(dut: Dut) -> None:
 def test_autobauding(dut_at: Callable[[DutState], Dut], slot: Slot, record: Recorder) -> None:
     """No echo and no response to the first AT; the second one is answered at the rate of the host."""
     dut_at(DutState.OFF)
-    rate = 57_600
+    rate, mark = 57_600, slot.trace.mark()
+    greeting = str(slot.profile.greeting.value).encode()
     boot = slot.power_on(uart_rate=rate, sync=False)
     uart = slot.channel("uart")
     raw = Dut(slot, uart).raw()
@@ -57,8 +58,9 @@ def test_autobauding(dut_at: Callable[[DutState], Dut], slot: Slot, record: Reco
         slot.channel("at0").sync(slot.timing.boot_max_s)
     else:
         raw.wait_quiet(2.0, slot.timing.boot_max_s)
+    assert greeting not in raw.heard_since(mark), "in autobauding the greeting is issued at 115200 bit/s"
     raw.write(b"AT\r")
-    heard = raw.listen(0.1)
+    heard = raw.listen(slot.profile.serial.after_autobaud_s.value)
     assert heard == b"", f"the first AT was answered with {heard!r}"
     assert uart.send("AT", timeout_s=2.0).ok
     assert uart.send("AT+IPR?").value("+IPR") == (AUTOBAUDING,)
@@ -78,6 +80,9 @@ def test_fixed_rate(dut: Dut, record: Recorder) -> None:
     try:
         uart.set_rate(RATE)
         assert uart.send("AT+IPR?").value("+IPR") == (RATE,)
+        assert uart.send("AT+CMEE?").value("+CMEE") == (2,), (
+            "the module has rebooted: a volatile setting is lost"
+        )
     finally:
         uart.send(f"AT+IPR={before}")
         uart.set_rate(old)
@@ -112,3 +117,41 @@ def test_rate_refused(dut: Dut) -> None:
     before = uart.send("AT+IPR?").info
     assert not uart.send("AT+IPR=123456", check=False).ok
     assert uart.send("AT+IPR?").info == before
+
+
+@procedure("R8:5.3", title="In autobauding the greeting comes at 115200 bit/s", needs=("cut-power",))
+def test_greeting_rate(dut_at: Callable[[DutState], Dut], slot: Slot) -> None:
+    """A host at that rate reads it before it has sent anything."""
+    dut_at(DutState.OFF)
+    rate, mark = slot.profile.serial.greeting_rate.value, slot.trace.mark()
+    slot.power_on(uart_rate=rate, sync=False)
+    raw = Dut(slot, slot.channel("uart")).raw()
+    greeting = str(slot.profile.greeting.value).encode()
+    assert raw.channel.wait_until(lambda: greeting in raw.heard_since(mark), slot.timing.boot_max_s)
+    raw.channel.sync(slot.timing.boot_max_s)
+    assert raw.channel.send("AT+IPR?").value("+IPR") == (AUTOBAUDING,)
+    slot.power_off(cause="procedure: greeting")
+    assert dut_at(DutState.READY).send("AT").ok
+
+
+@procedure("R8:5.3.1", title="+IPR changes the interface that it is given on and no other")
+def test_rate_of_one_interface(dut: Dut) -> None:
+    """USB answers throughout; the UART is back at its rate afterwards."""
+    uart = _uart(dut)
+    roles = [role for role in dut.slot.roles() if role.startswith("at")]
+    if not roles:
+        raise NotPossible(f"slot {dut.slot.name} has no USB")
+    other = dut.port(roles[0])
+    for channel in (uart, other):
+        channel.sync(10.0)
+    before, old = int(uart.send("AT+IPR?").value("+IPR")[0]), dut.slot.uart_rate
+    uart.send(f"AT+IPR={RATE}")
+    try:
+        uart.set_rate(RATE)
+        assert other.send("AT+CGMM").text == uart.send("AT+CGMM").text
+    finally:
+        uart.send(f"AT+IPR={before}")
+        uart.set_rate(old)
+        uart.sync(10.0)
+    assert uart.send("AT").ok
+    assert other.send("AT").ok

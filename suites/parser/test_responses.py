@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
+
 import pytest
 
-from cellbench.api import Dut, FarSide, Limit, Recorder, procedure
+from cellbench.api import Dut, FarSide, Limit, RawTalk, Recorder, Service, procedure
 
 # V.250 6.2.4; the guide says "typically in less than few milliseconds"
 ECHO_S = Limit(high=0.5, source="LENA-R8 guide 4.1.1, with the host's own delay")
@@ -16,6 +19,7 @@ def test_echo(dut: Dut, record: Recorder) -> None:
     """ATE1 echoes every character, ATE0 none."""
     dut.send("ATE1")
     assert dut.raw().echo_of("AT+CMEE?") == "AT+CMEE?"
+    assert not dut.send("ATE7", check=False).ok, "ATE7 was taken"
     dut.send("ATE0")
     try:
         assert dut.raw().echo_of("AT+CMEE?") == ""
@@ -136,3 +140,70 @@ def test_declared_response_times(registered: Dut, record: Recorder) -> None:
             "s",
             Limit(high=most, source="module facts 15"),
         )
+
+
+@procedure("R8:4.1.1", title="The echo is returned immediately")
+def test_echo_time(dut: Dut, record: Recorder) -> None:
+    """From the last byte written to the whole echo; the answer's own time is not in it."""
+    dut.send("ATE1")
+    raw, line = dut.raw(), b"AT+CGMM"
+    mark, began = raw.transcript.mark(), time.monotonic()
+    raw.write(line)
+    assert raw.channel.wait_until(lambda: line in raw.heard_since(mark), 2.0), "no echo before the line ends"
+    record.measure("time to the echo", time.monotonic() - began, "s", ECHO_S)
+    mark = raw.transcript.mark()
+    raw.write(b"\r")
+    assert raw.channel.wait_until(lambda: b"OK\r" in raw.heard_since(mark), 10.0)
+    assert dut.send("AT").ok
+
+
+@procedure("R8:4.1.3", title="Result codes in words, as numbers, or not at all")
+def test_forms_of_result_codes(dut: Dut) -> None:
+    """ATV0 gives numbers, ATQ1 suppresses them (V.250 6.2.5, 6.2.6); ATV1 and ATQ0 are as before."""
+    raw = dut.raw()
+    try:
+        assert _exchange(raw, b"ATV0\r", b"0\r").endswith(b"0\r")
+        assert _exchange(raw, b"AT+NOSUCH\r", b"\r")
+        assert b"OK" not in _exchange(raw, b"AT\r", b"0\r")
+    finally:
+        _exchange(raw, b"ATV1\r", b"OK\r")
+    assert dut.send("AT").final.text == "OK"
+
+
+def _exchange(raw: RawTalk, line: bytes, awaited: bytes) -> bytes:
+    mark = raw.transcript.mark()
+    raw.write(line)
+    answered = raw.channel.wait_until(lambda: awaited in raw.heard_since(mark).replace(line, b"", 1), 10.0)
+    assert answered, f"{line!r} was not answered by {awaited!r}"
+    raw.listen(2 * raw.channel.gap_s)
+    return raw.heard_since(mark)
+
+
+@procedure(
+    "R8:4.1.4",
+    "R8:4.3",
+    title="At the data prompt no URC comes; it is told when command mode is back",
+    depends_on=("network", "service:echo"),
+    needs=("far-side:remote-send",),
+)
+def test_no_urc_at_the_prompt(online: Dut, services: Mapping[str, Service], far_side: FarSide) -> None:
+    """Data arrive on one socket while the prompt of another one is open."""
+    echo, raw = services["echo"], online.raw()
+    numbers = [int(online.send("AT+USOCR=6").value("+USOCR")[0]) for _ in range(2)]
+    writing, reading = numbers
+    try:
+        for number in numbers:
+            online.send(f'AT+USOCO={number},"{echo.host}",{echo.port}')
+        with online.at.expect("+UUSORD", lambda urc: urc.fields[0] == reading) as told:
+            _exchange(raw, f"AT+USOWR={writing},2\r".encode(), b"@")
+            raw.listen(2 * online.profile.serial.after_prompt_s.value)
+            mark = raw.transcript.mark()
+            far_side.act("remote-send", socket=str(reading), hex="616263")
+            assert b"+UUSORD" not in raw.listen(0.3), "a URC came at the prompt"
+            raw.write(b"12")
+            assert told.wait(10.0).fields == (reading, 3)
+            heard = raw.heard_since(mark)
+            assert heard.index(b"OK\r") < heard.index(b"+UUSORD"), "the URC came before the final result code"
+    finally:
+        for number in numbers:
+            online.send(f"AT+USOCL={number}", check=False)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
-from cellbench.api import Dut, Limit, NotPossible, Recorder, procedure
+from cellbench.api import Dut, FarSide, Limit, NotPossible, Recorder, procedure
 
 
 @procedure("R8:4.2.1", title="Twenty milliseconds after a result code the next command is taken")
@@ -139,6 +140,79 @@ def test_modes_of_the_interface(online: Dut, services) -> None:  # type: ignore[
         assert online.send("AT").ok
     finally:
         online.send(f"AT+USOCL={number}", check=False)
+
+
+@procedure("R8:4.2.1", title="+CCLK gives an intermediate response before its final result code")
+def test_clock_response(dut: Dut) -> None:
+    """One line with the time, then OK; the clock is set, a time that does not exist is refused."""
+    before = dut.send("AT+CCLK?")
+    assert len(before.info) == 1
+    assert before.info[0].startswith("+CCLK: ")
+    assert not dut.send('AT+CCLK="24/13/01,00:00:00+00"', check=False).ok
+    text = str(before.value("+CCLK")[0])
+    assert dut.send(f'AT+CCLK="{text}"').ok
+    assert str(dut.send("AT+CCLK?").value("+CCLK")[0])[:8] == text[:8]
+
+
+@procedure("R8:4.2.1", title="A wrong command is refused each time, and the next good one works")
+@pytest.mark.parametrize("line", ["AT+NOSUCH", "AT+CMEE=9", "AT+CMEE=x", "AT+CGSN=1,2,3,4", "AT+CSQ=1"])
+def test_refusal_and_recovery(dut: Dut, line: str) -> None:
+    """Unknown command, value out of range, wrong type, too many parameters."""
+    for _ in range(3):
+        assert not dut.send(line, check=False).ok, f"{line} was taken"
+    assert dut.send("AT+CMEE?").value("+CMEE") == (2,)
+
+
+@procedure(
+    "R8:4.2.2",
+    title="While one interface waits for its answer, the other one's command is not lost",
+    needs=("far-side:slow",),
+)
+def test_commands_at_the_same_time(dut: Dut, far_side: FarSide, record: Recorder) -> None:
+    """Both are answered where they were asked; executed in turn, then in order of arrival."""
+    second = _second(dut)
+    second.sync(10.0)
+    first_raw, second_raw = dut.raw(), dut.raw(second)
+    marks = first_raw.transcript.mark()
+    far_side.act("slow", state="on", ms="400")
+    try:
+        began = time.monotonic()
+        first_raw.write(b"AT+CGMM\r")
+        first_raw.channel.wait_until(lambda: b"AT+CGMM" in first_raw.heard_since(marks), 2.0)
+        second_raw.write(b"AT+CGSN\r")
+        assert first_raw.channel.wait_until(lambda: b"OK\r" in first_raw.heard_since(marks), 10.0)
+        first_s = time.monotonic() - began
+        assert second_raw.channel.wait_until(lambda: b"OK\r" in second_raw.heard_since(marks), 10.0)
+        second_s = time.monotonic() - began
+    finally:
+        far_side.act("slow", state="off")
+    record.measure("answer on the first interface", first_s, "s")
+    record.measure("answer on the second interface", second_s, "s")
+    together = second_s < 1.5 * first_s
+    record.note(f"the interfaces are served {'at the same time (13.1)' if together else 'in turn (4.2.2)'}")
+    assert dut.profile.model_prefix.encode() in first_raw.heard_since(marks)
+    assert dut.profile.model_prefix.encode() not in second_raw.heard_since(marks)
+    assert dut.send("AT").ok
+    assert second.send("AT").ok
+
+
+@procedure("R8:4.2.2", title="Two interfaces on USB answer each its own command")
+def test_two_interfaces_on_usb(dut: Dut) -> None:
+    """Two different serial-over-USB interfaces."""
+    roles = [role for role in dut.slot.roles() if role.startswith("at")]
+    if len(roles) < 2:
+        raise NotPossible(f"slot {dut.slot.name} has fewer than two AT ports on USB", remedy="connect USB")
+    first, second = (dut.port(role) for role in roles[:2])
+    for channel in (first, second):
+        channel.sync(10.0)
+    numbers: list[str] = []
+    asking = threading.Thread(target=lambda: numbers.extend(second.send("AT+CGSN").text for _ in range(3)))
+    asking.start()
+    models = [first.send("AT+CGMM").text for _ in range(3)]
+    asking.join(30.0)
+    assert all(model.startswith(dut.profile.model_prefix) for model in models)
+    assert len(numbers) == 3
+    assert all(number.isdigit() for number in numbers)
 
 
 def _second(dut: Dut):  # type: ignore[no-untyped-def]
