@@ -27,10 +27,8 @@ def main(argv: list[str] | None = None) -> int:
             continue
         for row in space["main"]():
             met &= bool(row["met"])
-            print(
-                f"{'met    ' if row['met'] else 'NOT MET'} {row['what']}: {row['figure']} (goal {row['goal']})",
-                flush=True,
-            )
+            word = "met    " if row["met"] else "NOT MET"
+            print(f"{word} {row['what']}: {row['figure']} (goal {row['goal']})", flush=True)
     return 0 if met else 1
 
 

@@ -124,10 +124,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{path.stem} ...", file=sys.stderr, flush=True)
         for row in run(path, arguments.soak):
             rows.append((subject, row))
-            print(
-                f"  {'met    ' if row['met'] else 'NOT MET'} {row['what']}: {row['figure']} (goal {row['goal']})",
-                flush=True,
-            )
+            word = "met    " if row["met"] else "NOT MET"
+            print(f"  {word} {row['what']}: {row['figure']} (goal {row['goal']})", flush=True)
     if not arguments.no_page and not arguments.subject:
         PAGE.write_text(page(rows, time.monotonic() - began))
         print(f"written: {PAGE.relative_to(ROOT)}")

@@ -225,7 +225,7 @@ def test_workers_killed_at_random(tmp_path: Path, seed: int) -> None:
 def test_reruns_are_refused(tmp_path: Path) -> None:
     folder = _project(tmp_path, SLOT_TESTS)
     (folder / "conftest.py").write_text(
-        "def pytest_addoption(parser):\n    parser.addoption('--reruns', type=int, default=0, dest='reruns')\n"
+        "def pytest_addoption(parser):\n    parser.addoption('--reruns', type=int, default=0)\n"
     )
     done = _run(folder, "--reruns", "2")
     assert done.returncode == 4

@@ -1,4 +1,4 @@
-"""Blame: which exception in which phase becomes which verdict (docs/architecture.md, "Verdicts and blame")."""
+"""Blame: which exception in which phase becomes which verdict (docs/architecture.md)."""
 
 from __future__ import annotations
 

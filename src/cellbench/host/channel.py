@@ -82,10 +82,17 @@ class Channel:
         """True while the port is open and has not vanished."""
         return self._link.is_up
 
-    def start(self) -> None:
-        """Open the pipe and begin to read. Raises PortMissing."""
+    def start(self, first_record: int = 0) -> None:
+        """Open the pipe and begin to read; trace records are counted from ``first_record``. Raises
+        PortMissing."""
+        self._link.count_from(first_record)
         self._dialogue.reset()
         self._link.start(self._pipe)
+
+    @property
+    def next_record(self) -> int:
+        """The number of the next trace record of this port."""
+        return self._link.sequence
 
     def stop(self) -> None:
         """Stop reading and close the pipe; calls that wait raise PortLost. Stopping twice is allowed."""

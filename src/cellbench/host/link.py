@@ -65,6 +65,10 @@ class Link:
         """The number that the next trace record gets."""
         return self.tap.sequence if self.tap is not None else self._sequence
 
+    def count_from(self, sequence: int) -> None:
+        """The number of the next trace record, for a port that goes on where an earlier one ended."""
+        self._sequence = max(self._sequence, sequence)
+
     def start(self, pipe: Pipe) -> None:
         """Open the pipe and begin to read; what was open before is closed. Raises PortMissing."""
         self.stop()

@@ -192,8 +192,7 @@ class Dut:
         self.at.sync(timeout_s)
 
     def _rejoin(self, role: str) -> None:
-        channel = self.slot.channels.pop(role)
-        channel.stop()
+        self.slot.ports.drop(role)
         self.slot.channel(role).sync(self.slot.timing.boot_max_s)
 
     def _is_active(self, cid: int) -> bool:

@@ -15,6 +15,7 @@ from cellbench.base.clock import Deadline
 from cellbench.base.errors import NotPossible, RigError, UnitError
 from cellbench.catalogue.modules.model import ModuleProfile
 from cellbench.host.channel import Channel
+from cellbench.host.portgroup import PortGroup
 from cellbench.host.transcript import Transcript
 from cellbench.io.ports import open_pipe
 from cellbench.io.usb import UsbDevice, find_device
@@ -36,6 +37,8 @@ class SlotPorts:
     trace: Transcript
     boot_max_s: float
     channels: dict[str, Channel] = field(default_factory=dict)
+    group: PortGroup = field(default_factory=PortGroup)  # the module serves its ports in turn
+    next_record: dict[str, int] = field(default_factory=dict)  # a port's trace goes on when it is opened again
 
     def channel(self, role: str) -> Channel:
         """The AT channel of a role: ``uart``, ``aux_uart``, or ``at0``, ``at1`` ... on USB."""
@@ -92,9 +95,14 @@ class SlotPorts:
 
     def close(self) -> None:
         """Close every port of this slot."""
-        for channel in self.channels.values():
-            channel.stop()
-        self.channels.clear()
+        for role in tuple(self.channels):
+            self.drop(role)
+
+    def drop(self, role: str) -> None:
+        """Close one port."""
+        channel = self.channels.pop(role)
+        channel.stop()
+        self.next_record[role] = channel.next_record
 
     def _usb_device(self) -> UsbDevice | None:
         if self.model.ports.usb is None:
@@ -111,8 +119,10 @@ class SlotPorts:
 
     def _open_channel(self, role: str) -> Channel:
         url = self._url(role)
-        channel = Channel(open_pipe(url), self.profile, trace=self.trace, name=f"{self.name}.{role}")
-        channel.start()
+        channel = Channel(
+            open_pipe(url), self.profile, trace=self.trace, name=f"{self.name}.{role}", group=self.group
+        )
+        channel.start(self.next_record.get(role, 0))
         if role == "uart":
             # a UART behind a plain TCP bridge has its rate set on the bridge
             with contextlib.suppress(NotPossible):

@@ -230,7 +230,7 @@ def _say(report: pytest.TestReport, verdict: Verdict, item: pytest.Item) -> None
         report.longrepr = (path, (line or 0) + 1, verdict.reason)
         return
     report.outcome = "failed"
-    lines = [f"{verdict.outcome.value} {report.cellbench_owner}: {verdict.reason}"]  # type: ignore[attr-defined]
+    lines = [f"{verdict.outcome.value} {report.cellbench_owner}: {verdict.reason}"]
     lines += [f"  {line}" for line in verdict.evidence]
     report.sections.append(("verdict", "\n".join(lines)))
 

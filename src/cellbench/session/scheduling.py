@@ -92,7 +92,7 @@ class ControllerHooks:
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport, sched: Any) -> None:
         """The test that its worker died in: ERROR framework, never run again."""
         slot = self._needs_slot(crashitem) or ""
-        nodeid, attempt = self._mark(report.node.gateway.id)  # type: ignore[attr-defined]
+        nodeid, attempt = self._mark(report.node.gateway.id)
         self._blame_framework(crashitem, slot, report, attempt if nodeid == crashitem else "")
 
     @pytest.hookimpl(trylast=True)
