@@ -130,7 +130,6 @@ def test_greeting_rate(dut_at: Callable[[DutState], Dut], slot: Slot) -> None:
     assert raw.channel.wait_until(lambda: greeting in raw.heard_since(mark), slot.timing.boot_max_s)
     raw.channel.sync(slot.timing.boot_max_s)
     assert raw.channel.send("AT+IPR?").value("+IPR") == (AUTOBAUDING,)
-    slot.power_off(cause="procedure: greeting")
     assert dut_at(DutState.READY).send("AT").ok
 
 
