@@ -40,6 +40,7 @@ SLOTS = {"lena-r8-1": "LENA-R8", "lara-r6-1": "LARA-R6"}
 SAFE_S = 3.0
 SPAN_S = 6.0  # kills fall at random into so many seconds from the first switching on
 START_S = 60.0
+GOOD = ("PASS", "NOT_POSSIBLE", "NOT_APPLICABLE")
 EARLY = 0.1  # of the kills fall into a run's start, before anything is on
 
 WITNESS = """
@@ -366,8 +367,14 @@ def results(folder: Path) -> dict[tuple[str, str], tuple[str, float]]:
             if record.get("kind") == "attempt.ended":
                 data = record["data"]
                 at = record["mono_ns"] / 1e9
-                found.setdefault((data["procedure"], data["slot"]), (data["verdict"]["outcome"], at))
+                found.setdefault((data["procedure"], data["slot"]), (said_of(data["verdict"]), at))
     return found
+
+
+def said_of(verdict: dict[str, object]) -> str:
+    """An outcome, with its reason when it is none of the good ones."""
+    outcome = str(verdict["outcome"])
+    return outcome if outcome in GOOD else f"{outcome}: {verdict.get('reason')}"
 
 
 def without_slot(nodeid: str, slot: str) -> str:
@@ -437,7 +444,7 @@ def rows(found: list[Kill]) -> list[dict[str, object]]:
         )
     )
     verdicts = [verdict for kill in found for verdict in kill.first_verdicts]
-    passed = sum(verdict in ("PASS", "NOT_POSSIBLE", "NOT_APPLICABLE") for verdict in verdicts)
+    passed = sum(verdict in GOOD for verdict in verdicts)
     table.append(
         row(
             "next runs whose first procedure passes",
