@@ -100,7 +100,7 @@ def test_every_test_runs_once_and_a_slot_never_changes_its_worker(tmp_path: Path
 def test_names_are_the_same_with_and_without_workers(tmp_path: Path) -> None:
     folder = _project(tmp_path, SLOT_TESTS)
     names = []
-    for more in ((), ("-n", "2")):
+    for more in (("--collect-only", "-q"), ("-n", "2")):
         done = _run(folder, *more)
         assert done.returncode == 0, done.stdout
         names.append(sorted(set(re.findall(r"test_it\.py::\S+", done.stdout))))
@@ -158,7 +158,7 @@ def test_a_worker_that_dies_costs_one_test_and_no_other_slot(tmp_path: Path) -> 
     assert verdicts == {("a1", "PASS", None): 4, ("a1", "ERROR", "framework"): 1, ("a2", "PASS", None): 5}
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(10 if os.environ.get("CELLBENCH_SOAK") else 1))
 def test_workers_killed_at_random(tmp_path: Path, seed: int) -> None:
     """Kills from outside, at random moments: nothing runs twice, everything is reported once."""
     folder = _project(
@@ -168,7 +168,7 @@ def test_workers_killed_at_random(tmp_path: Path, seed: int) -> None:
         from cellbench.api import procedure
 
         @procedure(title="t", series=("LENA-R8", "LARA-R6"))
-        @pytest.mark.parametrize("number", range(12))
+        @pytest.mark.parametrize("number", range(6))
         def test_on_slot(slot_name, number):
             with open(f"ran-{slot_name}-{number}", "a") as file:
                 file.write(str(os.getpid()) + "\\n")
@@ -202,7 +202,7 @@ def test_workers_killed_at_random(tmp_path: Path, seed: int) -> None:
     )
     try:
         killed = 0
-        while process.poll() is None and killed < 3:
+        while process.poll() is None and killed < 2:
             seen = [path for path in folder.glob("ran-*") if path.read_text().strip()]
             if len(seen) > 4 * killed + dice.randrange(1, 4):
                 newest = max(seen, key=lambda path: path.stat().st_mtime_ns)
@@ -217,9 +217,9 @@ def test_workers_killed_at_random(tmp_path: Path, seed: int) -> None:
             process.kill()
     assert process.returncode in (0, 12), out
     runs = {path.name: len(path.read_text().split()) for path in folder.glob("ran-*")}
-    assert len(runs) == 24, out
+    assert len(runs) == 12, out
     assert set(runs.values()) == {1}
-    assert Counter(entry["procedure"] for entry in _attempts(folder)).total() == 24
+    assert Counter(entry["procedure"] for entry in _attempts(folder)).total() == 12
 
 
 def test_reruns_are_refused(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from cellbench.session.attempts import AttemptBook
 from cellbench.session.opening import open_equipment
 from cellbench.session.procedure import Procedure, procedure_from, procedure_of
 from cellbench.session.run import Part, Run
+from cellbench.session.shared import share_services
 from cellbench.session.verdicts import exit_status
 
 SLOT_FIXTURE = "slot_name"
@@ -102,6 +103,12 @@ class RunHooks:
         marked = procedure_of(item)
         if marked is None and SLOT_FIXTURE not in getattr(item, "fixturenames", ()):
             return (yield)
+        if slot_of(item) and self.run.part is Part.WORKER:
+            with share_services(self.run.folder, marked):
+                return (yield from self._attempt(item, marked))
+        return (yield from self._attempt(item, marked))
+
+    def _attempt(self, item: pytest.Item, marked: Procedure | None) -> Generator[None, object, object]:
         attempt = self.book.begin(item, marked)
         try:
             return (yield)
