@@ -100,7 +100,7 @@ def test_every_test_runs_once_and_a_slot_never_changes_its_worker(tmp_path: Path
 def test_names_are_the_same_with_and_without_workers(tmp_path: Path) -> None:
     folder = _project(tmp_path, SLOT_TESTS)
     names = []
-    for more in (("--collect-only", "-q"), ("-n", "2")):
+    for more in (("--collect-only", "-qq"), ("-n", "2")):
         done = _run(folder, *more)
         assert done.returncode == 0, done.stdout
         names.append(sorted(set(re.findall(r"test_it\.py::\S+", done.stdout))))
