@@ -17,7 +17,7 @@ from cellbench.wire.at.events import Finished
 from cellbench.wire.at.grammar import Grammar
 from cellbench.wire.at.session import Session, State
 
-SUBJECT = "host"
+SUBJECT = "main-path"
 BAR = "AT receiver: any split gives the same events; 10 MB of random bytes, then back in step"
 NOISE_BYTES = 10_000_000
 SPLITS = 20_000

@@ -30,7 +30,7 @@ from cellbench.guardian.processes import mark_process, open_pidfd
 from cellbench.guardian.start import connect, stop
 from cellbench.record.journal import verify
 
-SUBJECT = "main path"
+SUBJECT = "main-path"
 BAR = "200 kills: supply off within 3 s, nothing synced lost, the next run starts clean"
 SOAK = True
 

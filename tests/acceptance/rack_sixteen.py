@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-SUBJECT = "rack"
+SUBJECT = "main-path"
 BAR = "16 virtual slots up within 10 s on 2 cores, resident memory below 15 MB a slot beyond the first"
 UP_LIMIT_S = 10.0
 SLOT_LIMIT_MB = 15.0

@@ -23,6 +23,9 @@ import yaml
 
 from cellbench.rig.load import validate_file
 
+SUBJECT = "main-path"
+BAR = "1,000 mutated rig files: each invalid one told with lines, none a traceback, nothing opened"
+
 ROOT = Path(__file__).resolve().parents[2]
 RIGS = ("virtual.yaml", "evk-r8.yaml", "evk-r6.yaml", "rack.yaml")
 
