@@ -65,7 +65,7 @@ def limits_for(run: Run, slot: str) -> ProductLimits:
     return found
 
 
-def serial_of(run: Run) -> str:
-    """The serial number given for the unit, "" when none was."""
-    return str(run.config.getoption("cellbench_serial") or "")
+def serial_of(run: Run, slot: str) -> str:
+    """The serial number given for the unit in a slot, "" when none was."""
+    return run.serials.get(slot, "")
 

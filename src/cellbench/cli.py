@@ -1,7 +1,7 @@
 """The command ``cellbench``: one sub-command a line; everything heavy is imported inside.
 
-Exit codes: 0 done, 1 a FAIL of the unit or a refusal, 2 a mistake of the person, 10 rig, 11 network or
-service, 12 framework or operator.
+Exit codes: 0 done, 1 a FAIL of the unit or a refusal, 2 a mistake in the command line or in a file, or
+interrupted, 10 rig, 11 network or service, 12 framework or operator.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ Action = Callable[[argparse.Namespace], int]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one sub-command; a person's mistake is a sentence, never a traceback."""
-    from cellbench.base.errors import CellbenchError
+    from cellbench.base.errors import CellbenchError, FileErrors
 
-    parser = _parser()
-    arguments = parser.parse_args(argv)
+    arguments = _arguments(argv)
     try:
         return int(arguments.action(arguments))
+    except FileErrors as error:
+        print(error, file=sys.stderr)
+        return 2
     except CellbenchError as error:
         print(f"cellbench: {error}", file=sys.stderr)
         return _status(error)
@@ -37,10 +39,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _status(error: Exception) -> int:
-    from cellbench.base.errors import CellbenchError, FileErrors, Owner
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parsed; words that stand behind an option of ``at`` are commands still, which argparse cannot tell."""
+    arguments, more = _parser().parse_known_args(argv)
+    takes_more = hasattr(arguments, "command") and not any(word.startswith("-") for word in more)
+    if more and not takes_more:
+        arguments.parser.error(f"unrecognized arguments: {' '.join(more)}")
+    if more:
+        arguments.command += more
+    return arguments
 
-    if isinstance(error, FileErrors):
+
+def _status(error: Exception) -> int:
+    from cellbench.base.errors import CellbenchError, Owner, UsageError
+
+    if isinstance(error, UsageError):
         return 2
     owner = error.owner if isinstance(error, CellbenchError) else Owner.FRAMEWORK
     return {Owner.UNIT: 1, Owner.RIG: 10, Owner.NETWORK: 11, Owner.SERVICE: 11}.get(owner, 12)
@@ -63,7 +76,7 @@ def _command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, action: Action
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text, description=text)
-    parser.set_defaults(action=action)
+    parser.set_defaults(action=action, parser=parser)
     return parser
 
 
@@ -75,8 +88,13 @@ def _add_runs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     demo.add_argument("--results", type=Path, default=None)
     production = _command(commands, "production", "one unit through the production sequence", _production)
     production.add_argument("rig", type=Path)
-    production.add_argument("--slot", default=None, help="default: the rig's only slot")
-    production.add_argument("--serial", default=None, help="serial number; else scanned, typed or piped")
+    production.add_argument(
+        "--slot", action="append", default=[], help="default: the rig's only slot; may be repeated"
+    )
+    production.add_argument(
+        "--serial", action="append", default=[], metavar="NUMBER",
+        help="serial number, SLOT=NUMBER where there are several; else scanned, typed or piped"
+    )
     production.add_argument("--results", type=Path, default=None)
     production.add_argument("--timing", choices=("fast", "real"), default=None)
     validation = _command(

@@ -52,10 +52,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--serial",
-        metavar="TEXT",
-        default=None,
+        action="append",
+        metavar="NUMBER",
+        default=[],
         dest="cellbench_serial",
-        help="serial number of the unit, for production runs",
+        help="serial number of the unit; SLOT=NUMBER, repeated, where units are in several slots",
     )
     group.addoption(
         "--reports",

@@ -68,6 +68,10 @@ class OperatorError(CellbenchError):
     owner = Owner.OPERATOR
 
 
+class UsageError(OperatorError):
+    """A command line that asks for what is not there."""
+
+
 class FrameworkError(CellbenchError):
     """This program is at fault."""
 

@@ -4,6 +4,7 @@ slot's output, lines and ports, capped by the facts of its module's profile."""
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 
 from cellbench.base.errors import RigError
 from cellbench.catalogue.modules import profile_for
@@ -21,9 +22,10 @@ from cellbench.rig.schema import Level, Slot, UartPort
 from cellbench.rig.secrets import reference, resolve_secret
 
 
-def equipment_plan(rig: LoadedRig) -> EquipmentPlan:
-    """All instruments of a rig; RigError when a secret is not there."""
-    return EquipmentPlan(rig.model.rig, {name: _instrument(rig, name) for name in rig.model.instruments})
+def equipment_plan(rig: LoadedRig, only: Collection[str] | None = None) -> EquipmentPlan:
+    """All instruments of a rig, or those named; RigError when a secret is not there."""
+    names = [name for name in rig.model.instruments if only is None or name in only]
+    return EquipmentPlan(rig.model.rig, {name: _instrument(rig, name) for name in names})
 
 
 def slot_plan(rig: LoadedRig, name: str) -> SlotPlan:

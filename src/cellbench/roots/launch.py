@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shlex
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from select import select
@@ -20,6 +22,8 @@ from cellbench.rig.load import LoadedRig, complete, load_rig
 
 _READY_S = 60.0
 _STOP_S = 5.0
+_STALE_S = 600.0
+_PREFIX = "cellbench-rack-"
 
 
 @dataclass(slots=True)
@@ -51,14 +55,16 @@ class Launched:
 def launch(rig: LoadedRig, *, timing: str | None = None, directory: Path | None = None) -> Launched:
     """Start the rack and wait for its ready line.
 
-    The command gets ``--dir`` and, when asked for, ``--timing`` appended. RigError when it does not
-    come up, or when its rig file names other slots.
+    The command gets ``--dir`` and, when asked for, ``--timing`` appended; ours, ``--end-with`` as well.
+    RigError when it does not come up, or when its rig file names other slots.
     """
     text = rig.model.launch
     if text is None:
         raise RigError(f"{rig.path}: the rig file launches nothing")
     temporary = directory is None
-    place = directory or Path(tempfile.mkdtemp(prefix="cellbench-rack-"))
+    if temporary:
+        _sweep()
+    place = directory or Path(tempfile.mkdtemp(prefix=_PREFIX))
     command = [*_command(text), "--dir", str(place)]
     if command[3:5] == ["virtual", "up"]:
         command += ["--end-with", str(os.getpid())]  # a killed run leaves no rack behind
@@ -79,6 +85,28 @@ def launch(rig: LoadedRig, *, timing: str | None = None, directory: Path | None 
         process.wait()
         raise
     return Launched(completed, generated.path, process, place, temporary)
+
+
+def _sweep() -> None:
+    """Remove what the racks of killed runs left: folders of this user that no rack holds any more."""
+    now = time.time()
+    for place in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        try:
+            facts = place.stat()
+            if facts.st_uid == os.getuid() and now - facts.st_mtime > _STALE_S and _is_free(place / "lock"):
+                shutil.rmtree(place, ignore_errors=True)
+        except OSError:
+            continue  # somebody else removes it, or it is nobody's business
+
+
+def _is_free(lock: Path) -> bool:
+    """True when a rack ran here and none does now."""
+    with lock.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 def _command(text: str) -> list[str]:

@@ -28,14 +28,12 @@ def check(path: Path) -> int:
     finally:
         if launched is not None:
             launched.stop()
-    print("everything answers" if not bad else f"{bad} of {len(checks)} do not answer")
+    print("everything can be reached" if not bad else f"{bad} of {len(checks)} cannot be reached")
     return _EXIT_RIG if bad else 0
 
 
 def _checks(rig: LoadedRig) -> list[tuple[str, Callable[[], str]]]:
-    found: list[tuple[str, Callable[[], str]]] = []
-    if rig.model.instruments:
-        found.append(("instruments", lambda: _instruments(rig)))
+    found = [(name, _instrument(rig, name)) for name in rig.model.instruments]
     for name, slot in rig.model.slots.items():
         uart = slot.ports.uart
         if uart is not None and uart.url is not None:
@@ -54,13 +52,12 @@ def _run(name: str, action: Callable[[], str]) -> bool:
     return True
 
 
-def _instruments(rig: LoadedRig) -> str:
-    guardian = GuardianClient.connect()
-    try:
-        identities = guardian.enrol(equipment_plan(rig))
-    finally:
-        guardian.close()
-    return "; ".join(f"{name} is {identity}" for name, identity in identities.items())
+def _instrument(rig: LoadedRig, name: str) -> Callable[[], str]:
+    def ask() -> str:
+        with GuardianClient.connect() as guardian:
+            return guardian.enrol(equipment_plan(rig, [name]))[name]
+
+    return ask
 
 
 def _reach(url: str) -> Callable[[], str]:
@@ -77,7 +74,7 @@ def _usb(rig: LoadedRig, location: str) -> Callable[[], str]:
     def look() -> str:
         device = find_device(Path(rig.model.usb.sysfs), Path(rig.model.usb.dev), location)
         if device is None:
-            return f"nothing at {location}: the module is off, or the location is another"
+            return f"nothing at {location}, as while the module is off"
         return f"{device.vid:04x}:{device.pid:04x} at {location} with {len(device.ttys)} serial ports"
 
     return look

@@ -172,7 +172,7 @@ class Equipment:
             Kind.UNIT,
             UnitEntry(
                 name,
-                self._run.config.getoption("cellbench_serial") or "",
+                self._run.serials.get(name, ""),
                 identity.imei,
                 identity.iccid,
                 dut.profile.series.value,

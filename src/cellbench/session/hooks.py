@@ -8,28 +8,23 @@ from typing import Any
 
 import pytest
 
-from cellbench.base.errors import Aborted, Owner
+from cellbench.base.errors import Aborted, CellbenchError, Owner
 from cellbench.catalogue.guide import SECTIONS
 from cellbench.guardian.budget import BudgetExhausted
 from cellbench.record.attempt import Kind
 from cellbench.record.header import ProcedureEntry
 from cellbench.record.verdict import Outcome, Verdict
 from cellbench.session.attempts import AttemptBook
+from cellbench.session.interrupt import Interrupts
+from cellbench.session.names import without_slot
 from cellbench.session.opening import open_equipment
 from cellbench.session.procedure import Procedure, procedure_from, procedure_of
 from cellbench.session.run import Part, Run
+from cellbench.session.saying import say, words_of
 from cellbench.session.shared import share_services
-from cellbench.session.verdicts import exit_status
+from cellbench.session.verdicts import EXIT_ABORTED, EXIT_FRAMEWORK, exit_status
 
 SLOT_FIXTURE = "slot_name"
-
-_WORDS = {
-    Outcome.ERROR: ("error", "E", "ERROR"),
-    Outcome.ABORTED: ("error", "A", "ABORTED"),
-    Outcome.FAIL: ("failed", "F", "FAIL"),
-    Outcome.NOT_APPLICABLE: ("not applicable", "n", "NOT APPLICABLE"),
-    Outcome.NOT_POSSIBLE: ("not possible", "p", "NOT POSSIBLE"),
-}
 
 
 class RunHooks:
@@ -39,7 +34,10 @@ class RunHooks:
         self.run = run
         self.book = AttemptBook(run)
         self.verdicts: list[Verdict] = []
+        self.problems: list[str] = []
         self.aborting = False
+        self._interruptible = False
+        self._signals: Interrupts | None = None
         self._sections = {section.id: section for section in SECTIONS}
 
     # -- collection ------------------------------------------------------------------------------
@@ -83,14 +81,25 @@ class RunHooks:
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Workers follow their controller into death and take SIGINT as an abort."""
-        if self.run.part is Part.WORKER:
+        run = self.run
+        if run.part is Part.WORKER:
             from cellbench.guardian.processes import set_parent_death_signal
 
             set_parent_death_signal(session.config.workerinput["cellbench_controller"])  # type: ignore[attr-defined]
-        if self.run.part is not Part.CONTROLLER and not session.config.option.collectonly:
-            from cellbench.session.interrupt import install_abort
+        if session.config.option.collectonly:
+            return
+        if run.part is not Part.CONTROLLER:
+            self._signals = Interrupts(run, lambda by: self.abort(session, by), _nothing_more)
+            self._signals.install()
 
-            install_abort(self, session)
+    def pytest_report_header(self) -> list[str]:
+        """Which rig this is, and which runs were cut before."""
+        model, slots = self.run.rig.model, []
+        for name in self.run.slots:
+            slot = model.slots[name]
+            slots.append(f"{name} {slot.variant or slot.series.value}")
+        found = f"rig: {model.rig}, {model.evidence.value}, {self.run.rig.path}"
+        return [found, f"slots: {', '.join(slots)}", *(f"note: {cut.text}" for cut in self.run.cut)]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str) -> None:
@@ -101,7 +110,7 @@ class RunHooks:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """An attempt around every procedure; it is on disk before the next test begins."""
         marked = procedure_of(item)
-        if marked is None and SLOT_FIXTURE not in getattr(item, "fixturenames", ()):
+        if self.aborting or (marked is None and SLOT_FIXTURE not in getattr(item, "fixturenames", ())):
             return (yield)
         if slot_of(item) and self.run.part is Part.WORKER:
             with share_services(self.run.folder, marked):
@@ -118,12 +127,28 @@ class RunHooks:
         finally:
             self.book.end(attempt)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
         """What the rig or the far side cannot do makes a procedure NOT_POSSIBLE before it begins."""
-        marked = procedure_of(item)
-        if marked is not None and marked.needs and slot_of(item):
-            open_equipment(self.run).require(slot_of(item), marked.needs)
+        try:
+            self._interruptible = True
+            self._stop_here()
+            marked = procedure_of(item)
+            if marked is not None and marked.needs and slot_of(item):
+                open_equipment(self.run).require(slot_of(item), marked.needs)
+            return (yield)
+        finally:
+            self._interruptible = False
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self) -> Generator[None, None, None]:
+        """Ctrl-C cuts a call short, as it does a setup; a teardown is left its time."""
+        try:
+            self._interruptible = True
+            self._stop_here()
+            return (yield)
+        finally:
+            self._interruptible = False
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -140,7 +165,7 @@ class RunHooks:
             # more attaches than the operator of the network bears: the run ends here, with the reason
             item.session.shouldstop = str(error)
         if verdict.outcome is not Outcome.PASS:
-            _say(report, verdict, item)
+            say(report, verdict, item, call)
         return report
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
@@ -149,10 +174,8 @@ class RunHooks:
         drawn = self.run.config.pluginmanager.hasplugin("cellbench-progress")
         if name is None:
             return ("passed" if report.when == "call" else "", "", "") if drawn and report.passed else None
-        category, letter, word = _WORDS[Outcome(name)]
-        owner = getattr(report, "cellbench_owner", "")
-        letter = "" if drawn else letter
-        return category, letter, f"{word} {owner}".rstrip() if word == "ERROR" else word
+        category, letter, word = words_of(name, getattr(report, "cellbench_owner", ""))
+        return category, "" if drawn else letter, word
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count verdicts where the whole run is seen."""
@@ -171,6 +194,8 @@ class RunHooks:
         """The procedure list goes into the journal of whoever collected."""
         if session.config.option.collectonly or self.run.part is Part.CONTROLLER:
             return
+        for item in session.items:
+            self.run.expected.setdefault(slot_of(item), []).append(procedure_id(item))
         entries = _procedures(session.items)
         if entries:
             self.run.open_journal().append(Kind.FACTS, {"procedures": entries})
@@ -180,6 +205,7 @@ class RunHooks:
         """Switch off, close the books, set the exit status."""
         if self.run.equipment is not None:
             self.run.equipment.close()
+        self.run.switched_off = True
         if self.run.part is Part.WORKER:
             self.run.end(int(exitstatus), "worker finished")
             return
@@ -187,14 +213,26 @@ class RunHooks:
         session.exitstatus = status
         if self.run.journal is None:
             return
-        self.run.end(status, "interrupted" if status == 2 else "completed")
-        self._documents(session)
+        why = self.run.interrupted or str(session.shouldstop or session.shouldfail or "completed")
+        self.run.end(status, why)
+        try:
+            self._documents(session)
+        except CellbenchError as error:
+            self.problems.append(f"the documents could not be written: {error}")
+            session.exitstatus = status or EXIT_FRAMEWORK
+
+    def pytest_unconfigure(self) -> None:
+        """Give the signals back to whoever started this session."""
+        if self._signals is not None:
+            self._signals.restore()
 
     def _status(self, pytests: int) -> int:
-        if pytests in (2, 3, 4):
+        if self.run.interrupted:
+            return EXIT_ABORTED
+        if pytests in (3, 4, 5):
             return pytests
-        decided = exit_status(self.verdicts)
-        return decided if decided or pytests != 1 else 1
+        # under xdist, -x ends with pytest's 2 as a Ctrl-C does
+        return exit_status(self.verdicts) or pytests
 
     def _documents(self, session: pytest.Session) -> None:
         asked = session.config.getoption("--reports")
@@ -211,7 +249,9 @@ class RunHooks:
         self.run.documents += write_reports(self.run.folder, formats)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Where the run left its documents, and runs that were cut before."""
+        """What was decided, and where the run left its documents."""
+        for problem in self.problems:
+            terminalreporter.write_line(f"cellbench: {problem}", red=True)
         if self.run.part is Part.WORKER or not self.run.folder.is_dir():
             return
         from cellbench.session.summary import write_summary
@@ -220,26 +260,33 @@ class RunHooks:
 
     # -- interruption ----------------------------------------------------------------------------
 
-    def abort(self, session: pytest.Session) -> None:
+    def abort(self, session: pytest.Session, by: str) -> None:
         """Stop after the running test, whose attempt ends as ABORTED."""
         self.aborting = True
-        session.shouldstop = "interrupted"
-        if self.book.current is not None and self.book.current.running:
-            raise Aborted("the run was interrupted")
+        session.shouldstop = by
+        if self._interruptible:
+            self._interruptible = False
+            raise Aborted(by)
+
+    def _stop_here(self) -> None:
+        if self.aborting:
+            raise Aborted(self.run.interrupted or "the run was interrupted")
 
 
-def _say(report: pytest.TestReport, verdict: Verdict, item: pytest.Item) -> None:
-    report.cellbench_outcome = verdict.outcome.value  # type: ignore[attr-defined]
-    report.cellbench_owner = verdict.owner.value if verdict.owner else ""  # type: ignore[attr-defined]
-    if verdict.outcome in (Outcome.NOT_APPLICABLE, Outcome.NOT_POSSIBLE):
-        path, line, _ = item.location
-        report.outcome = "skipped"
-        report.longrepr = (path, (line or 0) + 1, verdict.reason)
-        return
-    report.outcome = "failed"
-    lines = [f"{verdict.outcome.value} {report.cellbench_owner}: {verdict.reason}"]
-    lines += [f"  {line}" for line in verdict.evidence]
-    report.sections.append(("verdict", "\n".join(lines)))
+class StopGate:
+    """After an interruption no further test begins, not even one that a worker holds already."""
+
+    def __init__(self, around: RunHooks) -> None:
+        self._around = around
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self) -> bool | None:
+        """Take a test out of pytest's hands without running it."""
+        return True if self._around.aborting else None
+
+
+def _nothing_more() -> None:
+    """A single process has no others to end."""
 
 
 def _has_no_slot(item: pytest.Item) -> bool:
@@ -252,16 +299,6 @@ def _has_no_slot(item: pytest.Item) -> bool:
 def procedure_id(item: pytest.Item) -> str:
     """A test's identity in the store: its node id without the slot."""
     return without_slot(item.nodeid, slot_of(item))
-
-
-def without_slot(nodeid: str, slot: str) -> str:
-    """A node id without the slot among its parameters."""
-    head, bracket, parameters = nodeid.partition("[")
-    if not bracket or not slot:
-        return nodeid
-    parameters = parameters.removesuffix("]")
-    rest = "" if parameters == slot else parameters.removeprefix(f"{slot}-").removesuffix(f"-{slot}")
-    return f"{head}[{rest}]" if rest else head
 
 
 def slot_of(item: pytest.Item) -> str:

@@ -9,7 +9,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,11 +22,12 @@ from cellbench.base.clock import SYSTEM_CLOCK
 from cellbench.base.errors import CellbenchError, OperatorError
 from cellbench.catalogue.errata import ERRATA
 from cellbench.catalogue.guide import SECTIONS
+from cellbench.guardian.log import slots_left_here
 from cellbench.record.attempt import Event, Kind, RunEnded
 from cellbench.record.header import ErratumEntry, Header, SectionEntry, SlotEntry
 from cellbench.record.journal import JournalWriter
 from cellbench.record.process import this_process
-from cellbench.record.runs import cut_runs, mark_reported
+from cellbench.record.runs import CutRun, cut_runs, mark_reported
 from cellbench.rig.load import LoadedRig, load_rig
 
 if TYPE_CHECKING:
@@ -47,7 +48,12 @@ class Part(enum.Enum):
 
 @dataclass(slots=True)
 class Run:
-    """What every hook and fixture of a run shares."""
+    """What every hook and fixture of a run shares.
+
+    ``serials``: slot → serial number. ``cut``: runs that were cut before and not told of yet.
+    ``interrupted`` says by what, "" while nothing has. ``expected``: slot ("" for none) → procedures or tests
+    that were collected.
+    """
 
     config: pytest.Config
     part: Part
@@ -60,7 +66,11 @@ class Run:
     journal: JournalWriter | None = None
     equipment: Equipment | None = None
     began: float = field(default_factory=time.monotonic)
-    notes: list[str] = field(default_factory=list)
+    serials: Mapping[str, str] = field(default_factory=dict)
+    cut: tuple[CutRun, ...] = ()
+    interrupted: str = ""
+    switched_off: bool = False
+    expected: dict[str, list[str]] = field(default_factory=dict)
     documents: list[Path] = field(default_factory=list)
 
     @property
@@ -112,14 +122,23 @@ class Run:
             self.journal.append(
                 Kind.RUN_ENDED, RunEnded(status, time.monotonic() - self.began, reason), sync=True
             )
+            self._tidy()
         self.journal.close()
         self.journal = None
 
+    def look_back(self) -> None:
+        """Find the runs in the results folder that were cut and that nobody was told of."""
+        results = self.folder.parent
+        if results.is_dir():
+            self.cut = cut_runs(results, unreported_only=True, left=slots_left_here())
+
+    def _tidy(self) -> None:
+        """Remove what the processes of this run told each other by files."""
+        for path in (self.launch_note, *self.folder.glob("now-*")):
+            path.unlink(missing_ok=True)
+
     def _create_journal(self) -> JournalWriter:
         model = self.rig.model
-        results = self.folder.parent
-        cut = cut_runs(results, unreported_only=True) if results.is_dir() else ()
-        self.notes += [run.text for run in cut]
         header = Header(
             run=self.id,
             started_utc_ns=SYSTEM_CLOCK.utc_ns(),
@@ -136,11 +155,11 @@ class Run:
             settings=_settings(self.rig),
             sections=_sections(),
             errata=_errata(),
-            cut_runs=tuple(run.entry for run in cut),
+            cut_runs=tuple(run.entry for run in self.cut),
         )
         journal = JournalWriter.create(self.folder / "journal.jsonl", header)
         self.anchor = journal.head
-        for run in cut:
+        for run in self.cut:
             mark_reported(run, self.id)
         for name in self.slots:
             slot = model.slots[name]
@@ -199,15 +218,40 @@ def open_run(config: pytest.Config, path: Path) -> Run:
             name,
             results.resolve() / name,
         )
+    if worker is None and not config.option.collectonly:
+        run.look_back()
+    run.serials = _serials(config.getoption("cellbench_serial"), slots)
     config.stash[RUN] = run
-    config.pluginmanager.register(hooks.RunHooks(run), "cellbench-run")
+    around = hooks.RunHooks(run)
+    config.pluginmanager.register(around, "cellbench-run")
+    config.pluginmanager.register(hooks.StopGate(around), "cellbench-stop")
     if run.part is not Part.WORKER and _wants_progress(config):
         from cellbench.session.progress import Progress
 
-        config.pluginmanager.register(Progress(run), "cellbench-progress")
+        config.pluginmanager.register(Progress(run, config.option.progress), "cellbench-progress")
     if run.part is Part.CONTROLLER:
         config.pluginmanager.register(scheduling.ControllerHooks(run), "cellbench-controller")
     return run
+
+
+def _serials(given: Sequence[str], slots: tuple[str, ...]) -> dict[str, str]:
+    """Slot → serial number, from NUMBER for the only slot or SLOT=NUMBER; UsageError for what fits none."""
+    found: dict[str, str] = {}
+    for text in given:
+        slot, equals, number = text.partition("=")
+        if not equals or slot not in slots:
+            if len(slots) > 1:
+                raise pytest.UsageError(f"--serial {text}: say SLOT=NUMBER, SLOT one of {', '.join(slots)}")
+            slot, number = slots[0], text
+        number = number.strip()
+        if not number:
+            raise pytest.UsageError(f"--serial {text!r}: the serial number is empty")
+        if slot in found:
+            raise pytest.UsageError(f"--serial {text}: slot {slot} has {found[slot]} already")
+        if number in found.values():
+            raise pytest.UsageError(f"--serial {text}: two units cannot have one serial number")
+        found[slot] = number
+    return found
 
 
 def _wants_progress(config: pytest.Config) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -51,7 +51,7 @@ class SlotScheduling:
         needs_slot: Callable[[str], str | None],
         started: Callable[[WorkerController, str], bool],
         before_first: Callable[[], None],
-        on_collected: Callable[[int], None],
+        on_collected: Callable[[Collection[str]], None],
     ) -> None:
         self._expected = workers
         self._slot_of = slot_of
@@ -114,7 +114,7 @@ class SlotScheduling:
                 self._shared.append(nodeid)
             else:
                 self._slot_queue.setdefault(slot, deque()).append(nodeid)
-        self._on_collected(len(self._known))
+        self._on_collected(self._known)
 
     def schedule(self) -> None:
         """Feed every worker that has collected."""

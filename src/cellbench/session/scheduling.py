@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
+import threading
 from collections import Counter
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,9 +14,11 @@ import pytest
 from cellbench.base.errors import Owner
 from cellbench.record.attempt import AttemptEnded, AttemptStarted, Kind
 from cellbench.record.verdict import Outcome, Verdict
-from cellbench.session.hooks import started_mark, without_slot
-from cellbench.session.interrupt import install_stop
+from cellbench.session.hooks import started_mark
+from cellbench.session.interrupt import Interrupts
+from cellbench.session.names import slot_in, without_slot
 from cellbench.session.run import Run
+from cellbench.session.saying import mark
 from cellbench.session.schedule import SlotScheduling
 
 if TYPE_CHECKING:
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
     from cellbench.roots.launch import Launched
 
 _DEATHS_BEFORE_LOST = 3
-_PARAMETERS = re.compile(r"\[(.*)\]$")
 
 
 class ControllerHooks:
@@ -40,12 +42,14 @@ class ControllerHooks:
         self._crashes = 0
         self._deaths: Counter[str] = Counter()
         self._last_slot = ""
+        self._signals: Interrupts | None = None
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Begin the journal; take over Ctrl-C."""
         self._session = session
         self.run.open_journal()
-        install_stop(self)
+        self._signals = Interrupts(self.run, lambda by: self.stop_workers(by), self.kill_workers)
+        self._signals.install()
         self._guard_restarts()
 
     @pytest.hookimpl(optionalhook=True)
@@ -102,6 +106,11 @@ class ControllerHooks:
             self._launched.stop()
             self._launched = None
 
+    def pytest_unconfigure(self) -> None:
+        """Give the signals back to whoever started this session."""
+        if self._signals is not None:
+            self._signals.restore()
+
     # -- workers that cannot be had ------------------------------------------------------------
 
     def _guard_restarts(self) -> None:
@@ -140,8 +149,8 @@ class ControllerHooks:
         self._crashes += 1
         verdict = Verdict(Outcome.ERROR, Owner.FRAMEWORK, str(report.longrepr))
         report.when = "setup"
-        report.cellbench_outcome = verdict.outcome.value  # type: ignore[attr-defined]
-        report.cellbench_owner = Owner.FRAMEWORK.value  # type: ignore[attr-defined]
+        mark(report, verdict)
+        report.cellbench_lost = True  # type: ignore[attr-defined]
         journal, procedure = self.run.open_journal(), without_slot(nodeid, slot)
         if not attempt:
             attempt = f"crash-{self._crashes}"
@@ -150,11 +159,14 @@ class ControllerHooks:
 
     # -- Ctrl-C ----------------------------------------------------------------------------------
 
-    def stop_workers(self) -> None:
+    def stop_workers(self, by: str) -> None:
         """Workers abort their test, switch off in their own time, and end."""
-        self._dsession().shouldstop = "interrupted"
+        session = self._dsession()
+        session.shouldstop = by
         self._signal(signal.SIGINT)
-        self._dsession().queue.put(("unscheduled", {"node": None, "indices": []}))  # wakes the loop
+        # from a thread of its own: the loop may hold the queue's lock at this very moment
+        wake: tuple[str, dict[str, object]] = ("unscheduled", {"node": None, "indices": []})
+        threading.Thread(target=session.queue.put, args=(wake,), daemon=True).start()
 
     def kill_workers(self) -> None:
         """Workers end at once; the guardian switches off."""
@@ -162,12 +174,10 @@ class ControllerHooks:
 
     def _signal(self, number: signal.Signals) -> None:
         for node in list(getattr(self._dsession(), "_active_nodes", ())):
-            pid = (getattr(node, "workerinfo", None) or {}).get("pid")
-            if pid:
-                try:
-                    os.kill(pid, number)
-                except ProcessLookupError:
-                    continue
+            # execnet tells a worker's process id nowhere else
+            process = getattr(getattr(node.gateway, "_io", None), "popen", None)
+            if process is not None and process.poll() is None:
+                os.kill(process.pid, number)
 
     def _dsession(self) -> Any:
         return self.run.config.pluginmanager.getplugin("dsession")
@@ -181,13 +191,7 @@ class ControllerHooks:
     # -- scheduling ------------------------------------------------------------------------------
 
     def _needs_slot(self, nodeid: str) -> str | None:
-        found = _PARAMETERS.search(nodeid)
-        if found is None:
-            return None
-        return next(
-            (part for part in (found[1], *found[1].split("-")) if part in self.run.slots),
-            next((slot for slot in self.run.slots if slot in found[1]), None),
-        )
+        return slot_in(nodeid, self.run.slots) or None
 
     def _started(self, node: WorkerController, nodeid: str) -> bool:
         return self._mark(node.gateway.id)[0] == nodeid
@@ -208,6 +212,10 @@ class ControllerHooks:
 
         self._launched = launch_for(self.run)
 
-    def _count(self, tests: int) -> None:
+    def _count(self, nodeids: Collection[str]) -> None:
+        self.run.expected.clear()
+        for nodeid in nodeids:
+            slot = self._needs_slot(nodeid) or ""
+            self.run.expected.setdefault(slot, []).append(without_slot(nodeid, slot))
         if self._session is not None:
-            self._session.testscollected = tests
+            self._session.testscollected = len(nodeids)

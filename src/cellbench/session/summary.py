@@ -1,4 +1,4 @@
-"""The last lines of a run in the terminal: what was cut before, what was decided, where the documents are."""
+"""The last lines of a run in the terminal: what was decided, where the documents are."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from cellbench.session.run import Run
 
 def write_summary(terminal: Any, run: Run) -> None:
     """Write them; called once, where the whole run is seen."""
-    for note in run.notes:
-        terminal.write_line(f"note: {note}", yellow=True)
     if not (run.folder / "journal.jsonl").exists():
         return
     from cellbench.record.run import read_run
