@@ -38,7 +38,7 @@ class SlotPorts:
     boot_max_s: float
     channels: dict[str, Channel] = field(default_factory=dict)
     group: PortGroup = field(default_factory=PortGroup)  # the module serves its ports in turn
-    next_record: dict[str, int] = field(default_factory=dict)  # a port's trace goes on when it is opened again
+    next_record: dict[str, int] = field(default_factory=dict)  # a trace goes on at each opening
 
     def channel(self, role: str) -> Channel:
         """The AT channel of a role: ``uart``, ``aux_uart``, or ``at0``, ``at1`` ... on USB."""
