@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cellbench.base.clock import SYSTEM_CLOCK, Clock
+from cellbench.base.errors import RigError
 from cellbench.guardian import paths
 from cellbench.guardian.incident import Incident, slots_left
 
@@ -85,7 +86,10 @@ def read_incidents(place: Path, since_utc_ns: int = 0) -> tuple[Incident, ...]:
 
 def slots_left_here() -> dict[str, dict[str, str]]:
     """run → slot → ``off`` or ``on``, as this user's guardian left them; asks no process and starts none."""
-    return slots_left(read_incidents(paths.runtime_dir()))
+    try:
+        return slots_left(read_incidents(paths.runtime_dir()))
+    except RigError:
+        return {}  # the directory is not this user's: no guardian of this user has run
 
 
 def _line(incident: Incident) -> str:

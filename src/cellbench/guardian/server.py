@@ -94,14 +94,14 @@ class Guardian:
     # -- connections ---------------------------------------------------------------------------
 
     def _listen(self) -> socket.socket:
-        """The socket; the caller holds the directory's lock, so one that lies there is a dead guardian's."""
+        """The socket; the caller holds the directory's lock, so one that lies there is a dead guardian's.
+
+        The directory stays open: the socket's address goes through its descriptor.
+        """
         (self._place / paths.SOCKET).unlink(missing_ok=True)
         directory = os.open(self._place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            sock.bind(paths.socket_in(directory))
-        finally:
-            os.close(directory)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.bind(paths.socket_in(directory))
         (self._place / paths.SOCKET).chmod(0o600)
         sock.setblocking(False)
         return sock
