@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from ..bench import verbs as bench_verbs
 from ..device import verbs as device_verbs
 from ..net import verbs as net_verbs
-from .verbs import Action, Answer, ControlRefusal, Verb, want
+from .verbs import Action, Answer, ControlRefusal, Verb, only, want
 
 if TYPE_CHECKING:
     from ..rack import Rack, VirtualSlot
@@ -90,6 +90,8 @@ class ControlRoom:
 
     async def act(self, verb: str, slot: str | None, values: Mapping[str, str]) -> str:
         """Do one verb; its text. Raises ControlRefusal."""
+        if verb in ("list", "world"):
+            only(values)
         if verb == "list":
             return "\n".join(f"{name} {self._verbs[name].doc}" for name in sorted(self._verbs)) + "\n" + _OWN
         if verb == "world":

@@ -165,11 +165,10 @@ class Radio:
         self.rat = module.network.rat
         if self.rat is Rat.LTE:
             self._network_time()
-        self._connected = True
         self._to(RadioState.REGISTERED)
+        self.activity()
         if self.rat is Rat.LTE:
             module.contexts.attach()
-        self.activity()
         self._tell_indicators()
 
     def _denied(self, cause: int) -> None:

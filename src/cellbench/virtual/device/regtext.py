@@ -155,13 +155,13 @@ def cscon(radio: Radio, level: int, *, read: bool) -> str:
 
 
 def time_zone(module: Module, level: int) -> str:
-    """+CTZV (1) or +CTZE (2), 27.007 8.41."""
+    """+CTZV (1) or +CTZE (2) with the local time, 27.007 8.41."""
     zone = f"{module.network.quarters:+03d}"
     if module.config.behaviour.tz_quoted:
         zone = f'"{zone}"'
     if level == 1:
         return f"+CTZV: {zone}"
-    return f'+CTZE: {zone},{module.network.dst},"{module.radio.rtc.universal():%Y/%m/%d,%H:%M:%S}"'
+    return f'+CTZE: {zone},{module.network.dst},"{module.radio.rtc.local():%Y/%m/%d,%H:%M:%S}"'
 
 
 INDICATORS = (("battchg", 5), ("signal", 5), ("service", 1), ("sounder", 1), ("message", 1), ("call", 1),

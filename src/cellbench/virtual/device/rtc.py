@@ -43,10 +43,6 @@ class Rtc:
         """Local time."""
         return self._utc() + self._offset
 
-    def universal(self) -> datetime.datetime:
-        """UTC by the module's own idea."""
-        return self.local() - self.quarters * _QUARTER
-
     def set_local(self, text: str) -> bool:
         """Set by +CCLK: ``yy/MM/dd,hh:mm:ss[±zz]``; False when that is no time."""
         zone = self.quarters
