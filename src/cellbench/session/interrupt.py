@@ -40,13 +40,17 @@ class Interrupts:
         self._stderr = -1
 
     def install(self) -> None:
-        """Take the signals over; one that is ignored (nohup) stays so."""
+        """Take the signals over, but leave a SIGHUP that nohup has put aside.
+
+        A SIGINT may be ignored as well, by a shell that starts this in the background; who sends one
+        nevertheless means it.
+        """
         # pytest redirects descriptor 2 while a test runs; what is told here is for the person
         self._stderr = os.dup(2)
         worker = self._run.part.value == "worker"
         for number in _BY:
             self._before[number] = signal.getsignal(number)
-            if self._before[number] is signal.SIG_IGN:
+            if number == signal.SIGHUP and self._before[number] is signal.SIG_IGN:
                 continue
             if not worker:
                 signal.signal(number, self._taken)

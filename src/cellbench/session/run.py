@@ -134,7 +134,7 @@ class Run:
 
     def _tidy(self) -> None:
         """Remove what the processes of this run told each other by files."""
-        for path in (self.launch_note, *self.folder.glob("now-*")):
+        for path in (self.launch_note, self.folder / "services.lock", *self.folder.glob("now-*")):
             path.unlink(missing_ok=True)
 
     def _create_journal(self) -> JournalWriter:
