@@ -36,7 +36,7 @@ class RunHooks:
         self.verdicts: list[Verdict] = []
         self.problems: list[str] = []
         self.aborting = False
-        self._interruptible = False
+        self.interruptible = False
         self._signals: Interrupts | None = None
         self._sections = {section.id: section for section in SECTIONS}
 
@@ -56,14 +56,16 @@ class RunHooks:
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Leave out tests that no slot of this session is for."""
         kept = [item for item in items if not _has_no_slot(item)]
+        if self.run.part is Part.WORKER and _failed_elsewhere(config, kept):
+            kept = []
         if len(kept) < len(items):
-            config.hook.pytest_deselected(items=[item for item in items if _has_no_slot(item)])
+            config.hook.pytest_deselected(items=[item for item in items if item not in kept])
             items[:] = kept
 
     def _check_sections(self, marked: Procedure, where: str) -> None:
         unknown = [name for name in marked.sections if name not in self._sections]
         if unknown:
-            raise pytest.UsageError(
+            raise pytest.Collector.CollectError(
                 f"{where}: no guide has a section {', '.join(unknown)}; see cellbench.catalogue.guide"
             )
 
@@ -103,8 +105,9 @@ class RunHooks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """Leave word of the test that begins, before anything of it runs."""
-        self.book.note_now(nodeid)
+        """Leave word of the test that begins, before anything of it runs; an attempt has done so."""
+        if self.book.current is None:
+            self.book.note_now(nodeid)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -127,28 +130,18 @@ class RunHooks:
         finally:
             self.book.end(attempt)
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """What the rig or the far side cannot do makes a procedure NOT_POSSIBLE before it begins."""
-        try:
-            self._interruptible = True
-            self._stop_here()
-            marked = procedure_of(item)
-            if marked is not None and marked.needs and slot_of(item):
-                open_equipment(self.run).require(slot_of(item), marked.needs)
-            return (yield)
-        finally:
-            self._interruptible = False
+        self._begin_phase()
+        marked = procedure_of(item)
+        if marked is not None and marked.needs and slot_of(item):
+            open_equipment(self.run).require(slot_of(item), marked.needs)
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_call(self) -> Generator[None, None, None]:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self) -> None:
         """Ctrl-C cuts a call short, as it does a setup; a teardown is left its time."""
-        try:
-            self._interruptible = True
-            self._stop_here()
-            return (yield)
-        finally:
-            self._interruptible = False
+        self._begin_phase()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -241,8 +234,11 @@ class RunHooks:
         from cellbench.record.run import read_run
         from cellbench.store.store import Store
 
+        record = read_run(self.run.folder)
+        if not record.attempts:
+            return
         with Store.open(self.run.folder.parent / "store.sqlite") as store:
-            store.load(read_run(self.run.folder))
+            store.load(record)
         from cellbench.report.write import write_reports
 
         formats = tuple(asked.split(",")) if asked else None
@@ -264,17 +260,21 @@ class RunHooks:
         """Stop after the running test, whose attempt ends as ABORTED."""
         self.aborting = True
         session.shouldstop = by
-        if self._interruptible:
-            self._interruptible = False
+        if self.interruptible:
+            self.interruptible = False
             raise Aborted(by)
 
-    def _stop_here(self) -> None:
+    def _begin_phase(self) -> None:
+        """From here to the end of the phase Ctrl-C raises; pytest's own plug-ins are in it already, so that
+        their teardowns find what they need."""
+        self.interruptible = True
         if self.aborting:
-            raise Aborted(self.run.interrupted or "the run was interrupted")
+            raise Aborted(self.run.interrupted)
 
 
 class StopGate:
-    """After an interruption no further test begins, not even one that a worker holds already."""
+    """After an interruption no further test begins, not even one that a worker holds already; and nothing
+    is raised outside a phase."""
 
     def __init__(self, around: RunHooks) -> None:
         self._around = around
@@ -284,9 +284,33 @@ class StopGate:
         """Take a test out of pytest's hands without running it."""
         return True if self._around.aborting else None
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self) -> Generator[None, None, None]:
+        """Close the phase."""
+        try:
+            return (yield)
+        finally:
+            self._around.interruptible = False
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self) -> Generator[None, None, None]:
+        """Close the phase."""
+        try:
+            return (yield)
+        finally:
+            self._around.interruptible = False
+
 
 def _nothing_more() -> None:
     """A single process has no others to end."""
+
+
+def _failed_elsewhere(config: pytest.Config, items: list[pytest.Item]) -> bool:
+    """Under --lf: True when what failed last time is another slot's; pytest would run all of this one's."""
+    if not getattr(config.option, "lf", False) or config.cache is None:
+        return False
+    failed = config.cache.get("cache/lastfailed", {})
+    return bool(failed) and not any(item.nodeid in failed for item in items)
 
 
 def _has_no_slot(item: pytest.Item) -> bool:

@@ -23,7 +23,7 @@ from cellbench.base.errors import CellbenchError, OperatorError
 from cellbench.catalogue.errata import ERRATA
 from cellbench.catalogue.guide import SECTIONS
 from cellbench.guardian.log import slots_left_here
-from cellbench.record.attempt import Event, Kind, RunEnded
+from cellbench.record.attempt import AttemptEnded, Event, Kind, RunEnded
 from cellbench.record.header import ErratumEntry, Header, SectionEntry, SlotEntry
 from cellbench.record.journal import JournalWriter
 from cellbench.record.process import this_process
@@ -52,7 +52,8 @@ class Run:
 
     ``serials``: slot → serial number. ``cut``: runs that were cut before and not told of yet.
     ``interrupted`` says by what, "" while nothing has. ``expected``: slot ("" for none) → procedures or tests
-    that were collected.
+    that were collected. ``crashed``: ends of attempts whose worker has died; they go into the journal after
+    the worker's own records.
     """
 
     config: pytest.Config
@@ -71,6 +72,7 @@ class Run:
     interrupted: str = ""
     switched_off: bool = False
     expected: dict[str, list[str]] = field(default_factory=dict)
+    crashed: list[AttemptEnded] = field(default_factory=list)
     documents: list[Path] = field(default_factory=list)
 
     @property
@@ -118,6 +120,8 @@ class Run:
                     for path in sorted(self.folder.glob("journal-*.jsonl"))
                 }
             )
+        for attempt in self.crashed:
+            self.journal.append(Kind.ATTEMPT_ENDED, attempt)
         if self.part is not Part.WORKER:
             self.journal.append(
                 Kind.RUN_ENDED, RunEnded(status, time.monotonic() - self.began, reason), sync=True

@@ -151,11 +151,17 @@ class ControllerHooks:
         report.when = "setup"
         mark(report, verdict)
         report.cellbench_lost = True  # type: ignore[attr-defined]
-        journal, procedure = self.run.open_journal(), without_slot(nodeid, slot)
+        path, procedure = nodeid.split("::")[0], without_slot(nodeid, slot)
+        report.location = (path, None, nodeid.rpartition("::")[2])
         if not attempt:
             attempt = f"crash-{self._crashes}"
-            journal.append(Kind.ATTEMPT_STARTED, AttemptStarted(attempt, procedure, slot))
-        journal.append(Kind.ATTEMPT_ENDED, AttemptEnded(attempt, procedure, slot, verdict, 0.0), sync=True)
+            self.run.open_journal().append(Kind.ATTEMPT_STARTED, AttemptStarted(attempt, procedure, slot))
+        self.run.crashed.append(AttemptEnded(attempt, procedure, slot, verdict, 0.0))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """What cannot be collected stops the run before it has begun, as it does without workers."""
+        if report.failed and not self.run.config.option.continue_on_collection_errors:
+            self._dsession().shouldstop = f"{report.nodeid} cannot be collected"
 
     # -- Ctrl-C ----------------------------------------------------------------------------------
 

@@ -15,8 +15,14 @@ def write_summary(terminal: Any, run: Run) -> None:
     from cellbench.record.run import read_run
     from cellbench.report.summary import summary_lines
 
+    record = read_run(run.folder)
+    if not record.attempts:
+        terminal.write_line(f"run {run.id} has run no procedure")
+        return
     terminal.write_sep("-", f"run {run.id}")
-    for line in summary_lines(read_run(run.folder)):
+    if run.interrupted:
+        terminal.write_line(f"{run.interrupted}; what was done until then:", yellow=True)
+    for line in summary_lines(record):
         terminal.write_line(line)
     for path in run.documents:
         terminal.write_line(f"  {_relative(path)}")
