@@ -22,6 +22,7 @@ from .rack import LOG, ParkFactory, Rack, RackPlan, VirtualSlot
 from .rigfile import write_rig_file
 from .slots import parse_settings, parse_slots
 
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE_S = 5.0
 """How long a rack outlives the process it follows: time for whoever makes the bench safe."""
 POWERED_S = 90.0
@@ -63,7 +64,7 @@ async def _run(plan: RackPlan, powered: bool, park_factory: ParkFactory | None, 
                out: TextIO) -> int:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in STOPPING:
         loop.add_signal_handler(number, stop.set)
     companion = None if end_with is None else follow(loop, end_with, stop)
     rack = Rack(plan, None if park_factory is None else park_factory())
@@ -87,7 +88,15 @@ async def _run(plan: RackPlan, powered: bool, park_factory: ParkFactory | None, 
         if companion is not None:
             loop.remove_reader(companion)
             os.close(companion)
+        _deaf(loop)
     return 0
+
+
+def _deaf(loop: asyncio.AbstractEventLoop) -> None:
+    """All is down: a signal sent twice must not turn the last moments of the program into a failure."""
+    for number in STOPPING:
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
 
 
 def follow(loop: asyncio.AbstractEventLoop, pid: int, stop: asyncio.Event,
