@@ -141,7 +141,8 @@ class Supply:
         return f"OEM at {self.port}"
 
 KIND = InstrumentKind(kind="supply.oem", serves=InstrumentClass.SUPPLY, settings=Settings, open=Supply,
-                      equipment=lambda settings: f"oem:{settings['port']}", pins=lambda settings: (2, 0))
+                      equipment=lambda settings: f"oem:{settings['port']}", pins=lambda settings: (2, 0),
+                      models=("OEM 1",), source="its manual", abilities=frozenset())
 '''
 
 

@@ -17,9 +17,7 @@ from typing import TYPE_CHECKING
 from cellbench.base.errors import FrameworkError, RigError
 
 if TYPE_CHECKING:
-    from cellbench.instruments.line.model import LineBoard
     from cellbench.instruments.settings import InstrumentSettings
-    from cellbench.instruments.supply.model import Supply
 
 ENTRY_POINT_GROUP = "cellbench.instruments"
 
@@ -35,26 +33,52 @@ class InstrumentClass(enum.Enum):
 
     SUPPLY = "supply"
     LINE = "line"
+    HUB = "hub"
+
+
+class Ability(enum.Enum):
+    """What a kind can at all, in the words of docs/instruments.md; a model or a firmware may have less."""
+
+    SET_VOLTAGE = "sets voltage"
+    LIMIT_CURRENT = "limits current"
+    MEASURE_VOLTAGE = "measures voltage"
+    MEASURE_CURRENT = "measures current"
+    LOG_CURRENT = "fast current log"
+    OVER_VOLTAGE = "OVP"
+    OVER_CURRENT = "OCP"
+    TELL_TRIP = "tells and clears a trip"
+    ERROR_QUEUE = "error queue read after each command"
+    DRIVE = "drives outputs"
+    READ_BACK = "reads back what it drives"
+    INPUTS = "reads inputs"
+    SWITCH_USB = "switches USB port power"
 
 
 @dataclass(frozen=True, slots=True)
 class InstrumentKind:
     """One driver: its kind, settings, how to open it and how its equipment is told apart.
 
-    ``equipment`` gives the key under which the equipment is locked on a host: two settings with the
-    same key are one piece of equipment. ``pins`` gives how many contacts and inputs (line boards) or
-    channels and 0 (supplies) the settings state, None where they do not say. ``measures_current``
-    and ``has_protection`` are what the model can at all.
+    ``open`` gives an object of the class's model (Supply, LineBoard, Hub, ...). ``equipment`` gives the
+    key under which the equipment is locked on a host: two settings with the same key are one piece of
+    equipment. ``pins`` gives how many contacts and inputs (line boards) or channels or ports and 0
+    (the rest) the settings state, None where they do not say.
+
+    ``models`` are the makers' model names; ``source`` is the manual (name, edition) or other publication
+    that the commands are from; ``met`` is True once somebody has reported the driver at work on the real
+    thing; ``doubts`` says what no source tells, so that it is a setting or a guess.
     """
 
     kind: str
     serves: InstrumentClass
     settings: type[InstrumentSettings]
-    open: Callable[[str, Mapping[str, object]], Supply | LineBoard]
+    open: Callable[[str, Mapping[str, object]], object]
     equipment: Callable[[Mapping[str, object]], str]
     pins: Callable[[Mapping[str, object]], tuple[int | None, int | None]]
-    measures_current: bool = False
-    has_protection: bool = False
+    models: tuple[str, ...]
+    source: str
+    abilities: frozenset[Ability]
+    met: bool = False
+    doubts: str = ""
 
 
 def built_in_kinds() -> tuple[InstrumentKind, ...]:

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterable
 
 from cellbench.base.errors import NotPossible
-from cellbench.instruments.kinds import find_kind
+from cellbench.instruments.kinds import Ability, find_kind
 from cellbench.rig.schema import DeclaredCapability, RigFile, Slot, Wire
 
 
@@ -68,9 +68,9 @@ def capabilities(model: RigFile, slot: str) -> frozenset[Capability]:
     if settings.power is not None:
         found.add(Capability.CUT_POWER)
         kind = find_kind(model.instruments[settings.power.supply].kind)
-        if kind.measures_current:
+        if Ability.MEASURE_CURRENT in kind.abilities:
             found.add(Capability.MEASURE_CURRENT)
-        if kind.has_protection:
+        if Ability.TELL_TRIP in kind.abilities:
             found.add(Capability.SEE_TRIP)
     if model.far_side.kind != "none":
         found.add(Capability.FAR_SIDE)

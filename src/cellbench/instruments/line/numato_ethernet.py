@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from cellbench.base.clock import Deadline
 from cellbench.base.errors import RigError
-from cellbench.instruments.kinds import InstrumentClass, InstrumentKind
+from cellbench.instruments.kinds import Ability, InstrumentClass, InstrumentKind
 from cellbench.instruments.line.telnet import TelnetFilter
 from cellbench.instruments.settings import RelayBoardSettings, checked
 
@@ -210,4 +210,8 @@ def _pins(settings: Mapping[str, object]) -> tuple[int | None, int | None]:
 
 KINDS: tuple[InstrumentKind, ...] = (InstrumentKind(
     kind="line.numato-ethernet", serves=InstrumentClass.LINE, settings=RelayBoardSettings, open=_opener,
-    equipment=_equipment, pins=_pins),)
+    equipment=_equipment, pins=_pins,
+    models=("Numato Lab 8, 16, 32 and 64 Channel Ethernet Relay Module", "Numato Lab PoE relay modules"),
+    source="Numato Lab, 8 Channel Ethernet Relay Module, user guide (docs.numato.com)",
+    abilities=frozenset({Ability.DRIVE, Ability.READ_BACK, Ability.INPUTS}),
+    doubts="the telnet options after the password prompt are from public client code, not from the guide"),)

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cellbench.base.errors import NotPossible, RigError
-from cellbench.instruments.kinds import InstrumentClass, InstrumentKind
+from cellbench.instruments.kinds import Ability, InstrumentClass, InstrumentKind
 from cellbench.instruments.settings import ScpiSupplySettings, checked
 from cellbench.instruments.supply.visa import VisaSession
 
@@ -314,8 +314,15 @@ def _kind(dialect: Dialect) -> InstrumentKind:
 
     return InstrumentKind(kind=dialect.kind, serves=InstrumentClass.SUPPLY, settings=ScpiSupplySettings,
                           open=opener, equipment=_equipment, pins=pins,
-                          measures_current=dialect.measure_current is not None,
-                          has_protection=dialect.current_trip is not None)
+                          models=(dialect.models,), source=dialect.source, abilities=_abilities(dialect))
+
+
+def _abilities(dialect: Dialect) -> frozenset[Ability]:
+    able = {Ability.SET_VOLTAGE, Ability.LIMIT_CURRENT, Ability.MEASURE_VOLTAGE, Ability.ERROR_QUEUE}
+    having = {Ability.MEASURE_CURRENT: dialect.measure_current,
+              Ability.OVER_VOLTAGE: dialect.set_over_voltage, Ability.OVER_CURRENT: dialect.current_trip,
+              Ability.TELL_TRIP: dialect.current_trip or dialect.voltage_trip}
+    return frozenset(able | {ability for ability, command in having.items() if command is not None})
 
 
 KINDS: tuple[InstrumentKind, ...] = tuple(_kind(dialect) for dialect in DIALECTS)
