@@ -26,7 +26,7 @@ demo: $(STAMP)  ## a tour of 40 procedures and a production run on the virtual r
 	@$(BIN)/cellbench demo
 
 test: $(STAMP)  ## the framework's own tests and all suites on the virtual rack
-	@$(PYTEST) tests suites -n auto --rig rigs/virtual.yaml --timing fast --progress off $(ARGS)
+	@$(PYTEST) tests suites -n auto --spare-workers 2 --rig rigs/virtual.yaml --timing fast --progress off $(ARGS)
 
 lint: $(STAMP)  ## ruff, mypy, import contracts, house rules
 	@$(BIN)/ruff check .

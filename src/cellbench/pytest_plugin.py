@@ -59,6 +59,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="serial number of the unit; SLOT=NUMBER, repeated, where units are in several slots",
     )
     group.addoption(
+        "--spare-workers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="with -n: N workers more than slots, for the tests that need no slot (default: 0)",
+    )
+    group.addoption(
         "--reports",
         default=None,
         metavar="LIST",
@@ -93,13 +100,13 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """``-n auto`` starts one worker for each slot."""
+    """``-n auto`` starts one worker for each slot, and the spare ones that were asked for."""
     path = rig_path(config)
     if path is None:
         return None
-    from cellbench.session.run import slots_for
+    from cellbench.session.run import slots_for, spare_workers
 
-    return len(slots_for(config, path))
+    return len(slots_for(config, path)) + spare_workers(config)
 
 
 @pytest.hookimpl(tryfirst=True)

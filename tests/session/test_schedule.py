@@ -111,6 +111,26 @@ def test_a_wrong_number_of_workers_is_a_usage_error(tmp_path: Path) -> None:
     done = _run(_project(tmp_path, SLOT_TESTS), "-n", "3")
     assert done.returncode == 4
     assert "this rig has 2 slots" in done.stderr
+    done = _run(tmp_path, "-n", "2", "--spare-workers", "2")
+    assert done.returncode == 4
+    assert "2 spare workers were asked for; say -n auto or -n 4" in done.stderr
+
+
+def test_spare_workers_take_only_what_needs_no_slot(tmp_path: Path) -> None:
+    folder = _project(tmp_path, SLOT_TESTS + """
+    def test_who_runs(worker_id):
+        open("runs-shared-" + worker_id, "w").close()
+""")
+    done = _run(folder, "-n", "auto", "--spare-workers", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    runs = {path.name: path.read_text().split() for path in folder.glob("ran-*")}
+    assert len(runs) == 14
+    assert all(len(workers) == 1 for workers in runs.values())
+    owners = {slot: {workers[0] for name, workers in runs.items() if f"-{slot}-" in name}
+              for slot in ("a1", "a2")}
+    assert {len(workers) for workers in owners.values()} == {1}
+    assert owners["a1"] | owners["a2"] == {"gw0", "gw1"}
+    assert len(_attempts(folder)) == 8
 
 
 def test_a_slot_can_be_chosen(tmp_path: Path) -> None:

@@ -77,9 +77,11 @@ class Run:
 
     @property
     def own_slots(self) -> tuple[str, ...]:
-        """The slots whose tests this process collects: a worker's own, else all."""
-        own = self.config.workerinput.get("cellbench_slot") if self.part is Part.WORKER else None  # type: ignore[attr-defined]
-        return (own,) if own else self.slots
+        """The slots whose tests this process collects: a worker's own, none for a spare worker, else all."""
+        if self.part is not Part.WORKER:
+            return self.slots
+        own = self.config.workerinput.get("cellbench_slot")  # type: ignore[attr-defined]
+        return (own,) if own else ()
 
     @property
     def launch_note(self) -> Path:
@@ -278,11 +280,21 @@ def _distributed(config: pytest.Config) -> bool:
     return config.getoption("dist", "no") != "no" and not config.option.collectonly
 
 
+def spare_workers(config: pytest.Config) -> int:
+    """Workers without a slot, which take only tests that need none; UsageError for fewer than 0."""
+    spare = int(config.getoption("--spare-workers", default=0))
+    if spare < 0:
+        raise pytest.UsageError(f"--spare-workers {spare}: say how many, 0 or more")
+    return spare
+
+
 def _check_workers(config: pytest.Config, slots: int) -> None:
-    workers = len(config.option.tx or ())
-    if workers not in (0, slots):
+    workers, spare = len(config.option.tx or ()), spare_workers(config)
+    if workers not in (0, slots + spare):
+        fits = slots + spare
+        spares = f" and {spare} spare workers were asked for" if spare else ""
         raise pytest.UsageError(
-            f"-n {workers} does not fit: this rig has {slots} slots; say -n auto or -n {slots}"
+            f"-n {workers} does not fit: this rig has {slots} slots{spares}; say -n auto or -n {fits}"
         )
 
 

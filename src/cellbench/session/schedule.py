@@ -1,4 +1,5 @@
-"""A scheduler for pytest-xdist: one worker for each slot, tests without a slot for whoever is free.
+"""A scheduler for pytest-xdist: one worker for each slot, tests without a slot for whoever is free,
+spare workers (without a slot) included.
 
 A slot never changes its worker; a test that killed its worker is never sent again; a worker that dies
 costs its slot one ERROR, and a new worker of the same slot goes on with the rest.
@@ -65,6 +66,7 @@ class SlotScheduling:
         self._known: set[str] = set()
         self._prepared = False
         self._lost: set[str] = set()
+        self._lost_workers = 0
         self._finished = 0
 
     # -- what xdist asks -------------------------------------------------------------------------
@@ -83,7 +85,7 @@ class SlotScheduling:
     def tests_finished(self) -> bool:
         """True when nothing is queued and nothing is running."""
         collected = sum(worker.collected for worker in self._workers.values())
-        if collected + self._finished + len(self._lost) < self._expected:
+        if collected + self._finished + self._lost_workers < self._expected:
             return False
         return not self.has_pending
 
@@ -154,10 +156,16 @@ class SlotScheduling:
 
     # -- ours ------------------------------------------------------------------------------------
 
-    def lose_slot(self, slot: str) -> list[str]:
-        """A slot's worker cannot be started again: its tests, which will not run."""
-        self._lost.add(slot)
-        return list(self._slot_queue.pop(slot, ()))
+    def lose_worker(self, slot: str) -> list[str]:
+        """A worker cannot be started again (``slot`` "": a spare one): the tests that will not run."""
+        self._lost_workers += 1
+        unrun = list(self._slot_queue.pop(slot, ()))
+        if slot:
+            self._lost.add(slot)
+        if all(worker.shut for worker in self._workers.values()):
+            unrun += self._shared
+            self._shared.clear()
+        return unrun
 
     def _feed(self, node: WorkerController) -> None:
         worker = self._workers[node]

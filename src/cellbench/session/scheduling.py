@@ -17,7 +17,7 @@ from cellbench.record.verdict import Outcome, Verdict
 from cellbench.session.hooks import started_mark
 from cellbench.session.interrupt import Interrupts
 from cellbench.session.names import slot_in, without_slot
-from cellbench.session.run import Run
+from cellbench.session.run import Run, spare_workers
 from cellbench.session.saying import mark
 from cellbench.session.schedule import SlotScheduling
 
@@ -83,7 +83,7 @@ class ControllerHooks:
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> SlotScheduling:
         """Our scheduler in place of xdist's."""
         self.scheduler = SlotScheduling(
-            workers=len(self.run.slots),
+            workers=len(self.run.slots) + spare_workers(self.run.config),
             slot_of=lambda node: self._slot_of.get(node.gateway.id) or None,
             needs_slot=self._needs_slot,
             started=self._started,
@@ -133,15 +133,15 @@ class ControllerHooks:
         session._clone_node = restart
 
     def _lose(self, slot: str, why: str) -> None:
-        if self.scheduler is None or slot not in self._free:
+        if self.scheduler is None or (slot and slot not in self._free):
             return
-        self._free.remove(slot)
-        self.run.event("slot-lost", slot, why)
-        for nodeid in self.scheduler.lose_slot(slot):
+        if slot:
+            self._free.remove(slot)
+        self.run.event("slot-lost" if slot else "spare-worker-lost", slot, why)
+        lost = f"slot {slot} is lost" if slot else "no worker is left"
+        for nodeid in self.scheduler.lose_worker(slot):
             path = nodeid.split("::")[0]
-            report = pytest.TestReport(
-                nodeid, (path, None, path), {}, "failed", f"slot {slot} is lost: {why}", "setup"
-            )
+            report = pytest.TestReport(nodeid, (path, None, path), {}, "failed", f"{lost}: {why}", "setup")
             self._blame_framework(nodeid, slot, report)
             self.run.config.hook.pytest_runtest_logreport(report=report)
 
