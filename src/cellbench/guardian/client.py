@@ -20,6 +20,7 @@ from cellbench.base.errors import CellbenchError, FrameworkError
 from cellbench.guardian import paths
 from cellbench.guardian.connection import Connection
 from cellbench.guardian.errors import GuardianLost, LeaseEnded
+from cellbench.guardian.glance import Glance
 from cellbench.guardian.incident import Incident
 from cellbench.guardian.plan import EquipmentPlan, SlotPlan
 from cellbench.guardian.processes import mark_process
@@ -259,6 +260,13 @@ class GuardianClient:
         with self._lock:
             self._leases.append(lease)
         return lease
+
+    def look(self, slot: SlotPlan) -> Glance:
+        """Read a slot's output and lines without a lease; nothing is switched, nothing made safe after."""
+        needed = self.equipment.only(slot.instruments())
+        return Glance.from_json(
+            self._request("look", {"slot": slot.to_json(), "equipment": needed.to_json()})
+        )
 
     def state(self) -> Mapping[str, object]:
         """What the guardian has: ``instruments``, ``leases``, ``unsafe`` (slots that it cannot make safe)."""

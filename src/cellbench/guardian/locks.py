@@ -154,6 +154,29 @@ def read_account(directory: Path, key: str) -> Owner | None:
         os.close(descriptor)
 
 
+def holder_of(directory: Path, key: str, table: Path = Path("/proc/locks")) -> tuple[bool, Owner | None]:
+    """Whether somebody holds a key now, and what its last holder has written; takes nothing, makes nothing.
+
+    The kernel's table of locks tells (proc(5), /proc/locks): trying the lock could refuse it to another.
+    """
+    path = directory / file_name(key, ".lock")
+    try:
+        facts = path.stat()
+        account = path.read_bytes()
+        rows = table.read_text().splitlines()
+    except OSError:
+        return False, None
+    held = any(
+        words[1] == "FLOCK" and words[5].endswith(f":{facts.st_ino}")
+        for words in (row.split() for row in rows)
+        if len(words) > 5 and words[1] != "->"
+    )
+    try:
+        return held, Owner.from_json(json.loads(account))
+    except (ValueError, KeyError, TypeError):
+        return held, None
+
+
 def file_name(key: str, suffix: str) -> str:
     """A file's name for a key: readable, and different for different keys."""
     readable = re.sub(r"[^A-Za-z0-9.\-]+", "_", key).strip("_")[:80]

@@ -23,6 +23,7 @@ from cellbench.base.errors import CellbenchError, FrameworkError
 from cellbench.guardian import paths, protocol
 from cellbench.guardian.errors import LeaseEnded, to_wire
 from cellbench.guardian.gate import Gate
+from cellbench.guardian.glance import glance
 from cellbench.guardian.incident import Cause
 from cellbench.guardian.leases import LeaseBook, SlotLease
 from cellbench.guardian.locks import Owner
@@ -181,6 +182,10 @@ class Guardian:
                 plan = EquipmentPlan.from_json(cast(Args, args["equipment"]))
                 found = await self._table.use_all(plan, client)
                 return {"identities": {name: item.identity for name, item in found.items()}}
+            case "look":
+                plan = EquipmentPlan.from_json(cast(Args, args["equipment"]))
+                seen = SlotPlan.from_json(cast(Args, args["slot"]))
+                return await glance(seen, await self._table.use_all(plan, client))
             case "lease":
                 return await self._lease(client, args)
             case "release":
