@@ -59,7 +59,7 @@ docs: $(STAMP)  ## write the generated pages (rig file, limits, virtual module's
 	@$(BIN)/cellbench docs
 
 lock: $(STAMP)  ## write requirements.lock anew (needs uv)
-	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --extra dev pyproject.toml -o requirements.lock
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --extra dev --extra virtual pyproject.toml -o requirements.lock
 
 clean:  ## remove the environment and everything generated
 	@rm -rf $(VENV) reports/out build dist src/*.egg-info

@@ -6,12 +6,14 @@ import asyncio
 import ipaddress
 from collections.abc import Mapping, Sequence
 
-import dnslib
-
+from cellbench.base.extras import optional
 from cellbench.base.protocols import Endpoint
 
 from .places import UdpPlace
 from .server import PLAIN_STATES, SLOW_S, State
+
+with optional("virtual", "the resolver of the far side"):
+    import dnslib
 
 TTL_S = 60
 _RDATA = {4: dnslib.A, 6: dnslib.AAAA}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from cellbench.base.errors import OperatorError
+from cellbench.base.extras import optional
 from cellbench.record.attempt import Attempt
 from cellbench.record.run import RunRecord
 from cellbench.store.tables import SCHEMA, Tables, build_tables
@@ -40,10 +41,13 @@ class Store:
         OperatorError when it cannot be reached, or was made by a newer program.
         """
         url = str(where) if "://" in str(where) else f"sqlite:///{where}"
+        name = f"the store {_shown(url)}"
+        driver = optional("postgres", name) if url.startswith("postgresql") else nullcontext()
         try:
             if url.startswith("sqlite:///"):
                 Path(url.removeprefix("sqlite:///")).absolute().parent.mkdir(parents=True, exist_ok=True)
-            engine = sa.create_engine(url, pool_pre_ping=True)
+            with driver:
+                engine = sa.create_engine(url, pool_pre_ping=True)
         except (ArgumentError, ImportError, OSError, sa.exc.NoSuchModuleError) as problem:
             raise OperatorError(f"the store {_shown(url)} cannot be opened: {problem}",
                                 remedy="name a file or a URL (postgresql+psycopg://host/base)") from problem

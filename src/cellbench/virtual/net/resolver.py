@@ -14,10 +14,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import dnslib
+from cellbench.base.extras import optional
 
 from .node import Node
 from .route import Flow, Peer, Source
+
+with optional("virtual", "the virtual rack"):
+    import dnslib
 
 PORT = 53
 SERVICE = "dns"
