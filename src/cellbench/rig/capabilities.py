@@ -72,7 +72,7 @@ def capabilities(model: RigFile, slot: str) -> frozenset[Capability]:
             found.add(Capability.MEASURE_CURRENT)
         if Ability.TELL_TRIP in kind.abilities:
             found.add(Capability.SEE_TRIP)
-    if model.far_side.kind != "none":
+    if model.far_sides_of(slot):
         found.add(Capability.FAR_SIDE)
     return frozenset(found)
 

@@ -16,7 +16,8 @@ from cellbench.catalogue.modules import profile_for, variants_of
 from cellbench.catalogue.modules.model import ModuleProfile
 from cellbench.instruments.kinds import InstrumentClass, find_kind
 from cellbench.instruments.settings import Secret
-from cellbench.rig.schema import Evidence, Level, RigFile, Slot, UartPort
+from cellbench.rig.check_farside import check_far_sides, placed_far_sides, virtual_signs
+from cellbench.rig.schema import Evidence, Level, RigFile, ServicesFarSide, Slot, UartPort
 from cellbench.rig.strict import nearest
 from cellbench.rig.yamlpos import Document, KeyPath, dotted
 
@@ -57,7 +58,7 @@ def cross_check(document: Document, model: RigFile, path: Path) -> tuple[Finding
     """Everything wrong with the file as a whole; ``path`` is where the file lies."""
     scene = _Scene(document, model, path)
     for one in (_equipment, _references, _used_twice, _ports_twice, _products, _power, _lines, _rates, _reach,
-                _secrets, _files, _simulation):
+                _secrets, _files, _simulation, check_far_sides):
         one(scene)
     return tuple(scene.findings)
 
@@ -294,6 +295,9 @@ def _all_secrets(model: RigFile) -> Iterator[tuple[KeyPath, Secret]]:
             value = getattr(settings, key)
             if isinstance(value, Secret):
                 yield ("instruments", name, key), value
+    for place, _, far in placed_far_sides(model):
+        if isinstance(far, ServicesFarSide) and far.token is not None:
+            yield (*place, "token"), far.token
     if model.network is not None and model.network.password is not None:
         yield ("network", "password"), model.network.password
     for name, service in model.services.items():
@@ -338,7 +342,7 @@ def _simulation(scene: _Scene) -> None:
     signs: tuple[tuple[bool, KeyPath, str], ...] = (
         (model.launch is not None, ("launch",), "a launched rack is virtual"),
         (model.timing != "real", ("timing",), "only a virtual rack runs fast"),
-        (model.far_side.kind == "virtual", ("far_side", "kind"), "this far side is virtual"))
+        *virtual_signs(model))
     for found, place, why in signs:
         if found:
             scene.say(place, f"{why}, but evidence is {model.evidence.value}", "write evidence: simulated")

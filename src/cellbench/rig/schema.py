@@ -202,6 +202,111 @@ class Apn(Strict):
     """Password of the access point, by reference."""
 
 
+class VirtualFarSide(Strict):
+    """The control room of a virtual rack."""
+
+    kind: Literal["virtual"]
+    """`virtual`."""
+    control: Text | None = None
+    """The rack's directory; unset: the launched rack's."""
+
+
+class ServicesFarSide(Strict):
+    """The control port of `cellbench services up` on a host that the modules reach."""
+
+    kind: Literal["services"]
+    """`services`."""
+    host: Host
+    """Address of that host as this bench uses it."""
+    port: TcpPort = 7100
+    """Its control port."""
+    token: Secret | None = None
+    """The control port's token, by reference; unset: the port is on this machine and takes none."""
+
+
+class SecondSlotFarSide(Strict):
+    """The module of another slot of this rig: it calls this one and sends it short messages."""
+
+    kind: Literal["second-slot"]
+    """`second-slot`."""
+    slot: Name
+    """The other slot; its SIM and this slot's have a `number`."""
+
+
+class AttenuatorFarSide(Strict):
+    """A step attenuator in the antenna's path: what coverage there is."""
+
+    kind: Literal["attenuator"]
+    """`attenuator`."""
+    on: Name
+    """Name of an instrument of an `attenuator.` kind."""
+    channel: Annotated[int, Field(ge=1, le=16)] = 1
+    """Channel of that attenuator, from 1."""
+    normal_db: Annotated[float, Field(ge=0, le=140)] = 0.0
+    """Attenuation of good coverage, in decibel."""
+    weak_db: Annotated[float, Field(ge=0, le=140)]
+    """Attenuation at which the module is still registered, at the edge of coverage, in decibel."""
+    lost_db: Annotated[float, Field(ge=0, le=140)]
+    """Attenuation at which the module finds no network, in decibel."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> AttenuatorFarSide:
+        if not self.normal_db < self.weak_db < self.lost_db:
+            raise ValueError("normal_db must be below weak_db, and weak_db below lost_db")
+        return self
+
+
+class ManualFarSide(Strict):
+    """A person does it, asked through the controller or by `cellbench answer`."""
+
+    kind: Literal["manual"]
+    """`manual`."""
+    verbs: Annotated[tuple[Role, ...], Field(min_length=1)] = ("call", "sms", "coverage")
+    """What the person can do, in the words of docs/far-side.md."""
+    answer_within_s: Annotated[float, Field(ge=1, le=3600)] = 120.0
+    """How long to wait for the person's answer, in seconds."""
+
+
+class PackageFarSide(Strict):
+    """A driver from another package (entry point group `cellbench.far_sides`)."""
+
+    kind: Literal["package"]
+    """`package`."""
+    driver: Text
+    """Name of the entry point."""
+    settings: dict[Text, str | int | float | bool] = Field(default_factory=dict)
+    """The driver's own settings."""
+
+
+class NoFarSide(Strict):
+    """Nothing can make the network act."""
+
+    kind: Literal["none"]
+    """`none`."""
+
+
+OneFarSide = Annotated[
+    VirtualFarSide | ServicesFarSide | SecondSlotFarSide | AttenuatorFarSide | ManualFarSide | PackageFarSide,
+    Field(discriminator="kind"),
+]
+
+
+class SeveralFarSides(Strict):
+    """Several of them: the first that can do a verb does it."""
+
+    kind: Literal["several"]
+    """`several`."""
+    of: Annotated[tuple[OneFarSide, ...], Field(min_length=1, max_length=8)]
+    """The far sides, in the order in which they are asked."""
+
+
+FarSide = Annotated[
+    VirtualFarSide | ServicesFarSide | SecondSlotFarSide | AttenuatorFarSide | ManualFarSide | PackageFarSide
+    | SeveralFarSides | NoFarSide,
+    Field(discriminator="kind"),
+]
+
+
 class Slot(Strict):
     """One place for a module."""
 
@@ -225,6 +330,8 @@ class Slot(Strict):
     """Limits file of this slot, in place of the product's; relative to this file."""
     capabilities: tuple[DeclaredCapability, ...] = ()
     """Extra abilities of the slot."""
+    far_side: FarSide | None = None
+    """What can make the network act for this slot, in place of the rig's."""
 
 
 class Probe(Strict):
@@ -261,25 +368,6 @@ class Service(Strict):
         if self.host is None and self.name is None:
             raise ValueError("give host or name, or both")
         return self
-
-
-class VirtualFarSide(Strict):
-    """The control room of a virtual rack."""
-
-    kind: Literal["virtual"]
-    """`virtual`."""
-    control: Text | None = None
-    """The rack's directory; unset: the launched rack's."""
-
-
-class NoFarSide(Strict):
-    """Nothing can make the network act."""
-
-    kind: Literal["none"]
-    """`none`."""
-
-
-FarSide = Annotated[VirtualFarSide | NoFarSide, Field(discriminator="kind")]
 
 
 class AttachBudgetSettings(Strict):
@@ -324,6 +412,13 @@ class RigFile(Strict):
     limits: dict[Text, Text] = Field(default_factory=dict)
     """Limits file per product (series, variant or ordering code → file relative to this one); the most
     specific key that matches a slot counts."""
+
+    def far_sides_of(self, slot: str) -> tuple[OneFarSide, ...]:
+        """What can make the network act for a slot, in the order in which they are asked."""
+        chosen = self.slots[slot].far_side or self.far_side
+        if isinstance(chosen, SeveralFarSides):
+            return chosen.of
+        return () if isinstance(chosen, NoFarSide) else (chosen,)
 
     def network_of(self, slot: str) -> Apn | None:
         """The network a slot meets."""

@@ -57,6 +57,8 @@ def check(document: Document, model: type[M]) -> tuple[M | None, tuple[Finding, 
             _remove(data, place)
             if places[place]:  # nothing can follow from an unknown key's going
                 cut.add(place)
+                if isinstance(place[-1], int):  # its list went with it
+                    cut.add(place[:-1])
     return None, tuple(findings)
 
 
