@@ -83,6 +83,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="validation",
         help="which documents the run ends with",
     )
+    parser.addini(
+        "cellbench_guides",
+        type="paths",
+        default=[],
+        help="YAML files with the sections of documents of your own that procedures are traced to",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

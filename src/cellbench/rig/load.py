@@ -15,6 +15,7 @@ from cellbench.base.errors import CellbenchError, FileErrors, Finding, RigError
 from cellbench.instruments.kinds import BUILT_IN, InstrumentKind, find_kind, known_kinds
 from cellbench.instruments.settings import Secret
 from cellbench.rig.check import cross_check, file_beside
+from cellbench.rig.guides import looks_like_guide, read_guide
 from cellbench.rig.limits import ProductLimits, looks_like_limits, read_limits
 from cellbench.rig.schema import Name, RigFile, Service, Slot
 from cellbench.rig.strict import check
@@ -54,11 +55,13 @@ def load_rig(path: Path) -> LoadedRig:
 
 
 def validate_file(path: Path) -> tuple[Finding, ...]:
-    """All mistakes of a rig file or a limits file, in the order of their lines; none when it is good."""
+    """All mistakes of a rig, limits or guide file, in the order of their lines; none when it is good."""
     path = Path(path)
     document = read_document(path)
     if looks_like_limits(document):
         return read_limits(path)[1]
+    if looks_like_guide(document):
+        return read_guide(path)[1]
     return _read(path, document)[1]
 
 

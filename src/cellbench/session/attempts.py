@@ -117,10 +117,8 @@ class AttemptBook:
             return ()
         if not slot:
             return marked.sections
-        from cellbench.catalogue.guide import section
-
         series = self._run.rig.model.slots[slot].series
-        return tuple(name for name in marked.sections if series in section(name).series)
+        return tuple(name for name in marked.sections if series in self._run.sections[name].series)
 
     def note_now(self, nodeid: str, attempt: str = "") -> None:
         """In a worker: name the test and the attempt that begin, for a controller that must know what a

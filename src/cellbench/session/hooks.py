@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from cellbench.base.errors import Aborted, CellbenchError, Owner
-from cellbench.catalogue.guide import SECTIONS
 from cellbench.guardian.budget import BudgetExhausted
 from cellbench.record.attempt import Kind
 from cellbench.record.header import ProcedureEntry
@@ -38,7 +37,7 @@ class RunHooks:
         self.aborting = False
         self.interruptible = False
         self._signals: Interrupts | None = None
-        self._sections = {section.id: section for section in SECTIONS}
+        self._sections = run.sections
 
     # -- collection ------------------------------------------------------------------------------
 
@@ -66,7 +65,8 @@ class RunHooks:
         unknown = [name for name in marked.sections if name not in self._sections]
         if unknown:
             raise pytest.Collector.CollectError(
-                f"{where}: no guide has a section {', '.join(unknown)}; see cellbench.catalogue.guide"
+                f"{where}: no guide has a section {', '.join(unknown)}; see cellbench.catalogue.guide; "
+                "documents of your own are named by the setting cellbench_guides"
             )
 
     def _applies(self, marked: Procedure | None, slot: str) -> bool:

@@ -9,7 +9,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,13 +21,14 @@ from cellbench import __version__
 from cellbench.base.clock import SYSTEM_CLOCK
 from cellbench.base.errors import CellbenchError, OperatorError
 from cellbench.catalogue.errata import ERRATA
-from cellbench.catalogue.guide import SECTIONS
+from cellbench.catalogue.guide import Section
 from cellbench.guardian.log import slots_left_here
 from cellbench.record.attempt import AttemptEnded, Event, Kind, RunEnded
 from cellbench.record.header import ErratumEntry, Header, SectionEntry, SlotEntry
 from cellbench.record.journal import JournalWriter
 from cellbench.record.process import this_process
 from cellbench.record.runs import CutRun, cut_runs, mark_reported
+from cellbench.rig.guides import all_sections
 from cellbench.rig.load import LoadedRig, load_rig
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Run:
     ``serials``: slot → serial number. ``cut``: runs that were cut before and not told of yet.
     ``interrupted`` says by what, "" while nothing has. ``expected``: slot ("" for none) → procedures or tests
     that were collected. ``crashed``: ends of attempts whose worker has died; they go into the journal after
-    the worker's own records.
+    the worker's own records. ``sections``: what procedures may be traced to, by id.
     """
 
     config: pytest.Config
@@ -74,6 +75,7 @@ class Run:
     expected: dict[str, list[str]] = field(default_factory=dict)
     crashed: list[AttemptEnded] = field(default_factory=list)
     documents: list[Path] = field(default_factory=list)
+    sections: Mapping[str, Section] = field(default_factory=dict)
 
     @property
     def own_slots(self) -> tuple[str, ...]:
@@ -159,7 +161,7 @@ class Run:
             process=this_process(),
             versions=_versions(),
             settings=_settings(self.rig),
-            sections=_sections(),
+            sections=_entries(self.sections.values()),
             errata=_errata(),
             cut_runs=tuple(run.entry for run in self.cut),
         )
@@ -226,6 +228,7 @@ def open_run(config: pytest.Config, path: Path) -> Run:
         )
     if worker is None and not config.option.collectonly:
         run.look_back()
+    run.sections = _sections(config)
     run.serials = _serials(config.getoption("cellbench_serial"), slots)
     config.stash[RUN] = run
     around = hooks.RunHooks(run)
@@ -325,7 +328,15 @@ def _limits_words(rig: LoadedRig, slot: str) -> str:
     return f"{limits.product} version {limits.version}" if limits is not None else ""
 
 
-def _sections() -> tuple[SectionEntry, ...]:
+def _sections(config: pytest.Config) -> dict[str, Section]:
+    """What procedures may be traced to: the makers' guides and the documents of the setting."""
+    try:
+        return {one.id: one for one in all_sections(config.getini("cellbench_guides"))}
+    except CellbenchError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _entries(sections: Iterable[Section]) -> tuple[SectionEntry, ...]:
     return tuple(
         SectionEntry(
             section.id,
@@ -335,7 +346,7 @@ def _sections() -> tuple[SectionEntry, ...]:
             tuple(sorted(series.value for series in section.series)),
             section.kind,
         )
-        for section in SECTIONS
+        for section in sections
     )
 
 
