@@ -14,6 +14,7 @@ from cellbench.host.answer import Answer
 from cellbench.host.channel import Channel
 from cellbench.host.errors import AtError
 from cellbench.host.raw import RawTalk
+from cellbench.rig.reboot import await_reboot
 from cellbench.rig.slot import Slot
 
 _POLL_S = 0.2
@@ -168,7 +169,7 @@ class Dut:
         with self.at.declare_reboot(wait):
             self.send(f"AT{self.profile.reboot_command.value}")
             began = time.monotonic()
-            self._await_reboot(wait)
+            await_reboot(self.slot, self.at, wait)
         for role in roles:
             channel = self.slot.channels[role]
             if channel is not self.at:
@@ -183,13 +184,6 @@ class Dut:
             if not self.send(f"AT+USOCTL={number},0", check=False).ok:
                 break
             self.send(f"AT+USOCL={number}", check=False)
-
-    def _await_reboot(self, timeout_s: float) -> None:
-        if "v_int" in self.slot.model.lines.read() and self.slot.lease is not None:
-            deadline = Deadline.after(min(10.0, timeout_s))
-            while self.slot.lease.sense("v_int") and not deadline.expired and not self.at.silent():
-                time.sleep(0.01)
-        self.at.sync(timeout_s)
 
     def _rejoin(self, role: str) -> None:
         self.slot.ports.drop(role)

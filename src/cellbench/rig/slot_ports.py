@@ -104,6 +104,15 @@ class SlotPorts:
         channel.stop()
         self.next_record[role] = channel.next_record
 
+    def move(self, role: str, timeout_s: float) -> None:
+        """Open the port of an open channel anew, wherever it is now; the channel stays the same object.
+
+        Waits for a port on USB, ``timeout_s`` seconds at most. Raises UnitError, PortMissing.
+        """
+        if role.startswith("at"):
+            self.wait_usb(timeout_s)
+        self.channels[role].move(open_pipe(self._url(role)))
+
     def _usb_device(self) -> UsbDevice | None:
         if self.model.ports.usb is None:
             return None

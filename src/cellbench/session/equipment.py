@@ -17,6 +17,7 @@ from cellbench.rig.bench import Bench
 from cellbench.rig.capabilities import Capability, require
 from cellbench.rig.dut import Dut, DutState
 from cellbench.rig.load import LoadedRig, complete, load_rig
+from cellbench.rig.reboot import restart, wake
 from cellbench.rig.schema import Apn, Service
 from cellbench.rig.slot import PowerState, Slot
 from cellbench.roots.farside import far_side
@@ -58,8 +59,11 @@ class Equipment:
         """The module of a slot in a state; None for OFF. A module that an attempt left in doubt is
         power-cycled first."""
         slot = self.bench.slot(slot_name)
-        if slot_name in self._distrusted:
-            self._distrusted.discard(slot_name)
+        doubted = slot_name in self._distrusted
+        self._distrusted.discard(slot_name)
+        if slot.model.power is None:
+            self._unswitched(slot, state, doubted)
+        elif doubted:
             slot.power_off(hard=not self._answers(slot), cause="the last attempt left the module in doubt")
         if state is DutState.OFF:
             if slot.state is not PowerState.OFF:
@@ -183,6 +187,19 @@ class Equipment:
             ),
         )
         self._identified.add(name)
+
+    @staticmethod
+    def _unswitched(slot: Slot, state: DutState, doubted: bool) -> None:
+        """A module whose supply the bench does not switch: it is on, and begun anew by command."""
+        if state is DutState.OFF:
+            raise NotPossible(
+                f"slot {slot.name} has no supply that the bench can switch",
+                remedy="name one under power in the rig file",
+            )
+        if slot.state is not PowerState.ON or not slot.is_powered():
+            wake(slot)
+        elif doubted:
+            restart(slot, "the last attempt left the module in doubt")
 
     @staticmethod
     def _answers(slot: Slot) -> bool:
