@@ -18,10 +18,12 @@ from cellbench.catalogue.model import Series
 from cellbench.catalogue.modules import profile_for
 from cellbench.catalogue.modules.model import ModuleProfile, UsbComposition
 
-from .bench.output import MAX_CURRENT_A, SupplyOutput
+from .bench.dialects.generic import GENERIC
+from .bench.dialects.model import Family
+from .bench.output import SupplyOutput
 from .bench.probe import answers_at
 from .bench.relays import INPUTS, RELAYS, RelayBoard, Wiring
-from .bench.supply import OUTPUTS, Supply
+from .bench.supply import Supply
 from .bench.uart import UartAdapter
 from .bench.usb import FAST, REAL, Identity, UsbHost, UsbPlug
 from .device.config import Timing, config_for
@@ -64,6 +66,15 @@ class RackPlan:
     seed: int = 0
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Doubtful facts changed, by slot and name (device.behaviour)."""
+    supply: Family = GENERIC
+    """Dialect of the supplies."""
+
+    @property
+    def feeding(self) -> tuple[int, ...]:
+        """Channels of a supply, from 0, that can feed these modules."""
+        power = [profile_for(spec.series, spec.variant).power for spec in self.slots]
+        return self.supply.usable(max(one.vcc_typical_v.value for one in power),
+                                  max(one.current_limit_min_a.value for one in power))
 
 
 @dataclass(slots=True)
@@ -84,6 +95,8 @@ class VirtualSlot:
     board: int
     """Number of its relay board, from 1; ``first_pin``: its first relay and first input there."""
     first_pin: int
+    rated_a: float
+    """Highest current limit of its channel."""
     uart_port: int = 0
     on: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while V_INT is high."""
@@ -92,7 +105,7 @@ class VirtualSlot:
     @property
     def current_limit_a(self) -> float:
         """The limit that a careful technician sets for this module, in ampere."""
-        return min(self.profile.power.current_limit_max_a.value, MAX_CURRENT_A)
+        return min(self.profile.power.current_limit_max_a.value, self.rated_a)
 
 
 class Rack:
@@ -211,13 +224,16 @@ class Rack:
         module = Module(spec.name, profile, config, directory / "nvm.json", internet=self.internet)
         seed = self.plan.seed * 1000 + index
         lines = DrivenLines(module)
+        feeding = self.plan.feeding
+        place = feeding[index % len(feeding)]
         slot = VirtualSlot(
             name=spec.name, profile=profile, directory=directory, module=module, lines=lines,
             output=SupplyOutput(module, directory / "supply.log", seed, on_off=lines.supply_off),
             uart=UartAdapter(ModuleUart(module), seed),
             usb=UsbPlug(host, index + 1, directory / "usb", module.usb_port,
                         lambda: Identity("u-blox", config.model, config.imei)),
-            supply=index // OUTPUTS + 1, channel=index % OUTPUTS + 1,
+            supply=index // len(feeding) + 1, channel=place + 1,
+            rated_a=self.plan.supply.ratings[place].amperes,
             board=index // SLOTS_PER_BOARD + 1, first_pin=index % SLOTS_PER_BOARD * len(RELAY_LINES))
         module.uart.transmit = slot.uart.transmit
         module.on_output = partial(self._output_changed, slot)
@@ -240,11 +256,12 @@ class Rack:
 
     async def _start_instruments(self) -> None:
         slots = list(self.slots.values())
-        for number, first in enumerate(range(0, len(slots), OUTPUTS), 1):
-            group = slots[first:first + OUTPUTS]
-            outputs = [slot.output for slot in group]
-            outputs += [SupplyOutput(None, None, 0) for _ in range(OUTPUTS - len(group))]
-            supply = Supply(f"V{number:07d}", outputs)
+        family = self.plan.supply
+        for number in range(1, max(slot.supply for slot in slots) + 1):
+            fed = {slot.channel: slot.output for slot in slots if slot.supply == number}
+            outputs = [fed.get(channel) or SupplyOutput(None, None, 0)
+                       for channel in range(1, len(family.ratings) + 1)]
+            supply = Supply(number, outputs, family)
             self.supplies.append(supply)
             self.supply_ports.append(await supply.start())
         for number, first in enumerate(range(0, len(slots), SLOTS_PER_BOARD), 1):

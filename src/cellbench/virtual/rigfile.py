@@ -63,7 +63,7 @@ def rig_model(rack: Rack, secret: Path) -> dict[str, object]:
 def _instruments(rack: Rack, secret: Path) -> dict[str, object]:
     found: dict[str, object] = {}
     for number, (supply, port) in enumerate(zip(rack.supplies, rack.supply_ports, strict=True), 1):
-        found[f"psu{number}"] = {"kind": "supply.scpi-generic", "identity": supply.identity,
+        found[f"psu{number}"] = {"kind": f"supply.{supply.family.name}", "identity": supply.identity,
                                  "resource": f"TCPIP::127.0.0.1::{port}::SOCKET"}
     for number, port in enumerate(rack.board_ports, 1):
         found[f"relays{number}"] = {"kind": "line.numato-ethernet", "host": "127.0.0.1", "port": port,

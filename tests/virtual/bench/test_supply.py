@@ -35,7 +35,7 @@ def supply(loop, load, tmp_path):
     async def make():
         outputs = [SupplyOutput(load, tmp_path / "supply.log", 1),
                    *(SupplyOutput(None, None, 0) for _ in range(3))]
-        instrument = Supply("V0000001", outputs)
+        instrument = Supply(1, outputs)
         instrument.bound = await instrument.start()
         return instrument
 

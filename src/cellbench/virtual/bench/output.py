@@ -8,6 +8,7 @@ import math
 import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -48,6 +49,34 @@ class Mode(enum.Enum):
     CONSTANT_CURRENT = "cc"
 
 
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What *RST sets on an output; volts, amperes, seconds.
+
+    ``ocp_level_a`` None: over-current protection acts where the current limit acts; a family whose
+    protection has a level of its own states it here.
+    """
+
+    voltage_v: float = 0.0
+    current_limit_a: float = RESET_CURRENT_A
+    ovp_v: float = MAX_VOLTAGE_V * 1.1
+    ovp_enabled: bool = True
+    ocp_enabled: bool = False
+    ocp_level_a: float | None = None
+    ocp_delay_s: float = OCP_DELAY_S
+
+
+@dataclass(slots=True)
+class OutputFaults:
+    """What the control room has broken in an output: settings and meters that are off by a part of their
+    value, and a protection that trips so long after switch-on."""
+
+    set_error: float = 0.0
+    meter_error: float = 0.0
+    trip_after_s: float | None = None
+    trip_kind: Trip = Trip.OVER_CURRENT
+
+
 class SupplyOutput:
     """One output with its settings and its protections; volts, amperes, seconds."""
 
@@ -64,20 +93,36 @@ class SupplyOutput:
         self._switched_at = -math.inf
         self._limiting_since: float | None = None
         self._dip_v: float | None = None
-        self._defaults()
+        self._interrupted = False
+        self.faults = OutputFaults()
+        self.adopt(Settings())
 
-    def _defaults(self) -> None:
-        self.voltage_v = 0.0
-        self.current_limit_a = RESET_CURRENT_A
-        self.ovp_v = MAX_VOLTAGE_V * 1.1
-        self.ocp_enabled = False
-        self.ocp_delay_s = OCP_DELAY_S
+    def adopt(self, settings: Settings) -> None:
+        """Take the settings of a family at its reset; *RST comes back to them."""
+        self._reset_to = settings
+        self.voltage_v = settings.voltage_v
+        self.current_limit_a = settings.current_limit_a
+        self.ovp_v = settings.ovp_v
+        self.ovp_enabled = settings.ovp_enabled
+        self.ocp_enabled = settings.ocp_enabled
+        self.ocp_level_a = settings.ocp_level_a
+        self.ocp_delay_s = settings.ocp_delay_s
 
     def reset(self) -> None:
         """*RST: output off, 0 V, protections at their defaults."""
         self.switch(False, "scpi-reset")
         self.tripped = None
-        self._defaults()
+        self.adopt(self._reset_to)
+
+    @property
+    def shown_voltage_v(self) -> float:
+        """What the supply answers when its voltage setting is asked for."""
+        return self.voltage_v * (1 + self.faults.set_error)
+
+    @property
+    def shown_current_limit_a(self) -> float:
+        """What the supply answers when its current limit is asked for."""
+        return self.current_limit_a * (1 + self.faults.set_error)
 
     def switch(self, on: bool, cause: str) -> None:
         """Switch the output; a tripped one stays off until its trip is cleared."""
@@ -87,18 +132,24 @@ class SupplyOutput:
             self.enabled = on
             self._switched_at = time.monotonic()
             self._write_log(on, cause)
+        self._interrupted = False
         self.regulate()
         if not on and self._on_off is not None:
             self._on_off()
 
     def trip(self, why: Trip) -> None:
         """Switch off and stay off until ``clear_trip``."""
+        was_on = self.enabled
         self.tripped = why
         self.switch(False, why.value)
+        self._interrupted = was_on
 
-    def clear_trip(self) -> None:
-        """Forget a trip; the output stays off."""
+    def clear_trip(self, *, restore: bool = False) -> None:
+        """Forget a trip; the output stays off, or with ``restore`` goes back to what it was before it."""
+        interrupted, self._interrupted = self._interrupted and self.tripped is not None, False
         self.tripped = None
+        if restore and interrupted:
+            self.switch(True, "scpi")
 
     async def dip(self, volts: float, seconds: float) -> None:
         """Let the voltage fall to ``volts`` for ``seconds`` while the output stays on."""
@@ -117,19 +168,26 @@ class SupplyOutput:
             self._limiting_since = None
             self._apply(0.0, Mode.OFF)
             return
-        if self.voltage_v > self.ovp_v:
+        if self.ovp_enabled and self.voltage_v > self.ovp_v:
             self.trip(Trip.OVER_VOLTAGE)
+            return
+        faults = self.faults
+        if faults.trip_after_s is not None and now - self._switched_at >= faults.trip_after_s:
+            self.trip(faults.trip_kind)
             return
         target = self.voltage_v if self._dip_v is None else min(self._dip_v, self.voltage_v)
         demand = self._demand()
-        if demand <= self.current_limit_a:
+        level, limit = self.ocp_level_a, self.current_limit_a
+        if not (demand > limit if level is None else min(demand, limit) >= level):
             self._limiting_since = None
-            self._apply(target, Mode.CONSTANT_VOLTAGE)
-            return
-        if self._limiting_since is None:
+        elif self._limiting_since is None:
             self._limiting_since = now
-        if self.ocp_enabled and now - self._limiting_since >= self.ocp_delay_s:
+        since = self._limiting_since
+        if self.ocp_enabled and since is not None and now - since >= self.ocp_delay_s:
             self.trip(Trip.OVER_CURRENT)
+            return
+        if demand <= self.current_limit_a:
+            self._apply(target, Mode.CONSTANT_VOLTAGE)
             return
         # The load is taken as a resistance: at the limit the voltage falls in proportion.
         self._apply(target * self.current_limit_a / demand, Mode.CONSTANT_CURRENT)
@@ -137,7 +195,7 @@ class SupplyOutput:
     def measured_voltage_v(self) -> float:
         """What the supply's own meter reads, with its noise."""
         self.regulate()
-        return max(0.0, self._applied_v + self._random.gauss(0.0, 0.0004))
+        return max(0.0, self._applied_v * (1 + self.faults.meter_error) + self._random.gauss(0.0, 0.0004))
 
     def measured_current_a(self) -> float:
         """What the supply's own meter reads, with its noise."""
@@ -145,7 +203,7 @@ class SupplyOutput:
         if not self.enabled:
             return abs(self._random.gauss(0.0, 2e-6))
         surge = INRUSH_A * math.exp(-(time.monotonic() - self._switched_at) / INRUSH_TAU_S)
-        current = min(self._demand() + surge, self.current_limit_a)
+        current = min(self._demand() + surge, self.current_limit_a) * (1 + self.faults.meter_error)
         return max(0.0, current * (1 + self._random.gauss(0.0, 2e-4)) + self._random.gauss(0.0, 5e-6))
 
     def close(self, cause: str) -> None:

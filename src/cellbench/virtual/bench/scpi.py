@@ -1,5 +1,7 @@
 """The message side of a SCPI instrument, written from IEEE 488.2-1992 and SCPI-99.
 
+What makers do differently (how an error reads, which common commands there are) is a ``Style``.
+
 Program messages end with LF (CR before it is white space), program message units are parted by ``;``,
 a header without a leading ``:`` continues at the level of the header before it (SCPI-99 volume 1, 6.2.4).
 Errors go to a queue read by ``SYSTem:ERRor?`` (SCPI-99 volume 2, 21.8).
@@ -10,7 +12,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MAX_MESSAGE = 4096
 QUEUE_LENGTH = 20
@@ -23,6 +25,7 @@ ERRORS: Mapping[int, str] = {
     -109: "Missing parameter",
     -113: "Undefined header",
     -131: "Invalid suffix",
+    -200: "Execution error",
     -221: "Settings conflict",
     -222: "Data out of range",
     -224: "Illegal parameter value",
@@ -60,6 +63,24 @@ class Entry:
     get_params: tuple[int, int] = (0, 0)
 
 
+def maker_text(code: int, text: str) -> str:
+    """An answer of SYSTem:ERRor? as SCPI-99 volume 2, 21.8.1 has it."""
+    return f'{code},"{text}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What a maker does in its own way: how an error reads, which of the common headers exist (None: all),
+    texts of error numbers that differ from ``ERRORS``."""
+
+    error: Callable[[int, str], str] = maker_text
+    common: frozenset[str] | None = None
+    texts: Mapping[int, str] = field(default_factory=dict)
+
+
+PLAIN = Style()
+
+
 def header_pattern(notation: str) -> re.Pattern[str]:
     """A pattern for all spellings of a header: short and long forms, optional nodes, any case."""
     pattern = re.escape(notation).replace(r"\[", "(?:").replace(r"\]", ")?").replace(r"\:", ":")
@@ -68,14 +89,16 @@ def header_pattern(notation: str) -> re.Pattern[str]:
 
 
 def split_units(message: str, separator: str) -> list[str]:
-    """The parts of a message at ``separator``, except inside quotes."""
-    parts, start, quote = [], 0, ""
+    """The parts of a message at ``separator``, except inside quotes and channel lists."""
+    parts, start, quote, depth = [], 0, "", 0
     for index, char in enumerate(message):
         if quote:
             quote = "" if char == quote else quote
         elif char in "\"'":
             quote = char
-        elif char == separator:
+        elif char in "()":
+            depth += 1 if char == "(" else -1
+        elif char == separator and depth <= 0:
             parts.append(message[start:index])
             start = index + 1
     if quote:
@@ -90,14 +113,17 @@ _UNIT = re.compile(r"\s*(?P<header>[:*]?[A-Za-z][A-Za-z0-9_:]*)(?P<query>\?)?(?:
 class ScpiInstrument:
     """Parses program messages, dispatches to entries, keeps the error queue and the status registers."""
 
-    def __init__(self, identity: str, entries: Sequence[Entry], reset: Callable[[], None]) -> None:
-        self._identity = identity
+    def __init__(self, identity: str, entries: Sequence[Entry], reset: Callable[[], None],
+                 style: Style = PLAIN) -> None:
+        self.identity = identity
         self._reset = reset
+        self._style = style
         self._errors: deque[int] = deque()
         self._esr = PON
         self._ese = 0
         self._sre = 0
-        table = [*self._common(), *entries]
+        common = [entry for entry in self._common() if style.common is None or entry.header in style.common]
+        table = [*entries, *common]
         self._table = [(header_pattern(entry.header), entry) for entry in table]
 
     def handle(self, message: str) -> str | None:
@@ -178,7 +204,7 @@ class ScpiInstrument:
         """The mandatory common commands (IEEE 488.2 10, SCPI-99 volume 1, 4.1.1) and SYSTem:ERRor."""
         none = (0, 0)
         return (
-            Entry("*IDN", get=lambda _: self._identity),
+            Entry("*IDN", get=lambda _: self.identity),
             Entry("*RST", set=lambda _: self._reset(), set_params=none),
             Entry("*CLS", set=self._clear, set_params=none),
             Entry("*OPC", set=self._complete, get=lambda _: "1", set_params=none),
@@ -220,7 +246,8 @@ class ScpiInstrument:
 
     def _next_error(self, _: Sequence[str]) -> str:
         code = self._errors.popleft() if self._errors else 0
-        return f'{code},"{ERRORS[code]}"'
+        text = self._style.texts.get(code) or ERRORS.get(code, "Device-specific error")
+        return self._style.error(code, text)
 
 
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:\s*[Ee]\s*[+-]?\d+)?)\s*([A-Za-z]*)")

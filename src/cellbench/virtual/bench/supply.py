@@ -1,4 +1,4 @@
-"""The virtual supply: SCPI over TCP, up to four outputs, the generic dialect.
+"""The virtual supply: one dialect's instrument over TCP, with its outputs and its faults.
 
 One client at a time; a second one waits (see tcp.py).
 """
@@ -6,28 +6,31 @@ One client at a time; a second one waits (see tcp.py).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from .output import MAX_CURRENT_A, MAX_VOLTAGE_V, RESET_CURRENT_A, Mode, SupplyOutput, Trip
-from .scpi import AMPERE, MAX_MESSAGE, SECOND, VOLT, Entry, ScpiError, ScpiInstrument, boolean, number
+from .dialects.generic import GENERIC
+from .dialects.model import Family
+from .faults import Cut, TalkFaults
+from .output import SupplyOutput
+from .scpi import MAX_MESSAGE
 from .tcp import Link, OneClientServer
 
-OUTPUTS = 4
 REGULATE_S = 0.25
 """How often the outputs that are on look at their load between measurements."""
 
 
 class Supply:
-    """The instrument: outputs, the selected one, and its SCPI table."""
+    """The instrument on the bench: its outputs, its connection, its dialect."""
 
-    def __init__(self, serial: str, outputs: Sequence[SupplyOutput]) -> None:
-        self.identity = f"CELLBENCH,VPS-{OUTPUTS},{serial},1.0"
+    def __init__(self, number: int, outputs: Sequence[SupplyOutput], family: Family = GENERIC) -> None:
+        self.family = family
         self.outputs = tuple(outputs)
-        self._selected = 0
+        self.faults = TalkFaults()
+        self._instrument = family.build(family, number, self.outputs)
+        self.identity = self._instrument.identity
         self._buffer = bytearray()
         self._overrun = False
         self._link: Link | None = None
-        self._scpi = ScpiInstrument(self.identity, self._entries(), self._reset)
         self._server = OneClientServer(self)
         self._timer: asyncio.TimerHandle | None = None
 
@@ -45,14 +48,27 @@ class Supply:
             output.close(cause)
         await self._server.stop()
 
+    def pretend(self, identity: str | None) -> None:
+        """Answer *IDN? with another text; None: its own again."""
+        self._instrument.identity = self.identity if identity is None else identity
+
+    async def cut(self, how: Cut) -> None:
+        """Cut the connection, or mend it."""
+        before, self.faults.cut = self.faults.cut, how
+        if how is Cut.DEAD:
+            await self._server.stop()
+        elif before is Cut.DEAD:
+            await self._server.start()
+
     def opened(self, link: Link) -> None:
         """A client has the place: nothing of the one before is left in the buffers."""
         self._link = link
         self._buffer.clear()
         self._overrun = False
+        self.faults.left_over = None
 
     def received(self, data: bytes) -> None:
-        """Collect program messages and answer them."""
+        """Collect messages and answer them; a message ends with LF."""
         self._buffer += data
         while (end := self._buffer.find(b"\n")) >= 0:
             line = bytes(self._buffer[:end])
@@ -61,17 +77,29 @@ class Supply:
                 self._overrun_seen()
                 self._overrun = False
                 continue
-            answer = self._scpi.handle(line.decode("ascii", "replace").strip())
-            if answer is not None and self._link is not None:
-                self._link.send(answer.encode("ascii") + b"\n")
+            self._take(line.decode("ascii", "replace").strip())
         if len(self._buffer) > MAX_MESSAGE:
             self._buffer.clear()
             self._overrun_seen()
 
+    def _take(self, message: str) -> None:
+        made = self._instrument.handle(message)
+        if self.faults.error is not None and sets_something(message):
+            self._instrument.raise_error(self.faults.error)
+        answer = self.faults.answer(made)
+        if answer is None or self._link is None:
+            return
+        data = answer.encode("latin-1") + self.family.terminator.encode("ascii")
+        if self.faults.cut is Cut.ANSWER:
+            self._link.send(data[: max(1, len(data) // 2)])
+            self._link.close()
+            return
+        self._link.send(data)
+
     def _overrun_seen(self) -> None:
         """One error for a message that is too long; the rest of it up to its terminator is dropped."""
         if not self._overrun:
-            self._scpi.raise_error(-363)
+            self._instrument.raise_error(-363)
         self._overrun = True
 
     def closed(self) -> None:
@@ -84,139 +112,8 @@ class Supply:
                 output.regulate()
         self._timer = loop.call_later(REGULATE_S, self._regulate, loop)
 
-    def _reset(self) -> None:
-        self._selected = 0
-        for output in self.outputs:
-            output.reset()
 
-    @property
-    def _output(self) -> SupplyOutput:
-        return self.outputs[self._selected]
-
-    def _entries(self) -> tuple[Entry, ...]:
-        return (*self._selection(), *self._settings(), *self._switching(), *self._measuring(),
-                *self._protection())
-
-    def _selection(self) -> tuple[Entry, ...]:
-        return (
-            Entry("INSTrument:NSELect", self._select, lambda _: str(self._selected + 1)),
-            Entry("INSTrument[:SELect]", self._select_name, lambda _: f"OUT{self._selected + 1}"),
-            Entry("INSTrument:CATalog", get=lambda _: ",".join(
-                f'"OUT{n + 1}"' for n in range(len(self.outputs)))),
-        )
-
-    def _settings(self) -> tuple[Entry, ...]:
-        return (
-            Entry("[SOURce:]VOLTage[:LEVel][:IMMediate][:AMPLitude]", self._set_voltage,
-                  self._quantity(lambda: self._output.voltage_v, 0.0, MAX_VOLTAGE_V, 0.0),
-                  get_params=(0, 1)),
-            Entry("[SOURce:]CURRent[:LEVel][:IMMediate][:AMPLitude]", self._set_current,
-                  self._quantity(lambda: self._output.current_limit_a, 0.0, MAX_CURRENT_A, RESET_CURRENT_A),
-                  get_params=(0, 1)),
-            Entry("APPLy", self._apply, lambda _: f"{self._output.voltage_v:.4f},"
-                  f"{self._output.current_limit_a:.4f}", set_params=(1, 2)),
-        )
-
-    def _switching(self) -> tuple[Entry, ...]:
-        return (
-            Entry("OUTPut[:STATe]", self._switch, lambda _: str(int(self._output.enabled))),
-            Entry("OUTPut:PROTection:CLEar", lambda _: self._output.clear_trip(), set_params=(0, 0)),
-        )
-
-    def _measuring(self) -> tuple[Entry, ...]:
-        return (
-            Entry("MEASure[:SCALar][:VOLTage][:DC]",
-                  get=lambda _: f"{self._output.measured_voltage_v():.4f}"),
-            Entry("MEASure[:SCALar]:CURRent[:DC]",
-                  get=lambda _: f"{self._output.measured_current_a():.6f}"),
-            Entry("MEASure[:SCALar]:POWer[:DC]", get=self._power),
-            Entry("STATus:QUEStionable:CONDition", get=self._questionable),
-            Entry("STATus:OPERation:CONDition", get=self._operation),
-        )
-
-    def _protection(self) -> tuple[Entry, ...]:
-        limit = MAX_VOLTAGE_V * 1.1
-        none = (0, 0)
-        return (
-            Entry("[SOURce:]VOLTage:PROTection[:LEVel]", self._set_ovp,
-                  self._quantity(lambda: self._output.ovp_v, 0.5, limit, limit), get_params=(0, 1)),
-            Entry("[SOURce:]VOLTage:PROTection:TRIPped", get=lambda _: self._is_trip(Trip.OVER_VOLTAGE)),
-            Entry("[SOURce:]VOLTage:PROTection:CLEar", lambda _: self._output.clear_trip(), set_params=none),
-            Entry("[SOURce:]CURRent:PROTection:STATe", self._set_ocp,
-                  lambda _: str(int(self._output.ocp_enabled))),
-            Entry("[SOURce:]CURRent:PROTection:DELay", self._set_ocp_delay,
-                  lambda _: f"{self._output.ocp_delay_s:.4f}"),
-            Entry("[SOURce:]CURRent:PROTection:TRIPped",
-                  get=lambda _: self._is_trip(Trip.OVER_CURRENT, Trip.FORCED)),
-            Entry("[SOURce:]CURRent:PROTection:CLEar", lambda _: self._output.clear_trip(), set_params=none),
-        )
-
-    def _quantity(self, value: Callable[[], float], low: float, high: float,
-                  default: float) -> Callable[[Sequence[str]], str]:
-        """A query that answers the setting, or with MIN, MAX or DEF its bound."""
-        def get(params: Sequence[str]) -> str:
-            if params and params[0][:3].upper() not in ("MIN", "MAX", "DEF"):
-                raise ScpiError(-108)
-            return f"{number(params[0], {}, low, high, default) if params else value():.4f}"
-        return get
-
-    def _select(self, params: Sequence[str]) -> None:
-        self._selected = round(number(params[0], {}, 1, len(self.outputs), 1)) - 1
-
-    def _select_name(self, params: Sequence[str]) -> None:
-        names = [f"OUT{n + 1}" for n in range(len(self.outputs))]
-        name = params[0].upper().strip("\"'")
-        if name not in names:
-            raise ScpiError(-224)
-        self._selected = names.index(name)
-
-    def _set_voltage(self, params: Sequence[str]) -> None:
-        self._output.voltage_v = number(params[0], VOLT, 0.0, MAX_VOLTAGE_V, 0.0)
-        self._output.regulate()
-
-    def _set_current(self, params: Sequence[str]) -> None:
-        self._output.current_limit_a = number(params[0], AMPERE, 0.0, MAX_CURRENT_A, RESET_CURRENT_A)
-        self._output.regulate()
-
-    def _apply(self, params: Sequence[str]) -> None:
-        voltage = number(params[0], VOLT, 0.0, MAX_VOLTAGE_V, 0.0)
-        if len(params) > 1:
-            self._output.current_limit_a = number(params[1], AMPERE, 0.0, MAX_CURRENT_A, RESET_CURRENT_A)
-        self._output.voltage_v = voltage
-        self._output.regulate()
-
-    def _set_ovp(self, params: Sequence[str]) -> None:
-        limit = MAX_VOLTAGE_V * 1.1
-        self._output.ovp_v = number(params[0], VOLT, 0.5, limit, limit)
-        self._output.regulate()
-
-    def _set_ocp(self, params: Sequence[str]) -> None:
-        self._output.ocp_enabled = boolean(params[0])
-        self._output.regulate()
-
-    def _set_ocp_delay(self, params: Sequence[str]) -> None:
-        self._output.ocp_delay_s = number(params[0], SECOND, 0.0, 10.0, 0.02)
-
-    def _switch(self, params: Sequence[str]) -> None:
-        on = boolean(params[0])
-        if on and self._output.tripped is not None:
-            raise ScpiError(-221)
-        self._output.switch(on, "scpi")
-
-    def _power(self, _: Sequence[str]) -> str:
-        return f"{self._output.measured_voltage_v() * self._output.measured_current_a():.6f}"
-
-    def _is_trip(self, *kinds: Trip) -> str:
-        self._output.regulate()
-        return str(int(self._output.tripped in kinds))
-
-    def _questionable(self, _: Sequence[str]) -> str:
-        """Bit 0 over-voltage trip, bit 1 over-current trip."""
-        over_voltage = self._output.tripped is Trip.OVER_VOLTAGE
-        return str(int(over_voltage) | (int(self._output.tripped is not None and not over_voltage) << 1))
-
-    def _operation(self, _: Sequence[str]) -> str:
-        """Bit 8 constant voltage, bit 10 constant current."""
-        self._output.regulate()
-        return str({Mode.OFF: 0, Mode.CONSTANT_VOLTAGE: 0x100, Mode.CONSTANT_CURRENT: 0x400}[
-            self._output.mode])
+def sets_something(message: str) -> bool:
+    """True when a part of the message is a command of the device (no query, no common command)."""
+    return any(part.strip() and "?" not in part and not part.strip().startswith("*")
+               for part in message.split(";"))

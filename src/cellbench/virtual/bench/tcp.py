@@ -91,9 +91,9 @@ class OneClientServer:
         self.port = 0
 
     async def start(self) -> int:
-        """Listen on a free port of the loopback address; returns it."""
+        """Listen on a free port of the loopback address, after a stop on the same one; returns it."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Link(self), HOST, 0)
+        self._server = await loop.create_server(lambda: Link(self), HOST, self.port)
         self.port = int(self._server.sockets[0].getsockname()[1])
         return self.port
 
