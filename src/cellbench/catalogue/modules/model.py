@@ -140,8 +140,13 @@ class ModuleProfile:
 
 @dataclass(frozen=True, slots=True)
 class VariantOverride:
-    """What one variant changes of its series' profile (field name of ModuleProfile → value)."""
+    """What one variant changes of its series' profile (field name of ModuleProfile → value).
+
+    ``variant`` is how the module's type number begins ("LENA-R8001M10"). ``series`` is needed where the
+    variant comes from a package of its own.
+    """
 
     variant: str
     ordering_codes: tuple[str, ...]
     changes: Mapping[str, object] = field(default_factory=dict)
+    series: Series | None = None
