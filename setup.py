@@ -7,6 +7,7 @@ MAPPED = {
     "cellbench.suites": "suites",
     "cellbench.templates": "reports/templates",
     "cellbench.schemas": "reports/schema",
+    "cellbench.rigs": "rigs",
 }
 
 packages = find_packages("src")
@@ -21,5 +22,9 @@ setup(
         "cellbench.templates": ["*.j2", "*.typ", "*.css", "*.js", "*.svg"],
         "cellbench.schemas": ["*.json"],
         "cellbench.virtual": ["world/*.yaml", "world/certs/*"],
+        "cellbench.rigs": ["virtual.yaml", "evk-*.yaml", "rack.yaml", "limits/*.yaml"],
+        "cellbench.starter": ["files/*", "files/*/*"],
     },
+    # what a person keeps beside the samples is nobody else's, nor are leftovers of a run
+    exclude_package_data={"": ["*.local.yaml", "*.pyc", "__pycache__/*"]},
 )

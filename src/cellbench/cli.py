@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"cellbench {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_new(commands)
     _add_runs(commands)
     _add_rig(commands)
     _add_virtual(commands)
@@ -78,6 +79,27 @@ def _command(
     parser = commands.add_parser(name, help=text, description=text)
     parser.set_defaults(action=action, parser=parser)
     return parser
+
+
+# -- a project of one's own ------------------------------------------------------------------------
+
+
+def _add_new(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    new = _command(commands, "new", "a directory with a rig, limits, an example suite and a Makefile", _new)
+    new.add_argument("directory", type=Path)
+    new.add_argument("--rig", choices=("virtual", "evk"), default="virtual",
+                     help="the bench that its commands use (default: virtual)")
+    new.add_argument("--force", action="store_true", help="write into a directory that is not empty")
+
+
+def _new(arguments: argparse.Namespace) -> int:
+    from cellbench.starter.write import FirstRig, next_steps, write_new
+
+    rig = FirstRig(arguments.rig)
+    for path in write_new(arguments.directory, rig, force=arguments.force):
+        print(path)
+    print(next_steps(arguments.directory, rig))
+    return 0
 
 
 # -- runs ------------------------------------------------------------------------------------------

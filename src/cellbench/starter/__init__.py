@@ -1,0 +1,1 @@
+"""What `cellbench new` writes: the first files of a project that uses the installed package."""
