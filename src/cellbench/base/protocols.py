@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,27 @@ class FarSide(Protocol):
 
     def can(self, verb: str) -> bool:
         """True when this far side knows the verb."""
+        ...
+
+
+class Prompter(Protocol):
+    """Asks a person, wherever one is reached."""
+
+    def ask(self, question: str, *, about: str, answers: tuple[str, ...], within_s: float) -> str:
+        """One of ``answers``, as the person gave it.
+
+        ``about`` names the slot or instrument that it is about. OperatorError when nobody answers within
+        ``within_s`` seconds, or when the question is withdrawn because nobody waits for it any more.
+        """
+        ...
+
+
+@runtime_checkable
+class AsksPeople(Protocol):
+    """An instrument that a person works; whoever opens it gives it the way to the person."""
+
+    def meet(self, prompter: Prompter) -> None:
+        """Ask by this prompter from now on."""
         ...
 
 

@@ -25,6 +25,7 @@ ENTRY_POINT_GROUP = "cellbench.instruments"
 BUILT_IN: Mapping[str, str] = {
     "supply.scpi-generic": "cellbench.instruments.supply.scpi",
     "line.numato-ethernet": "cellbench.instruments.line.numato_ethernet",
+    "line.manual": "cellbench.instruments.line.manual",
 }
 
 
@@ -50,6 +51,7 @@ class Ability(enum.Enum):
     ERROR_QUEUE = "error queue read after each command"
     DRIVE = "drives outputs"
     READ_BACK = "reads back what it drives"
+    LETS_GO = "lets go of its outputs when it is closed"
     INPUTS = "reads inputs"
     SWITCH_USB = "switches USB port power"
 
@@ -65,7 +67,8 @@ class InstrumentKind:
 
     ``models`` are the makers' model names; ``source`` is the manual (name, edition) or other publication
     that the commands are from; ``met`` is True once somebody has reported the driver at work on the real
-    thing; ``doubts`` says what no source tells, so that it is a setting or a guess.
+    thing; ``doubts`` says what no source tells, so that it is a setting or a guess. ``answer_within_s`` is
+    there where a person works it: how long one answer may take, in seconds.
     """
 
     kind: str
@@ -79,6 +82,7 @@ class InstrumentKind:
     abilities: frozenset[Ability]
     met: bool = False
     doubts: str = ""
+    answer_within_s: Callable[[Mapping[str, object]], float] | None = None
 
 
 def built_in_kinds() -> tuple[InstrumentKind, ...]:

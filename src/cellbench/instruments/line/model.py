@@ -6,7 +6,7 @@ read-back agreed.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class LineBoard(Protocol):
@@ -32,4 +32,13 @@ class LineBoard(Protocol):
 
     def close(self) -> None:
         """Give the connection back; contacts stay as they are."""
+        ...
+
+
+@runtime_checkable
+class PulsesByHand(Protocol):
+    """A board whose contacts a person works: a pulse is one request, and nobody knows when it was."""
+
+    def pulse(self, pin: int, seconds: float, closed: bool) -> None:
+        """Close (or open) a contact for about ``seconds`` and put it back."""
         ...
