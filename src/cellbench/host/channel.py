@@ -23,7 +23,7 @@ from cellbench.host.secrets import Secrets
 from cellbench.host.settings import WATCHED, PortSettings
 from cellbench.host.transcript import Transcript
 from cellbench.host.urclog import Expectation, UrcEvent, UrcLog, Where
-from cellbench.io.pipe import Pipe, PortLost
+from cellbench.io.pipe import Pipe, PortLost, PortMissing
 from cellbench.wire.at.errors import UnsendableLine
 from cellbench.wire.at.events import Finished, Stray, UrcHeard
 from cellbench.wire.at.grammar import CALL_CODES, Grammar, Plan
@@ -37,6 +37,7 @@ _STRAYS_KEPT = 1000
 _LONGEST_PAUSE_S = 1.0  # URCs without end may not keep a command back for longer
 _STRING_WAIT_S = 0.1  # how long a half received string may still grow before a new command gives it up
 _SYNC_TRY_S = 0.5  # how long sync() waits for one OK
+_REOPEN_S = 0.02  # between two looks for a port that vanished
 
 
 class Channel:
@@ -82,6 +83,16 @@ class Channel:
         """True while the port is open and has not vanished."""
         return self._link.is_up
 
+    @property
+    def lost(self) -> PortLost | None:
+        """How the port vanished; None while it has not, and after it came back."""
+        return self._link.failure
+
+    @property
+    def port_name(self) -> str:
+        """The port's own name: a device node, an address."""
+        return self._pipe.name
+
     def start(self, first_record: int = 0) -> None:
         """Open the pipe and begin to read; trace records are counted from ``first_record``. Raises
         PortMissing."""
@@ -106,6 +117,11 @@ class Channel:
         self._dialogue.reset()
         self._resume_due = True
         self._link.start(pipe)
+
+    def reopen(self) -> None:
+        """Open the port anew after it vanished, wherever it is now; the channel goes on as after ``move``.
+        Raises PortMissing while it is not back."""
+        self.move(self._pipe)
 
     def declare_reboot(self, timeout_s: float) -> AbstractContextManager[None]:
         """Inside the block, at most ``timeout_s`` seconds, a greeting or a vanished port is no death sign."""
@@ -160,13 +176,14 @@ class Channel:
 
     def sync(self, timeout_s: float) -> float:
         """Send AT until OK comes (in autobauding the first one is swallowed); the seconds it took. Afterwards
-        the port has its settings again when it was moved or the module rebooted. Raises AtTimeout."""
+        the port has its settings again when it was moved or the module rebooted. A port that vanished, or
+        vanishes on the way, is opened anew. Raises AtTimeout, PortLost or PortMissing when it stays away."""
         began = self._monotonic()
         until = began + timeout_s
         # In autobauding the first AT only shows the rate; a moment later the port is ready (LENA-R8 5.3).
         wait = self.profile.serial.after_autobaud_s.value if self.profile.serial.autobauding else _SYNC_TRY_S
         tries = 0
-        while not self._answers_ok(min(wait, max(0.01, until - self._monotonic()))):
+        while not self._in_step(min(wait, max(0.01, until - self._monotonic())), until):
             tries += 1
             wait = _SYNC_TRY_S
             if self._monotonic() >= until:
@@ -191,6 +208,21 @@ class Channel:
             return not self._answers_ok(timeout_s)
         except PortLost:
             return True
+
+    def _in_step(self, timeout_s: float, until: float) -> bool:
+        """True when the port, opened anew where it must be, answers AT. Raises what keeps it away at
+        ``until``."""
+        try:
+            if self.lost is not None:
+                self.reopen()
+            return self._answers_ok(timeout_s)
+        except (PortLost, PortMissing) as error:
+            if self.lost is None and not isinstance(error, PortMissing):
+                raise  # it was closed, not lost
+            if self._monotonic() + _REOPEN_S >= until:
+                raise
+            time.sleep(_REOPEN_S)
+            return False
 
     def _answers_ok(self, timeout_s: float) -> bool:
         try:

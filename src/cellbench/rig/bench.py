@@ -117,6 +117,10 @@ class Bench:
             lease=lease,
             trace=self.trace(name),
             events=self.events(name),
+            usb_elsewhere=frozenset(
+                other.ports.usb.location for place, other in self.rig.model.slots.items()
+                if place != name and other.ports.usb is not None
+            ),
             budget=budget,
             timing=SlotTiming(
                 minimum_on_s=profile.power.min_on_time_s.value if minimum is None else minimum,

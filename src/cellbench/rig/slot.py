@@ -81,11 +81,13 @@ class Slot:
     events: EventSink
     state: PowerState = PowerState.UNKNOWN
     on_since: float | None = None
+    usb_elsewhere: frozenset[str] = frozenset()  # USB locations of the rig's other slots
     ports: SlotPorts = field(init=False)
 
     def __post_init__(self) -> None:
         self.ports = SlotPorts(
-            self.name, self.model, self.profile, self.roots, self.trace, self.timing.boot_max_s
+            self.name, self.model, self.profile, self.roots, self.trace, self.timing.boot_max_s,
+            self.usb_elsewhere,
         )
 
     # -- power -----------------------------------------------------------------------------------

@@ -1,34 +1,45 @@
 """The ports of a slot: which roles it has now, where each is, the channels that are open.
 
-USB ports are found anew at every opening, by the slot's location, VID:PID and descriptor order: their names
-change with each enumeration.
+USB ports are found anew at every opening, by the slot's location, VID:PID and descriptor order, and
+confirmed by AT: their names change with each enumeration.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cellbench.base.clock import Deadline
-from cellbench.base.errors import NotPossible, RigError, UnitError
-from cellbench.catalogue.modules.model import ModuleProfile
+from cellbench.base.errors import CellbenchError, NotPossible, RigError
+from cellbench.catalogue.modules.model import ModuleProfile, UsbComposition
 from cellbench.host.channel import Channel
 from cellbench.host.portgroup import PortGroup
 from cellbench.host.transcript import Transcript
+from cellbench.io.pipe import LinePort, PortMissing
 from cellbench.io.ports import open_pipe
 from cellbench.io.usb import UsbDevice, find_device
+from cellbench.io.usb_port import PortPlace, UsbSerialPort
 from cellbench.rig.schema import Slot as SlotModel
-from cellbench.rig.schema import UsbRoots
+from cellbench.rig.schema import UartPort, UsbRoots
+from cellbench.rig.usb_roles import ASK_S, answers_at, misplaced, told_apart
+from cellbench.rig.usb_view import UsbAbsent, UsbScene, UsbTrouble, UsbView
 
 _POLL_S = 0.02
 _AUTOBAUD_RATE = 115_200
+_CONFIRM_TRIES_S = (0.2, 0.3, ASK_S)  # a module may just have come up: the first AT may be lost
+_ROLE = re.compile(r"([a-z-]+?)(\d*)")
 
 
 @dataclass(slots=True)
 class SlotPorts:
-    """The serial endpoints of one slot; ``boot_max_s`` is the longest a USB port may take to appear."""
+    """The serial endpoints of one slot; ``boot_max_s`` is the longest a USB port may take to appear.
+
+    ``elsewhere`` are the USB locations of other slots. A trouble with a device that is there (no driver, no
+    node, no permission) counts when it has lasted ``settle_s`` seconds: enumeration takes a moment.
+    """
 
     name: str
     model: SlotModel
@@ -36,46 +47,66 @@ class SlotPorts:
     roots: UsbRoots
     trace: Transcript
     boot_max_s: float
+    elsewhere: frozenset[str] = frozenset()
+    settle_s: float = 3.0
     channels: dict[str, Channel] = field(default_factory=dict)
     group: PortGroup = field(default_factory=PortGroup)  # the module serves its ports in turn
     next_record: dict[str, int] = field(default_factory=dict)  # a trace goes on at each opening
+    _chosen: tuple[int, UsbComposition] | None = None  # told apart by AT in the enumeration of that number
+    _confirmed: set[tuple[int, str]] = field(default_factory=set)
 
     def channel(self, role: str) -> Channel:
-        """The AT channel of a role: ``uart``, ``aux_uart``, or ``at0``, ``at1`` ... on USB."""
-        if role not in self.channels:
-            self.channels[role] = self._open_channel(role)
-        return self.channels[role]
+        """The AT channel of a role: ``uart``, ``aux_uart``, or ``at0``, ``at1`` ... on USB.
+
+        One whose port vanished is opened anew where the port is now. Raises what keeps it from being there:
+        UsbTrouble, UsbAbsent, PortMissing; WrongRole when another port answers in its place.
+        """
+        channel = self.channels.get(role)
+        if channel is None:
+            channel = self.channels[role] = self._open_channel(role)
+        elif channel.lost is not None:
+            self.move(role, self.boot_max_s)
+        return channel
 
     def roles(self) -> tuple[str, ...]:
-        """Roles that the rig file gives this slot ports for, the main one first."""
+        """Roles that the rig file gives this slot ports for, the main one first; on USB those that are
+        there now."""
         roles = []
         if self.model.ports.uart is not None:
             roles.append("uart")
         if self.model.ports.usb is not None:
-            device = self._usb_device()
-            composition = self._composition(device)
-            count = sum(face.role == "at" for face in composition) if composition else 0
-            roles += [f"at{number}" for number in range(count)]
+            with contextlib.suppress(UsbAbsent, UsbTrouble):
+                count = len(self._told_apart(self._scene().view()).of_role("at"))
+                roles += [f"at{number}" for number in range(count)]
         if self.model.ports.aux_uart is not None:
             roles.append("aux_uart")
         return tuple(roles)
 
-    def wait_usb(self, timeout_s: float) -> UsbDevice:
-        """The module on USB at this slot's location; UnitError when it stays away."""
-        if self.model.ports.usb is None:
-            raise NotPossible(f"slot {self.name} has no USB", remedy="name its location under ports.usb")
+    def view(self, timeout_s: float = 0.0) -> UsbView:
+        """The module on USB with all its serial ports; waits for them, ``timeout_s`` seconds at most.
+
+        Raises UsbAbsent when it stays away, UsbTrouble with the remedy when the bench is in its way,
+        NotPossible when the slot has no USB.
+        """
+        scene = self._scene()
         deadline = Deadline.after(timeout_s)
+        trouble, since = "", 0.0
         while True:
-            device = self._usb_device()
-            composition = self._composition(device)
-            if device is not None and composition and len(device.ttys) >= len(composition):
-                return device
-            if deadline.expired:
-                raise UnitError(
-                    f"slot {self.name}: no module on USB at {self.model.ports.usb.location} "
-                    f"after {timeout_s:g} s"
-                )
+            device = scene.device()
+            try:
+                return self._told_apart(scene.view(device))
+            except (UsbTrouble, UsbAbsent) as error:
+                now = time.monotonic()
+                if str(error) != trouble:
+                    trouble, since = str(error), now
+                lasting = device is not None and now - since >= self.settle_s
+                if deadline.expired or lasting:
+                    raise _after(error, timeout_s, device) from None
             time.sleep(_POLL_S)
+
+    def wait_usb(self, timeout_s: float) -> UsbDevice:
+        """The module on USB at this slot's location; raises as ``view``."""
+        return self.view(timeout_s).device
 
     def usb_appears(self, seconds: float) -> bool:
         """True when anything shows at the slot's USB location within ``seconds``."""
@@ -85,6 +116,12 @@ class SlotPorts:
                 return False
             time.sleep(_POLL_S)
         return True
+
+    def network_interface(self, timeout_s: float = 0.0) -> str:
+        """The host's network interface of the module (``usb0``); raises as ``view``, and UsbTrouble with the
+        remedy when no driver made one."""
+        self.view(timeout_s)
+        return self._scene().network_interface()
 
     @property
     def uart_rate(self) -> int:
@@ -109,61 +146,141 @@ class SlotPorts:
 
         Waits for a port on USB, ``timeout_s`` seconds at most. Raises UnitError, PortMissing.
         """
-        if role.startswith("at"):
-            self.wait_usb(timeout_s)
-        self.channels[role].move(open_pipe(self._url(role)))
+        if self._on_usb(role):
+            self.view(timeout_s)
+        self.channels[role].move(self.pipe(role))
+
+    def pipe(self, role: str) -> LinePort:
+        """The port of a role, not yet opened: AT ports (``at0``), on USB also ``cp-trace``, ``diag``,
+        ``reserved1`` ... It is found anew whenever it is opened."""
+        if self._on_usb(role):
+            return UsbSerialPort(f"{self.name}.{role}", lambda: self._place(role))
+        uart = {"uart": self.model.ports.uart, "aux_uart": self.model.ports.aux_uart}.get(role)
+        if uart is not None and uart.url is not None:
+            return open_pipe(uart.url)
+        if uart is not None:
+            return UsbSerialPort(f"{self.name}.{role}", lambda: self._adapter_place(uart))
+        raise self._no_port(role)
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _scene(self) -> UsbScene:
+        if self.model.ports.usb is None:
+            raise NotPossible(f"slot {self.name} has no USB", remedy="name its location under ports.usb")
+        return UsbScene(self.name, self.model.ports.usb.location, self.profile, self.roots, self.elsewhere)
 
     def _usb_device(self) -> UsbDevice | None:
-        if self.model.ports.usb is None:
-            return None
-        return find_device(Path(self.roots.sysfs), Path(self.roots.dev), self.model.ports.usb.location)
+        return self._scene().device() if self.model.ports.usb is not None else None
 
-    def _composition(self, device: UsbDevice | None) -> tuple[_Face, ...]:
-        if device is None:
-            return ()
-        for composition in self.profile.usb:
-            if (composition.vid, composition.pid) == (device.vid, device.pid):
-                return tuple(_Face(face.role, number) for number, face in enumerate(composition.interfaces))
-        return ()
+    def _on_usb(self, role: str) -> bool:
+        return role not in ("uart", "aux_uart") and self.model.ports.usb is not None
+
+    def _told_apart(self, view: UsbView) -> UsbView:
+        """The view with one candidate, as soon as AT can tell; until then the one at delivery comes first."""
+        if len(view.candidates) == 1:
+            return view
+        if self._chosen is None or self._chosen[0] != view.device.devnum:
+            found = told_apart(view, self._asks)
+            if found is None:
+                return view
+            self._chosen = (view.device.devnum, found)
+        return UsbView(view.device, (self._chosen[1],), view.nodes, view.nets)
+
+    def _asks(self, index: int, node: Path) -> bool | None:
+        """Ask a port, unless one of our own channels has it open: that channel is asked through."""
+        for role, channel in self.channels.items():
+            if self._on_usb(role) and channel.port_name == str(node) and channel.is_up:
+                return None if channel.silent(ASK_S) else True
+        return answers_at(node)
 
     def _open_channel(self, role: str) -> Channel:
-        url = self._url(role)
+        if self._on_usb(role):
+            self.view(self.boot_max_s)
+        pipe = self.pipe(role)
         channel = Channel(
-            open_pipe(url), self.profile, trace=self.trace, name=f"{self.name}.{role}", group=self.group
+            pipe, self.profile, trace=self.trace, name=f"{self.name}.{role}", group=self.group
         )
         channel.start(self.next_record.get(role, 0))
         if role == "uart":
             # a UART behind a plain TCP bridge has its rate set on the bridge
             with contextlib.suppress(NotPossible):
                 channel.set_rate(self.uart_rate)
+        elif role.startswith("at") and isinstance(pipe, UsbSerialPort):
+            self._confirm(role, channel, pipe)
         return channel
 
-    def _url(self, role: str) -> str:
-        uart = {"uart": self.model.ports.uart, "aux_uart": self.model.ports.aux_uart}.get(role)
-        if uart is not None and uart.url is not None:
-            return uart.url
-        if uart is not None and uart.location is not None:
-            device = find_device(Path(self.roots.sysfs), Path(self.roots.dev), uart.location)
-            if device is None:
-                raise RigError(
-                    f"slot {self.name}: no serial adapter at USB location {uart.location}",
-                    remedy="run `cellbench check` to see what is there",
-                )
-            return str(device.ttys[uart.interface or 0])
-        if role.startswith("at"):
-            device = self.wait_usb(self.boot_max_s)
-            faces = [face for face in self._composition(device) if face.role == "at"]
-            number = int(role[2:])
-            if number < len(faces):
-                return str(device.ttys[faces[number].index])
-        raise NotPossible(
+    def _confirm(self, role: str, channel: Channel, pipe: UsbSerialPort) -> None:
+        """Ask the port for AT once in each enumeration. Silence is no error here (it may still be booting),
+        but an answer on a port of another role is."""
+        mark = (pipe.place.devnum if pipe.place else 0, role)
+        if mark in self._confirmed:
+            return
+        try:
+            if all(channel.silent(seconds) for seconds in _CONFIRM_TRIES_S):
+                self._look_for_swap(role)
+                return
+        except BaseException:
+            channel.stop()
+            raise
+        self._confirmed = {known for known in self._confirmed if known[0] == mark[0]} | {mark}
+
+    def _look_for_swap(self, role: str) -> None:
+        try:
+            view = self._scene().view()
+            index = self._port_of(view, role)
+        except (UsbTrouble, UsbAbsent, NotPossible):
+            return  # gone again: whoever uses the channel sees it
+        wrong = misplaced(view, index, self._asks)
+        if wrong is not None:
+            raise wrong
+
+    def _place(self, role: str) -> PortPlace:
+        """Where a port on USB is now; PortMissing when it is not."""
+        try:
+            view = self._scene().view()
+        except (UsbTrouble, UsbAbsent) as error:
+            raise PortMissing(error.message, remedy=error.remedy) from error
+        chosen = self._chosen
+        if chosen is not None and chosen[0] == view.device.devnum and chosen[1] in view.candidates:
+            view = UsbView(view.device, (chosen[1],), view.nodes, view.nets)
+        node = view.nodes[self._port_of(view, role)]
+        return PortPlace(node, view.device.location, view.device.devnum)
+
+    def _port_of(self, view: UsbView, role: str) -> int:
+        """The number of a role's port among the serial ports; ``at1`` is the second AT port."""
+        found = _ROLE.fullmatch(role)
+        ports = view.of_role(found[1]) if found else ()
+        number = int(found[2] or 0) if found else 0
+        if number >= len(ports):
+            raise self._no_port(role)
+        return ports[number].index
+
+    def _adapter_place(self, uart: UartPort) -> PortPlace:
+        """Where the serial adapter's port is now."""
+        assert uart.location is not None
+        device = find_device(Path(self.roots.sysfs), Path(self.roots.dev), uart.location)
+        if device is None:
+            raise RigError(
+                f"slot {self.name}: no serial adapter at USB location {uart.location}",
+                remedy="run `cellbench check` to see what is there",
+            )
+        number = uart.interface or 0
+        if number >= len(device.ttys):
+            raise RigError(
+                f"slot {self.name}: {device.words} at USB location {uart.location} has {len(device.ttys)} "
+                f"serial ports, the rig file names number {number}",
+                remedy="correct interface in the rig file, or see that a driver is bound to it",
+            )
+        return PortPlace(device.ttys[number], uart.location, device.devnum)
+
+    def _no_port(self, role: str) -> CellbenchError:
+        return NotPossible(
             f"slot {self.name} has no port {role}", remedy="name it under ports in the rig file"
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Face:
-    """One serial interface of the composition, in descriptor order."""
-
-    role: str
-    index: int
+def _after(error: UsbTrouble | UsbAbsent, timeout_s: float, device: UsbDevice | None) -> CellbenchError:
+    """The error with the time that was waited in vain."""
+    if device is not None or not timeout_s:
+        return error
+    return type(error)(f"{error.message} after {timeout_s:g} s", remedy=error.remedy)

@@ -91,11 +91,11 @@ def _compositions() -> tuple[UsbComposition, ...]:
 USB = (
     *_compositions(),
     UsbComposition("RmNet", 0x1546, 0x1312, interfaces("diag", "at", "at", "at"), "rmnet",
-                   driver("Linux qmi_wwan.c, table taken from LARA-L6"), selected_by="uusbconf=RMNET",
-                   ordering="-01B"),
+                   driver("Linux qmi_wwan.c, table taken from LARA-L6: RmNet is interface 4"),
+                   selected_by="uusbconf=RMNET", ordering="-01B", network_first=False),
     UsbComposition("ECM", 0x1546, 0x1313, interfaces("diag", "at", "at", "at"), "ecm",
                    guess("by analogy with LARA-L6 1341 to 1343"), selected_by="uusbconf=ECM",
-                   ordering="-01B"),
+                   ordering="-01B", network_first=False),
 )
 
 BEARERS = BearerFacts(

@@ -66,6 +66,7 @@ SERIAL = SerialFacts(
 _PORT = "Unisoc Usb Serial Port {}"
 _EIGHT = interfaces("at", "reserved", "reserved", "cp-trace", "ap-trace", "reserved", "at", "at", name=_PORT)
 
+# With a network function the serial ports begin at interface 2: remembered, so ports are found by order.
 USB = (
     UsbComposition("serial ports only", 0x1782, 0x4D10, _EIGHT, "none", r8_guide("5.2.1, Table 2"),
                    selected_by="usbmode=2"),
@@ -74,7 +75,10 @@ USB = (
     UsbComposition("ECM and serial ports", 0x1782, 0x4D13, _EIGHT, "ecm", r8_guide("5.2.3, Table 6"),
                    selected_by="usbmode=5"),
     UsbComposition("firmware update", 0x0525, 0xA4A7, interfaces("fw-update", name="SPRD U2S Diag"), "none",
-                   r8_guide("5.2.4, Table 8"), selected_by="usb_boot"),
+                   r8_guide("5.2.4, Table 8"), selected_by="usb_boot",
+                   # 0525:A4A7 is Linux's own serial gadget in its CDC ACM form (g_serial, usb.ids), and so is
+                   # every board that runs it; that the class goes with the number is a guess
+                   serial_class="acm", shared_id=True),
 )
 
 BEARERS = BearerFacts(

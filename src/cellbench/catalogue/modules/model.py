@@ -57,7 +57,10 @@ class UsbComposition:
     """One way a module shows itself on USB.
 
     ``selected_by`` is the setting or pin that chooses it ("usbmode=2", "usio=0", "usb_boot");
-    ``ordering`` limits it to ordering codes that contain this text ("-00B"), empty: all.
+    ``ordering`` limits it to ordering codes that contain this text ("-00B"), empty: all. The network
+    function takes the interfaces before the serial ports, or with ``network_first`` False those after them.
+    ``serial_class`` is "vendor" or "acm" (USB CDC 1.2). ``shared_id``: other makers' devices carry the same
+    VID:PID, so that only the place on the bus tells the module.
     """
 
     name: str
@@ -68,6 +71,9 @@ class UsbComposition:
     source: Source
     selected_by: str = ""
     ordering: str = ""
+    network_first: bool = True
+    serial_class: str = "vendor"
+    shared_id: bool = False
 
 
 @dataclass(frozen=True, slots=True)
