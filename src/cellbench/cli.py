@@ -171,6 +171,8 @@ def _add_rig(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     validate.add_argument("file", type=Path, nargs="+")
     check = _command(commands, "check", "validate a rig file, then reach its instruments and ports", _check)
     check.add_argument("rig", type=Path)
+    check.add_argument("--leave-modules", action="store_true",
+                       help="send nothing to modules that are on already (else AT, ATI, +CGSN, +CPIN?)")
     _command(commands, "docs", "write the generated pages of docs/", _docs)
 
 
@@ -189,7 +191,7 @@ def _rig_validate(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from cellbench.session.check import check
 
-    return check(arguments.rig)
+    return check(arguments.rig, ask_modules=not arguments.leave_modules)
 
 
 def _docs(arguments: argparse.Namespace) -> int:

@@ -279,7 +279,7 @@ def _reach(scene: _Scene) -> None:
 def _secrets(scene: _Scene) -> None:
     """Secrets that lie in the repository."""
     root = _repository(scene.path)
-    for place, secret in _all_secrets(scene.model):
+    for place, secret in all_secrets(scene.model):
         if secret.file is None or root is None:
             continue
         file = file_beside(scene.path, secret.file).resolve()
@@ -288,7 +288,7 @@ def _secrets(scene: _Scene) -> None:
                       "keep secrets outside, for example below ~/.config/cellbench")
 
 
-def _all_secrets(model: RigFile) -> Iterator[tuple[KeyPath, Secret]]:
+def all_secrets(model: RigFile) -> Iterator[tuple[KeyPath, Secret]]:
     """Every secret that the file refers to."""
     for name, settings in model.instruments.items():
         for key in type(settings).model_fields:
