@@ -24,7 +24,9 @@ from cellbench.guardian.glance import Glance
 from cellbench.guardian.incident import Incident
 from cellbench.guardian.plan import EquipmentPlan, SlotPlan
 from cellbench.guardian.processes import mark_process
+from cellbench.guardian.prompts import Prompt
 from cellbench.guardian.start import connect_or_start
+from cellbench.instruments.kinds import find_kind
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +77,9 @@ class Lease:
     the next power_on or power_off takes the lease anew.
     """
 
-    __slots__ = ("_client", "_closed", "_connection", "_controller_pid", "_lock", "_run", "plan")
+    __slots__ = (
+        "_client", "_closed", "_connection", "_controller_pid", "_lock", "_patience_s", "_run", "plan",
+    )
 
     def __init__(self, client: GuardianClient, plan: SlotPlan, run: str, controller_pid: int) -> None:
         self.plan = plan
@@ -84,6 +88,7 @@ class Lease:
         self._controller_pid = controller_pid
         self._lock = threading.Lock()
         self._closed = False
+        self._patience_s = _patience_s(plan, client.equipment)
         self._connection = self._take()
 
     @property
@@ -179,7 +184,7 @@ class Lease:
                 if self._connection.hung_up:
                     self._connection.close()
                     self._connection = self._take()
-        return self._connection.request(op, args, lasts_s + _REPLY_S)
+        return self._connection.request(op, args, lasts_s + _REPLY_S + self._patience_s)
 
     def _take(self) -> Connection:
         connection = self._client.new_connection(f"slot {self.slot}")
@@ -280,6 +285,22 @@ class GuardianClient:
         )
         return tuple(Incident.from_json(entry) for entry in found)
 
+    def ask(self, question: str, *, about: str, answers: tuple[str, ...], within_s: float) -> str:
+        """Ask a person (base.protocols.Prompter); a wait that is cut short withdraws the question."""
+        args = {"question": question, "about": about, "answers": list(answers), "within_s": within_s}
+        return str(self._request("ask", args, within_s)["answer"])
+
+    def prompts(self, seen: int = -1, within_s: float = 0.0) -> tuple[int, tuple[Prompt, ...]]:
+        """The open questions and the version of their list; waits, ``within_s`` seconds at most, for another
+        version than ``seen``."""
+        found = self._request("prompts", {"seen": seen, "within_s": within_s}, within_s)
+        entries = cast(list[Mapping[str, object]], found["prompts"])
+        return cast(int, found["version"]), tuple(Prompt.from_json(entry) for entry in entries)
+
+    def answer(self, number: int, text: str) -> str:
+        """Answer a question; what was taken. OperatorError when it is not open or takes other answers."""
+        return str(self._request("answer", {"number": number, "text": text})["answer"])
+
     def close(self) -> None:
         """Close every lease, then the connection."""
         self._closing = True
@@ -304,12 +325,12 @@ class GuardianClient:
             if lease in self._leases:
                 self._leases.remove(lease)
 
-    def _request(self, op: str, args: Mapping[str, object]) -> Mapping[str, object]:
+    def _request(self, op: str, args: Mapping[str, object], lasts_s: float = 0.0) -> Mapping[str, object]:
         self._same_process()
         with self._lock:
             if self._control.hung_up:
                 self._renew()
-        return self._control.request(op, args, _REPLY_S)
+        return self._control.request(op, args, lasts_s + _REPLY_S)
 
     def _same_process(self) -> None:
         if os.getpid() != self._pid:
@@ -329,3 +350,14 @@ class GuardianClient:
         old = self._control
         self._control = connect_or_start(self._runtime_dir, "control", self._control_lost)
         old.close()
+
+
+def _patience_s(plan: SlotPlan, equipment: EquipmentPlan) -> float:
+    """How much longer one request may take because people work lines of the slot: an answer for each."""
+    found = 0.0
+    for line in plan.driven.values():
+        board = equipment.instruments.get(line.board)
+        answer_within_s = find_kind(board.kind).answer_within_s if board is not None else None
+        if board is not None and answer_within_s is not None:
+            found += answer_within_s(board.settings)
+    return found

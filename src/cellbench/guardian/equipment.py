@@ -16,11 +16,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
-from cellbench.base.errors import CellbenchError, FrameworkError, RigError
+from cellbench.base.errors import CellbenchError, FrameworkError, OperatorError, RigError
+from cellbench.base.protocols import AsksPeople
 from cellbench.guardian.errors import InstrumentSilent, OutputNotReached, SupplyTripped
 from cellbench.guardian.locks import Lock, Owner, Use
 from cellbench.guardian.plan import InstrumentPlan
-from cellbench.instruments.kinds import InstrumentClass
+from cellbench.guardian.prompts import InstrumentPrompter, PromptBook
+from cellbench.instruments.kinds import InstrumentClass, InstrumentKind
 from cellbench.instruments.line.model import LineBoard
 from cellbench.instruments.open import open_lines, open_supply
 from cellbench.instruments.supply.model import Supply
@@ -82,7 +84,7 @@ class Session:
             if self._handle is None:
                 self._handle = self._open()
             job.future.set_result(work(self._handle))
-        except (SupplyTripped, OutputNotReached) as error:
+        except (SupplyTripped, OutputNotReached, OperatorError) as error:
             job.future.set_exception(error)
         except RigError as error:
             self._close()  # whatever it was, the next job begins with a fresh dialogue
@@ -108,10 +110,20 @@ class Session:
 class Instrument:
     """One piece of equipment, open and locked; ``users`` are the connections and leases that need it."""
 
-    __slots__ = ("_plan", "_serves", "_session", "identity", "key", "lock", "name", "owner", "users")
+    __slots__ = (
+        "_patience_s", "_plan", "_prompter", "_serves", "_session",
+        "identity", "key", "lock", "name", "owner", "users",
+    )
 
     def __init__(
-        self, key: str, name: str, plan: InstrumentPlan, serves: InstrumentClass, lock: Lock, owner: Owner
+        self,
+        key: str,
+        name: str,
+        plan: InstrumentPlan,
+        kind: InstrumentKind,
+        lock: Lock,
+        owner: Owner,
+        prompts: PromptBook,
     ) -> None:
         self.key = key
         self.name = name
@@ -120,8 +132,16 @@ class Instrument:
         self.identity = ""
         self.users: set[object] = set()
         self._plan = plan
-        self._serves = serves
+        self._serves = kind.serves
+        # who works it by hand is given the time of one answer besides
+        self._patience_s = kind.answer_within_s(plan.settings) if kind.answer_within_s is not None else 0.0
+        self._prompter = InstrumentPrompter(prompts, asyncio.get_running_loop())
         self._session = Session(name, self._open)
+
+    @property
+    def by_hand(self) -> bool:
+        """True when a person works it: nothing can be made safe there without one."""
+        return self._patience_s > 0
 
     async def reach(self, timeout_s: float = JOB_S) -> str:
         """Open it when it is not; its identification."""
@@ -170,12 +190,15 @@ class Instrument:
         settings = {key: value for key, value in self._plan.settings.items() if key != "kind"}
         if self._serves is InstrumentClass.SUPPLY:
             return open_supply(self._plan.kind, settings, name=self.name)
-        return open_lines(self._plan.kind, settings, name=self.name)
+        board = open_lines(self._plan.kind, settings, name=self.name)
+        if isinstance(board, AsksPeople):
+            board.meet(self._prompter)
+        return board
 
     async def _job(self, work: Callable[[Supply | LineBoard], T], *, urgent: bool, timeout_s: float) -> T:
-        future = asyncio.wrap_future(self._session.submit(work, urgent=urgent))
+        job = self._session.submit(work, urgent=urgent)
         try:
-            return await asyncio.wait_for(future, timeout_s)
+            return await asyncio.wait_for(asyncio.wrap_future(job), timeout_s + self._patience_s)
         except TimeoutError:
             raise InstrumentSilent(
                 f"instrument {self.name} has not answered for {timeout_s:g} s",
@@ -185,6 +208,9 @@ class Instrument:
             raise
         except Exception as error:  # a driver of somebody else may fail in any way; it is still the rig's
             raise FrameworkError(f"the driver of instrument {self.name} failed: {error!r}") from error
+        finally:
+            if job.running():
+                self._prompter.withdraw()
 
     def _must_be(self, serves: InstrumentClass) -> None:
         if self._serves is not serves:

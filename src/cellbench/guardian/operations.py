@@ -15,7 +15,7 @@ from cellbench.guardian.gate import MAX_HOLD_S, Gate
 from cellbench.guardian.leases import SlotLease
 from cellbench.guardian.log import GuardianLog
 from cellbench.guardian.plan import DrivenLinePlan, OutputPlan
-from cellbench.instruments.line.model import LineBoard
+from cellbench.instruments.line.model import LineBoard, PulsesByHand
 
 Args = Mapping[str, object]
 Result = dict[str, object]
@@ -133,6 +133,8 @@ class Operations:
         line, board = _driven(lease, args)
         seconds = _seconds(args)
         clock = asyncio.get_running_loop().time
+        if board.by_hand:
+            return await _pulse_by_hand(board, line, seconds)
         before = clock()
         try:
             await board.on_board(_contact(line, True))
@@ -199,6 +201,20 @@ async def _sample(supply: Instrument, channel: int, seconds: float) -> list[tupl
         amperes = await supply.on_supply(lambda handle: handle.output(channel).measure_current_a())
         samples.append((round(clock() - began, 6), amperes))
     return samples
+
+
+async def _pulse_by_hand(board: Instrument, line: DrivenLinePlan, seconds: float) -> Result:
+    """A person works the contact: that it was done is known, and by when."""
+    clock = asyncio.get_running_loop().time
+    before = clock()
+
+    def press(handle: LineBoard) -> None:
+        if not isinstance(handle, PulsesByHand):
+            raise FrameworkError(f"instrument {board.name} is worked by hand and knows no pulse")
+        handle.pulse(line.pin, seconds, line.closed_when_asserted)
+
+    await board.on_board(press)
+    return {"shortest_s": 0.0, "longest_s": clock() - before}
 
 
 def _contact(line: DrivenLinePlan, asserted: bool) -> Callable[[LineBoard], None]:

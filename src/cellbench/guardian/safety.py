@@ -55,6 +55,8 @@ def steps_for(slot: SlotPlan, instruments: Mapping[str, Instrument]) -> tuple[tu
         line = slot.driven[name]
         if line.board not in instruments:
             continue
+        if instruments[line.board].by_hand:
+            continue  # what a person holds nobody else can let go
         step = contact(instruments[line.board], line.pin, not line.closed_when_asserted, f"{name} released")
         sequences.setdefault(line.board, []).append(step)
     return tuple(tuple(steps) for steps in sequences.values())

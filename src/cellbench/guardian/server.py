@@ -31,6 +31,7 @@ from cellbench.guardian.log import GuardianLog, read_incidents, utc_text
 from cellbench.guardian.operations import Args, Operations, Result
 from cellbench.guardian.plan import EquipmentPlan, SlotPlan
 from cellbench.guardian.processes import ProcessMark, mark_process, user_name
+from cellbench.guardian.prompts import PromptBook
 from cellbench.guardian.protocol import Cancel, Request
 from cellbench.guardian.state import StateFile
 from cellbench.guardian.table import EquipmentTable
@@ -67,7 +68,8 @@ class Guardian:
         self._idle_s = idle_s
         self._log = GuardianLog(place)
         me = Owner(user_name(), os.getpid(), "", SYSTEM_CLOCK.utc_ns(), str(place))
-        self._table = EquipmentTable(locks, me, self._log)
+        self._prompts = PromptBook(self._log)
+        self._table = EquipmentTable(locks, me, self._log, self._prompts)
         self._gate = Gate()
         self._operations = Operations(self._gate, self._log)
         self._book = LeaseBook(self._table, StateFile(place), self._log, on_end=self._lease_ended)
@@ -195,9 +197,22 @@ class Guardian:
             case "incidents":
                 since = cast(int, args.get("since_utc_ns", 0))
                 return {"incidents": [entry.to_json() for entry in read_incidents(self._place, since)]}
+            case "ask" | "prompts" | "answer":
+                return await self._prompting(op, args)
             case "leave":
                 return self._told_to_leave(force=bool(args.get("force")))
         raise FrameworkError(f"the guardian knows no operation {op!r}")
+
+    async def _prompting(self, op: str, args: Args) -> Result:
+        if op == "ask":
+            answers = tuple(map(str, cast(list[str], args["answers"])))
+            within_s = cast(float, args["within_s"])
+            return {"answer": await self._prompts.ask(str(args["question"]), str(args["about"]), answers,
+                                                      within_s)}
+        if op == "answer":
+            return {"answer": self._prompts.answer(cast(int, args["number"]), str(args["text"]))}
+        version = await self._prompts.after(cast(int, args["seen"]), cast(float, args["within_s"]))
+        return {"version": version, "prompts": [prompt.to_json() for prompt in self._prompts.open()]}
 
     async def _lease(self, client: _Client, args: Args) -> Result:
         if client.lease is not None or client.granting:

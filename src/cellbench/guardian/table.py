@@ -14,6 +14,7 @@ from cellbench.guardian.equipment import Instrument
 from cellbench.guardian.locks import Lock, Owner, Use, read_account
 from cellbench.guardian.log import GuardianLog
 from cellbench.guardian.plan import EquipmentPlan, InstrumentPlan
+from cellbench.guardian.prompts import PromptBook
 from cellbench.instruments.kinds import InstrumentKind, find_kind
 
 _ACCOUNT_S = 5.0
@@ -22,10 +23,11 @@ _ACCOUNT_S = 5.0
 class EquipmentTable:
     """Opens each piece of equipment once, whatever rig files call it; closes it after its last user."""
 
-    def __init__(self, locks: Path, me: Owner, log: GuardianLog) -> None:
+    def __init__(self, locks: Path, me: Owner, log: GuardianLog, prompts: PromptBook) -> None:
         self._locks = locks
         self._me = me
         self._log = log
+        self._prompts = prompts
         self._open: dict[str, Instrument] = {}
         self._opening: dict[str, asyncio.Lock] = {}
 
@@ -75,7 +77,7 @@ class EquipmentTable:
                 return instrument
             owner = self.owner
             lock = Lock.take(self._locks, key, f"instrument {name}", owner)
-            instrument = Instrument(key, name, plan, kind.serves, lock, owner)
+            instrument = Instrument(key, name, plan, kind, lock, owner, self._prompts)
             try:
                 await instrument.reach()
                 if lock.before is not None and not recovering:

@@ -80,14 +80,15 @@ class ManualLines:
 
     def read(self, input: int) -> bool:
         """RigError: a person watches nothing that changes in milliseconds."""
-        raise RigError(f"{self.name}: a person reads no inputs", remedy="wire the line to a board with inputs")
+        raise RigError(f"{self.name}: a person reads no inputs", remedy="wire the line to a board")
 
     def close(self) -> None:
         """Nothing is held open."""
 
     def _contact(self, pin: int) -> str:
         if not 0 <= pin < len(self._contacts):
-            raise RigError(f"{self.name} has no contact {pin}", remedy=f"it has 0 to {len(self._contacts) - 1}")
+            last = len(self._contacts) - 1
+            raise RigError(f"{self.name} has no contact {pin}", remedy=f"it has 0 to {last}")
         return self._contacts[pin]
 
     def _ask(self, question: str, contact: str) -> None:
