@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cellbench.guardian.processes import user_name
+from cellbench.io.usb import UsbDevice
+from cellbench.rig.udev import PERMISSION_FILE, permission_rule
 from cellbench.session.check.model import Host
-
-_RELOAD = "then `sudo udevadm control --reload && sudo udevadm trigger`"
+from cellbench.session.check.rights import RELOAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,11 @@ def running(name: str, host: Host) -> Holder | None:
     return None
 
 
-def eviction(holder: Holder, node: Path, vendor: tuple[str, str] | None) -> str:
-    """What to do about a holder. ``vendor``: idVendor and idProduct of the port's USB device."""
+def eviction(holder: Holder, node: Path, device: UsbDevice | None) -> str:
+    """What to do about a holder. ``device``: the USB device that the port belongs to."""
     name = holder.name.lower()
     if name.startswith("modemmanager"):
-        return f"let it ignore this device: {ignore_rule(vendor)}; or `sudo systemctl stop ModemManager`"
+        return f"let it ignore this device: {_ignore(device)}; or `sudo systemctl stop ModemManager`"
     if name.startswith("brltty"):
         return (
             "it takes serial adapters for Braille displays: `sudo systemctl mask --now brltty-udev brltty`, "
@@ -73,16 +74,14 @@ def eviction(holder: Holder, node: Path, vendor: tuple[str, str] | None) -> str:
     return f"end it: `kill {holder.pid}`"
 
 
-def ignore_rule(vendor: tuple[str, str] | None) -> str:
-    """The udev rule that keeps ModemManager away (its manual, "Modem filter"), and how it takes effect."""
-    match = (
-        f'ATTRS{{idVendor}}=="{vendor[0]}", ATTRS{{idProduct}}=="{vendor[1]}", '
-        if vendor
-        else 'KERNEL=="ttyUSB*|ttyACM*", '
+def _ignore(device: UsbDevice | None) -> str:
+    """The udev rule that keeps ModemManager away, and how it takes effect."""
+    rule = (
+        permission_rule(device.vid)
+        if device is not None
+        else 'SUBSYSTEM=="tty", KERNEL=="ttyS*|ttyAMA*|ttyUSB*", ENV{ID_MM_PORT_IGNORE}="1"'
     )
-    return (
-        f'write `{match}ENV{{ID_MM_DEVICE_IGNORE}}="1"` into /etc/udev/rules.d/78-cellbench.rules, {_RELOAD}'
-    )
+    return f"write `{rule}` into {PERMISSION_FILE}, {RELOAD}"
 
 
 def _openers(node: Path, proc: Path) -> Iterator[int]:

@@ -13,13 +13,13 @@ from cellbench.base.errors import CellbenchError
 from cellbench.guardian.client import GuardianClient
 from cellbench.guardian.errors import EquipmentHeld
 from cellbench.guardian.plan import EquipmentPlan
+from cellbench.io.usb import UsbDevice, list_devices
 from cellbench.rig.build import equipment_plan
 from cellbench.rig.check import all_secrets
 from cellbench.rig.secrets import resolve_secret
 from cellbench.session.check.model import Look, Scene, Trouble
 from cellbench.session.check.ports import look_at_node
 from cellbench.session.check.rights import missing_right
-from cellbench.session.check.tree import Place, places
 
 _AT_ONCE = 8
 _USB_RESOURCE = re.compile(r"^USB\d*::(?P<vid>[^:]+)::(?P<pid>[^:]+)::(?P<serial>[^:]+)", re.IGNORECASE)
@@ -146,29 +146,29 @@ def _before_opening(scene: Scene, name: str) -> list[Trouble]:
 def _usbtmc(scene: Scene, place: tuple[str, ...], match: re.Match[str]) -> list[Trouble]:
     """A test and measurement device on USB: plugged in, and may this user open it."""
     try:
-        wanted = tuple(f"{int(match[key], 0):04x}" for key in ("vid", "pid"))
+        wanted = (int(match["vid"], 0), int(match["pid"], 0))
     except ValueError:
         return []
-    there = [one for one in places(scene.host.sysfs) if (one.vid, one.pid) == wanted]
+    there = [one for one in list_devices(scene.host.sysfs, scene.dev) if (one.vid, one.pid) == wanted]
     fitting = next((one for one in there if one.serial == match["serial"]), None)
     if fitting is None:
         others = ", ".join(one.serial for one in there)
         return [
             scene.error(
                 place,
-                f"no USB device {':'.join(wanted)} with serial number {match['serial']}",
+                f"no USB device {wanted[0]:04x}:{wanted[1]:04x} with serial number {match['serial']}",
                 f"there is {others}: correct the serial number" if others else "plug it in and switch it on",
             )
         ]
     node = _usb_node(scene, fitting)
-    missing = missing_right(node, (fitting.vid, fitting.pid), "usb") if node.exists() else None
+    missing = missing_right(node, fitting, "usb") if node.exists() else None
     return [scene.error(place, *missing)] if missing is not None else []
 
 
-def _usb_node(scene: Scene, one: Place) -> Path:
+def _usb_node(scene: Scene, one: UsbDevice) -> Path:
     home = scene.host.sysfs / "bus/usb/devices" / one.location
     try:
-        bus, number = (int((home / name).read_text()) for name in ("busnum", "devnum"))
+        bus = int((home / "busnum").read_text())
     except (OSError, ValueError):
         return Path("/nonexistent")
-    return Path(f"/dev/bus/usb/{bus:03d}/{number:03d}")
+    return Path(f"/dev/bus/usb/{bus:03d}/{one.devnum:03d}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,9 @@ from cellbench.rig.load import LoadedRig
 from cellbench.session.check.kernel import Sync, kernel_sync
 
 _RULES = ("/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d")
+
+
+KeyPath = tuple[str | int, ...]
 
 
 class Severity(enum.Enum):
@@ -77,15 +80,15 @@ class Scene:
     glances: dict[str, Glance] = field(default_factory=dict)
     busy: dict[str, str] = field(default_factory=dict)
 
-    def error(self, place: tuple[str | int, ...], sentence: str, remedy: str) -> Trouble:
+    def error(self, place: KeyPath, sentence: str, remedy: str) -> Trouble:
         """An error at a place of the rig file."""
         return Trouble(Severity.ERROR, self.rig.where(*place), sentence, remedy)
 
-    def warning(self, place: tuple[str | int, ...], sentence: str, remedy: str) -> Trouble:
+    def warning(self, place: KeyPath, sentence: str, remedy: str) -> Trouble:
         """A warning at a place of the rig file."""
         return Trouble(Severity.WARNING, self.rig.where(*place), sentence, remedy)
 
-    def raised(self, place: tuple[str | int, ...], error: CellbenchError) -> Trouble:
+    def raised(self, place: KeyPath, error: CellbenchError) -> Trouble:
         """What an attempt raised, as an error at a place of the rig file."""
         return self.error(place, error.message, error.remedy or "see docs/checking-a-rig.md")
 
@@ -122,13 +125,3 @@ def host_error(what: str, sentence: str, remedy: str) -> Trouble:
 def host_warning(what: str, sentence: str, remedy: str) -> Trouble:
     """A warning of the host itself."""
     return Trouble(Severity.WARNING, what, sentence, remedy)
-
-
-def count(looks: Mapping[str, list[Look]], severity: Severity) -> int:
-    """How many troubles of a severity there are."""
-    return sum(
-        trouble.severity is severity
-        for group in looks.values()
-        for look in group
-        for trouble in look.troubles
-    )

@@ -10,16 +10,15 @@ from pathlib import Path
 
 from cellbench.base.errors import CellbenchError
 from cellbench.io.tcp import connect
-from cellbench.io.usb import find_device
+from cellbench.io.usb import UsbDevice, find_device, list_devices
 from cellbench.rig.schema import Slot, UartPort
 from cellbench.session.check.holders import eviction, holders
-from cellbench.session.check.model import Look, Scene, Trouble
+from cellbench.session.check.model import KeyPath, Look, Scene, Trouble
 from cellbench.session.check.rights import missing_right
-from cellbench.session.check.tree import Place, module_series, places, tty_owner
+from cellbench.session.check.tree import module_series, place_of, tty_owner
 
 _TURNED_AWAY_S = 0.2  # a server with one client at a time says so at once, or hangs up
 _FLEETING = ("ttyUSB", "ttyACM")
-KeyPath = tuple[str | int, ...]
 
 
 def look_at_uarts(scene: Scene, slot: str) -> Iterator[Look]:
@@ -44,8 +43,7 @@ def uarts(slot: Slot) -> Iterator[tuple[str, UartPort]]:
 
 def look_at_node(scene: Scene, place: KeyPath, node: Path) -> list[Trouble]:
     """Everything wrong with one device node: absent, no terminal, no permission, in use."""
-    owner = tty_owner(Path(os.path.realpath(node)), scene.sysfs)
-    vendor = (owner.vid, owner.pid) if owner is not None else None
+    owner = tty_owner(Path(os.path.realpath(node)), scene.sysfs, scene.dev)
     try:
         facts = node.stat()
     except OSError as error:
@@ -56,11 +54,11 @@ def look_at_node(scene: Scene, place: KeyPath, node: Path) -> list[Trouble]:
         scene.error(
             place,
             f"{node} is used by another program: {holder.describe()}",
-            eviction(holder, Path(os.path.realpath(node)), vendor),
+            eviction(holder, Path(os.path.realpath(node)), owner),
         )
         for holder in holders(node, scene.host)
     ]
-    missing = missing_right(node, vendor)
+    missing = missing_right(node, owner)
     if missing is not None:
         troubles.append(scene.error(place, *missing))
     return troubles
@@ -150,7 +148,7 @@ def _adapter(scene: Scene, what: str, place: KeyPath, uart: UartPort) -> Look:
             f"it has interface {'0' if count == 1 else f'0 to {count - 1}'}"
             if count
             else f"load its driver (`sudo modprobe ftdi_sio`, `cp210x`, `ch341`, `pl2303`), see `dmesg`; "
-            f"it is {device.vid:04x}:{device.pid:04x}"
+            f"it is {device.words}"
         )
         leaf = "interface" if uart.interface is not None else "location"
         return Look(
@@ -166,16 +164,15 @@ def _adapter(scene: Scene, what: str, place: KeyPath, uart: UartPort) -> Look:
 def _what_there_is(scene: Scene) -> str:
     """The serial ports that could be meant."""
     named = sorted(map(str, _by_id()))
-    adapters = [f"{one.describe()} ({', '.join(map(str, ttys))})" for one, ttys in _adapters(scene)]
+    adapters = [f"{place_of(one)} ({', '.join(map(str, one.ttys))})" for one in adapters_of(scene)]
     there = named + adapters
     return f"there are: {'; '.join(there)}" if there else "plug the serial adapter in; `dmesg` tells why not"
 
 
-def _adapters(scene: Scene) -> Iterator[tuple[Place, tuple[Path, ...]]]:
-    for one in places(scene.sysfs):
-        device = find_device(scene.sysfs, scene.dev, one.location)
-        if device is not None and device.ttys and module_series(one.vid, one.pid) is None:
-            yield one, device.ttys
+def adapters_of(scene: Scene) -> tuple[UsbDevice, ...]:
+    """Devices on USB with serial ports that are no modules."""
+    found = list_devices(scene.sysfs, scene.dev)
+    return tuple(one for one in found if one.ttys and module_series(one) is None)
 
 
 def _by_id() -> Iterator[Path]:

@@ -9,17 +9,16 @@ import stat
 from pathlib import Path
 
 from cellbench.guardian.processes import user_name
+from cellbench.io.usb import UsbDevice
+from cellbench.rig.udev import GROUP, PERMISSION_FILE, permission_rule
 
-_GROUP = "dialout"  # the group that owns serial ports on Debian and its kin; uucp on others
-_RULES = "/etc/udev/rules.d/70-cellbench.rules"
+RELOAD = "then `sudo udevadm control --reload && sudo udevadm trigger`"
 
 
-def missing_right(
-    node: Path, vendor: tuple[str, str] | None, subsystem: str = "tty"
-) -> tuple[str, str] | None:
+def missing_right(node: Path, device: UsbDevice | None, subsystem: str = "tty") -> tuple[str, str] | None:
     """What is missing and the remedy; None when the node can be read and written.
 
-    ``vendor``: idVendor and idProduct of the node's USB device, for the udev rule.
+    ``device`` is the USB device that the node belongs to, for the udev rule.
     """
     if os.access(node, os.R_OK | os.W_OK, effective_ids=True):
         return None
@@ -31,21 +30,23 @@ def missing_right(
         if _is_member(user, facts.st_gid):
             return told, f"{user} is in group {group} since after this login: log out and in again"
         return told, f"`sudo usermod -aG {group} {user}`, then log out and in again"
-    return told, f"{rule(vendor, subsystem, node)}; `sudo usermod -aG {_GROUP} {user}`, then log in again"
+    rule = _rule(device, subsystem, node)
+    return told, (
+        f"write `{rule}` into {PERMISSION_FILE}, {RELOAD}; "
+        f"`sudo usermod -aG {GROUP} {user}`, then log out and in again"
+    )
 
 
-def rule(vendor: tuple[str, str] | None, subsystem: str, node: Path) -> str:
-    """The udev line that gives a device to a group, and where it goes."""
-    attribute = "ATTR" if subsystem == "usb" else "ATTRS"
+def _rule(device: UsbDevice | None, subsystem: str, node: Path) -> str:
+    """The udev line that gives a device to the group."""
+    if device is not None and subsystem == "tty":
+        return permission_rule(device.vid)
     match = (
-        f'{attribute}{{idVendor}}=="{vendor[0]}", {attribute}{{idProduct}}=="{vendor[1]}"'
-        if vendor
+        f'ATTR{{idVendor}}=="{device.vid:04x}", ATTR{{idProduct}}=="{device.pid:04x}"'
+        if device is not None
         else f'KERNEL=="{node.name}"'
     )
-    return (
-        f'write `SUBSYSTEM=="{subsystem}", {match}, GROUP="{_GROUP}", MODE="0660"` into {_RULES}, then '
-        "`sudo udevadm control --reload && sudo udevadm trigger`"
-    )
+    return f'SUBSYSTEM=="{subsystem}", {match}, GROUP="{GROUP}", MODE="0660"'
 
 
 def _group_name(number: int) -> str:

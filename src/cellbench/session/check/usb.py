@@ -5,24 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from cellbench.base.errors import CellbenchError
 from cellbench.catalogue.modules import profile_for
-from cellbench.io.usb import find_device
-from cellbench.session.check.holders import ignore_rule, running
-from cellbench.session.check.model import Look, Scene, Trouble
-from cellbench.session.check.ports import KeyPath, look_at_node
-from cellbench.session.check.tree import (
-    Place,
-    hub_ports,
-    hubs,
-    module_series,
-    parent_of,
-    place,
-    places,
-    port_of,
-    unbound,
-)
+from cellbench.io.usb import UsbDevice, find_device, hub_of, list_devices, missing_hub
+from cellbench.rig.udev import PERMISSION_FILE, permission_rule
+from cellbench.rig.usb_view import UsbScene
+from cellbench.session.check.holders import running
+from cellbench.session.check.model import KeyPath, Look, Scene, Trouble
+from cellbench.session.check.ports import look_at_node
+from cellbench.session.check.rights import RELOAD
+from cellbench.session.check.tree import hub_ports, hubs, module_series, place_of, port_of
 
-_PLUG = "or `cellbench rig discover --plug` shows the path while you plug it"
+_PLUG = "`cellbench rig discover --plug` shows a path while you plug"
+_IGNORED = ("ID_MM_DEVICE_IGNORE", "ID_MM_PORT_IGNORE")  # ModemManager's manual, "Modem filter"
 
 
 def look_at_usb(scene: Scene, slot: str) -> Iterator[Look]:
@@ -36,33 +31,28 @@ def look_at_usb(scene: Scene, slot: str) -> Iterator[Look]:
     if wrong is not None:
         yield Look(what, location, (wrong,))
         return
-    there = place(scene.sysfs, location)
+    there = find_device(scene.sysfs, scene.dev, location)
     if there is None:
         yield _nothing_there(scene, what, where, slot, location)
     else:
-        yield _something_there(scene, what, where, slot, there)
+        yield Look(
+            what,
+            f"{place_of(there)} with {len(there.ttys)} serial ports",
+            tuple(_troubles(scene, where, slot, there)),
+        )
 
 
 def look_at_strangers(scene: Scene) -> Iterator[Look]:
     """Modules on USB that no slot names."""
-    named = {slot.ports.usb.location for slot in scene.rig.model.slots.values() if slot.ports.usb is not None}
     free = [name for name, slot in scene.rig.model.slots.items() if slot.ports.usb is None]
-    for one in places(scene.sysfs):
-        series = module_series(one.vid, one.pid, boot=False)
-        if series is None or one.location in named:
-            continue
+    for one in _unclaimed(scene):
         remedy = f"if it is the module of {' or '.join(free)}, write" if free else "if it is in a slot, write"
-        yield Look(
-            "usb",
-            f"{one.describe()} is in no slot of this file",
-            (
-                scene.warning(
-                    ("slots",),
-                    f"a {series.value} at USB location {one.location} belongs to no slot",
-                    f'{remedy} ports: {{usb: {{location: "{one.location}"}}}}; {_PLUG}',
-                ),
-            ),
+        trouble = scene.warning(
+            ("slots",),
+            f"the module at USB location {one.location} belongs to no slot",
+            f'{remedy} ports: {{usb: {{location: "{one.location}"}}}}; {_PLUG}',
         )
+        yield Look("usb", f"{place_of(one)} is in no slot of this file", (trouble,))
 
 
 def look_at_modem_manager(scene: Scene) -> Iterator[Look]:
@@ -71,123 +61,91 @@ def look_at_modem_manager(scene: Scene) -> Iterator[Look]:
     daemon = running("ModemManager", scene.host)
     if daemon is None or not slots or not scene.is_kernels_tree:
         return
-    rules = "\n".join(text for folder in scene.host.udev_rules for text in _rules(folder))
+    rules = tuple(line for folder in scene.host.udev_rules for line in _rules(folder))
     vendors = {
-        (f"{one.vid:04x}", f"{one.pid:04x}")
+        one.vid
         for slot in slots.values()
         for one in profile_for(slot.series, slot.variant).usb
+        if not one.shared_id
     }
-    unmarked = sorted({vid for vid, _ in vendors if not _is_marked(rules, vid)})
+    unmarked = sorted(vid for vid in vendors if not _is_marked(rules, vid))
     if unmarked:
-        first = next(pair for pair in sorted(vendors) if pair[0] == unmarked[0])
-        remedy = ignore_rule(first).replace(f', ATTRS{{idProduct}}=="{first[1]}"', "")
-        yield Look(
-            "ModemManager",
-            f"runs (pid {daemon.pid}, user {daemon.user})",
-            (
-                scene.error(
-                    ("slots", next(iter(slots)), "ports", "usb"),
-                    f"ModemManager runs (pid {daemon.pid}), no udev rule keeps it from the modules' ports (vendor "
-                    f"{', '.join(unmarked)})",
-                    f"{remedy}; the same for each vendor named",
-                ),
-            ),
+        lines = "\n".join(permission_rule(vid) for vid in unmarked)
+        trouble = scene.error(
+            ("slots", next(iter(slots)), "ports", "usb"),
+            f"ModemManager runs (pid {daemon.pid}), and no udev rule keeps it from the ports of the modules",
+            f"write into {PERMISSION_FILE}, {RELOAD}:\n{lines}\n",
         )
+        yield Look("ModemManager", f"runs (pid {daemon.pid}, user {daemon.user})", (trouble,))
 
 
 def _hub_path(scene: Scene, where: KeyPath, location: str) -> Trouble | None:
-    hub, port = parent_of(location), port_of(location)
     known = hubs(scene.sysfs)
     if not known:
         return scene.error(
             ("usb", "sysfs"),
             f"there is no USB tree below {scene.sysfs}",
-            "correct usb.sysfs (/sys unless the tree is elsewhere), or load a host controller",
+            "correct usb.sysfs (/sys unless the tree is elsewhere); in a container, pass /sys on",
         )
+    missing = missing_hub(scene.sysfs, location)
+    if missing is not None:
+        return scene.error(
+            where,
+            f"there is no hub {missing}, so nothing can appear at {location}",
+            f"hubs are {', '.join(known)}; look at the hub's cable and power, or correct the path: {_PLUG}",
+        )
+    hub, port = hub_of(location), port_of(location)
     ports = hub_ports(scene.sysfs, hub)
-    if ports is None:
-        return scene.error(
-            where,
-            f"there is no hub {hub}, so nothing can appear at {location}",
-            f"hubs are {', '.join(known)}; look with `lsusb -t`, {_PLUG}",
-        )
-    if not 1 <= port <= ports:
-        return scene.error(
-            where,
-            f"hub {hub} has {ports} ports, so there is no {location}",
-            f"count the ports from 1, {_PLUG}",
-        )
+    if ports is None or not 1 <= port <= ports:
+        count = f"is a hub with {ports} ports" if ports else "is no hub"
+        return scene.error(where, f"{hub} {count}, so there is no {location}", f"correct the path: {_PLUG}")
     return None
 
 
 def _nothing_there(scene: Scene, what: str, where: KeyPath, slot: str, location: str) -> Look:
     if scene.is_on(slot) is not True or slot in scene.busy:
         return Look(what, f"nothing at {location}, as while the module is off")
-    named = {one.ports.usb.location for one in scene.rig.model.slots.values() if one.ports.usb is not None}
-    others = [
-        one
-        for one in places(scene.sysfs)
-        if one.location not in named and module_series(one.vid, one.pid, boot=False) is not None
-    ]
+    others = [one.location for one in _unclaimed(scene)]
     remedy = (
-        f'it may be the one at {others[0].location}: write location: "{others[0].location}"'
+        f'it may be the one at {others[0]}: write location: "{others[0]}"'
         if others
-        else f"plug its USB cable, drive VUSB_DET where it is wired, {_PLUG}"
+        else f"plug its USB cable, drive VUSB_DET where it is wired, or correct the path: {_PLUG}"
     )
-    return Look(
-        what,
-        location,
-        (scene.error(where, f"the module of slot {slot} is on, and nothing is at {location}", remedy),),
-    )
+    trouble = scene.error(where, f"the module of slot {slot} is on, and nothing is at {location}", remedy)
+    return Look(what, location, (trouble,))
 
 
-def _something_there(scene: Scene, what: str, where: KeyPath, slot: str, there: Place) -> Look:
-    series = module_series(there.vid, there.pid)
-    wanted = scene.rig.model.slots[slot].series
-    if series is None:
-        return Look(
-            what,
-            there.describe(),
-            (
-                scene.error(
-                    where,
-                    f"at {there.location} is {there.describe()}, which is no {wanted.value}",
-                    f"correct the location: `lsusb -t`, {_PLUG}",
-                ),
-            ),
+def _troubles(scene: Scene, where: KeyPath, slot: str, there: UsbDevice) -> Iterator[Trouble]:
+    """What keeps the device that is there from being the slot's module with all its ports."""
+    model = scene.rig.model.slots[slot]
+    profile = profile_for(model.series, model.variant)
+    elsewhere = frozenset(_named(scene) - {there.location})
+    series = module_series(there)
+    if series is not None and series is not model.series:
+        yield scene.error(
+            where,
+            f"at {there.location} is a {series.value} ({there.words}), the slot says {model.series.value}",
+            "correct the location or the series; the USB cables of two slots may be exchanged",
         )
-    if series.value != wanted.value:
-        return Look(
-            what,
-            there.describe(),
-            (
-                scene.error(
-                    where,
-                    f"at {there.location} is a {series.value}, the slot says {wanted.value}",
-                    "correct the location or the series; the cables of two slots may be exchanged",
-                ),
-            ),
-        )
-    troubles = []
-    bare = unbound(scene.sysfs, there.location)
-    device = find_device(scene.sysfs, scene.dev, there.location)
-    if bare:
-        pair = f"{there.vid} {there.pid}"
-        troubles.append(
-            scene.error(
-                where,
-                f"no driver has taken {len(bare)} serial interfaces of {there.describe()}: {', '.join(bare)}",
-                f"now: `sudo modprobe option && echo {pair} | sudo tee "
-                f'/sys/bus/usb-serial/drivers/option1/new_id`; for good write `ACTION=="add", '
-                f'ATTRS{{idVendor}}=="{there.vid}", ATTRS{{idProduct}}=="{there.pid}", RUN+="/bin/sh -c '
-                f"'modprobe option; echo {pair} > /sys/bus/usb-serial/drivers/option1/new_id'\"` into "
-                "/etc/udev/rules.d/70-cellbench.rules",
-            )
-        )
-    for node in device.ttys if device is not None else ():
-        troubles += look_at_node(scene, where, node)
-    count = len(device.ttys) if device is not None else 0
-    return Look(what, f"{there.describe()} with {count} serial ports", tuple(troubles))
+        return
+    try:
+        UsbScene(slot, there.location, profile, scene.rig.model.usb, elsewhere).view(there)
+    except CellbenchError as error:
+        if "permission" not in error.message:  # each node tells of itself below
+            yield scene.raised(where, error)
+    for node in there.ttys:
+        yield from look_at_node(scene, where, node)
+
+
+def _named(scene: Scene) -> set[str]:
+    return {slot.ports.usb.location for slot in scene.rig.model.slots.values() if slot.ports.usb is not None}
+
+
+def _unclaimed(scene: Scene) -> tuple[UsbDevice, ...]:
+    """Modules at places that no slot names."""
+    named = _named(scene)
+    found = list_devices(scene.sysfs, scene.dev)
+    return tuple(one for one in found if one.location not in named and module_series(one) is not None)
 
 
 def _rules(folder: Path) -> Iterator[str]:
@@ -197,14 +155,16 @@ def _rules(folder: Path) -> Iterator[str]:
         return
     for file in files:
         try:
-            yield file.read_text(errors="replace")
+            yield from file.read_text(errors="replace").splitlines()
         except OSError:
             continue
 
 
-def _is_marked(rules: str, vid: str) -> bool:
-    """True when a rule of this vendor's lines keeps ModemManager away."""
+def _is_marked(rules: tuple[str, ...], vid: int) -> bool:
+    """True when a rule for this vendor keeps ModemManager away."""
     return any(
-        "ID_MM_DEVICE_IGNORE" in line and f'"{vid}"' in line.lower() and not line.startswith("#")
-        for line in rules.splitlines()
+        f'"{vid:04x}"' in line.lower()
+        and not line.lstrip().startswith("#")
+        and any(mark in line for mark in _IGNORED)
+        for line in rules
     )
