@@ -26,6 +26,14 @@ BUILT_IN: Mapping[str, str] = {
     "supply.scpi-generic": "cellbench.instruments.supply.scpi",
     "line.numato-ethernet": "cellbench.instruments.line.numato_ethernet",
     "line.manual": "cellbench.instruments.line.manual",
+    "line.lcus": "cellbench.instruments.line.lcus",
+    "line.relay-ascii": "cellbench.instruments.line.relay_ascii",
+    "line.relay-tcp": "cellbench.instruments.line.relay_tcp",
+    "line.devantech-eth": "cellbench.instruments.line.devantech_eth",
+    "line.gpiod": "cellbench.instruments.line.gpiod",
+    "line.ftdi": "cellbench.instruments.line.ftdi",
+    "line.serial-lines": "cellbench.instruments.line.serial_lines",
+    "hub.uhubctl": "cellbench.instruments.hub.uhubctl",
 }
 
 

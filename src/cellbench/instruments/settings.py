@@ -19,6 +19,8 @@ FORMS: Mapping[str, str] = {
     r"^[a-z][a-z0-9_]{0,63}$": "a name: lower-case letters, digits and underscores",
     r"^[0-9]{1,3}-[0-9]{1,3}(\.[0-9]{1,3}){0,6}$": "a USB location as below /sys/bus/usb/devices, like 1-4.2",
     r"^(/.+|rfc2217://.+:[0-9]+|socket://.+:[0-9]+)$": "a device path, rfc2217://host:port or socket://host:port",
+    r"^/.+$": "an absolute path",
+    r"^ftdi://[^/]+/[1-4]$": "a chip and interface as pyftdi writes them, like ftdi://ftdi:232h/1",
     r"^[A-Za-z0-9_.:\-]+$": "a host name or address",
     r"^[A-Za-z_][A-Za-z0-9_]*$": "the name of an environment variable",
     r"^[A-Za-z]+[^:]*::.+$": "a VISA resource, like TCPIP::192.168.1.20::5025::SOCKET",
@@ -101,7 +103,8 @@ S = TypeVar("S", bound=InstrumentSettings)
 def checked(model: type[S], kind: str, name: str, settings: Mapping[str, object]) -> S:
     """Settings as their model, for a driver that is handed a plain mapping; RigError names what is wrong."""
     try:
-        return model.model_validate({**settings, "kind": kind})
+        plain = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
+        return model.model_validate({**plain, "kind": kind})
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise RigError(f"instrument {name}: {wrong}", remedy="correct its settings in the rig file") from None

@@ -1,7 +1,7 @@
 """What a line driver is to the rest of the house: contacts to close and inputs to read.
 
 Every method raises RigError alone, with the instrument named. `drive` returns after the board's own
-read-back agreed.
+read-back agreed, on boards that have one (Ability.READ_BACK); `is_closed` is NotPossible on the others.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 
-class LineBoard(Protocol):
-    """A board of contacts (relays, open-drain outputs) and digital inputs."""
+class Contacts(Protocol):
+    """What can be closed and opened: relays, open-drain outputs, the power of a hub's ports."""
 
     name: str
 
@@ -26,12 +26,16 @@ class LineBoard(Protocol):
         """True while the contact is closed."""
         ...
 
-    def read(self, input: int) -> bool:
-        """The level at one digital input, counted from 0: True is high."""
+    def close(self) -> None:
+        """Give the connection back; contacts stay as they are, unless the hardware lets go with its owner."""
         ...
 
-    def close(self) -> None:
-        """Give the connection back; contacts stay as they are."""
+
+class LineBoard(Contacts, Protocol):
+    """A board of contacts and digital inputs."""
+
+    def read(self, input: int) -> bool:
+        """The level at one digital input, counted from 0: True is high."""
         ...
 
 
