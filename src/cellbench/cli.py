@@ -136,6 +136,21 @@ def _add_runs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     at.add_argument("--power-on", action="store_true", help="switch the module on first, and off afterwards")
 
 
+    answer = _command(commands, "answer", "list and answer what runs ask the person", _answer)
+    answer.add_argument("number", nargs="?", type=int, default=None, help="the question's (default: list all)")
+    answer.add_argument("text", nargs="?", default=None, help="the answer")
+    answer.add_argument("--follow", action="store_true", help="wait for further questions until Ctrl-C")
+    answer.add_argument(
+        "--runtime-dir", type=Path, default=None, help="of the guardian (default: $CELLBENCH_RUNTIME_DIR)"
+    )
+
+
+def _answer(arguments: argparse.Namespace) -> int:
+    from cellbench.session.answer import answer
+
+    return answer(arguments.number, arguments.text, arguments.runtime_dir, follow=arguments.follow)
+
+
 def _demo(arguments: argparse.Namespace) -> int:
     from cellbench.session.programs import demo
 

@@ -57,6 +57,7 @@ class Progress:
         self._said: dict[str, str] = {}
         self._collected = False
         self._stop = threading.Event()
+        self._paused = False
         self._drawer: threading.Thread | None = None
         self._width = max((len(slot) for slot in run.slots), default=4)
 
@@ -201,7 +202,7 @@ class Progress:
             self._draw()
 
     def _draw(self) -> None:
-        if self._board is not None:
+        if self._board is not None and not self._paused:
             self._watch.look()
             self._board.show([*self._slot_lines(), self._foot()])
 
@@ -240,6 +241,17 @@ class Progress:
             self._board.clear()
             self._terminal._tw._file = self._terminal._tw._file.file
             self._board = None
+
+    def pause(self) -> None:
+        """Take the status lines away: somebody is asked a question where they stand."""
+        self._paused = True
+        if self._board is not None:
+            self._board.clear()
+
+    def resume(self) -> None:
+        """Draw again."""
+        self._paused = False
+        self._draw()
 
     @property
     def draws(self) -> bool:

@@ -90,13 +90,17 @@ class Run:
         """Where the process that launched the rig leaves the path of the generated rig file."""
         return self.folder / "launched"
 
+    def segment(self, worker: str) -> Path:
+        """A worker's part of the journal."""
+        return self.folder / f"journal-{worker}.jsonl"
+
     def open_journal(self) -> JournalWriter:
         """The journal of this process, made at its first use."""
         if self.journal is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             if self.part is Part.WORKER:
                 self.journal = JournalWriter.segment(
-                    self.folder / f"journal-{self.worker}.jsonl",
+                    self.segment(self.worker),
                     run=self.id,
                     worker=self.worker,
                     slot=self.own_slots[0] if self.own_slots else "",
@@ -142,8 +146,10 @@ class Run:
 
     def _tidy(self) -> None:
         """Remove what the processes of this run told each other by files."""
-        for path in (self.launch_note, self.folder / "services.lock", *self.folder.glob("now-*")):
-            path.unlink(missing_ok=True)
+        self.launch_note.unlink(missing_ok=True)
+        for pattern in ("now-*", "died-*", "lent-*", "lost-*", "turn-*"):
+            for path in self.folder.glob(pattern):
+                path.unlink(missing_ok=True)
 
     def _create_journal(self) -> JournalWriter:
         model = self.rig.model
@@ -238,6 +244,11 @@ def open_run(config: pytest.Config, path: Path) -> Run:
         from cellbench.session.progress import Progress
 
         config.pluginmanager.register(Progress(run, config.option.progress), "cellbench-progress")
+    if run.part is not Part.WORKER:
+        from cellbench.session.prompts import Desk, asks_people
+
+        if asks_people(run.rig.model):
+            config.pluginmanager.register(Desk(run), "cellbench-prompts")
     if run.part is Part.CONTROLLER:
         config.pluginmanager.register(scheduling.ControllerHooks(run), "cellbench-controller")
     return run
