@@ -6,6 +6,7 @@ asked for: by ``--rig``, by CELLBENCH_RIG, or by running suites where rigs/virtu
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ pytest_plugins = [
 ]
 
 DEFAULT_RIG = Path("rigs/virtual.yaml")
+INSTALLED_SUITES = "cellbench/suites"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -129,6 +131,27 @@ def pytest_configure(config: pytest.Config) -> None:
     from cellbench.session.run import open_run
 
     open_run(config, path)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    """Suites of an installed package keep their names, wherever it lies and however they are asked for."""
+    if "cellbench" not in module_path.parts:
+        return None
+    suites = installed_suites(parent.config)
+    if suites is None or suites not in module_path.parents:
+        return None
+    name = f"{INSTALLED_SUITES}/{module_path.relative_to(suites).as_posix()}"
+    return pytest.Module.from_parent(parent, path=module_path, nodeid=name)
+
+
+def installed_suites(config: pytest.Config) -> Path | None:
+    """The folder of the suites that came with the package; None in the repository, where they are its own."""
+    found = importlib.util.find_spec("cellbench.suites")
+    places = (found.submodule_search_locations or ()) if found is not None else ()
+    folders = [Path(place).resolve() for place in places]
+    own = (config.rootpath / "suites").resolve()
+    return next((folder for folder in folders if folder != own), None)
 
 
 def rig_path(config: pytest.Config) -> Path | None:
