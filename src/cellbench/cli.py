@@ -137,7 +137,7 @@ def _add_runs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
     answer = _command(commands, "answer", "list and answer what runs ask the person", _answer)
-    answer.add_argument("number", nargs="?", type=int, default=None, help="the question's (default: list all)")
+    answer.add_argument("number", nargs="?", type=int, default=None, help="default: list all questions")
     answer.add_argument("text", nargs="?", default=None, help="the answer")
     answer.add_argument("--follow", action="store_true", help="wait for further questions until Ctrl-C")
     answer.add_argument(
