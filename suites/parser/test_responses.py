@@ -97,6 +97,7 @@ def test_abortable(registered: Dut) -> None:
 )
 def test_urcs_are_deferred(registered: Dut, far_side: FarSide, record: Recorder) -> None:
     """A URC that is due while a command runs comes after its final result code, never inside."""
+    far_side.act("network", tz="+04", dst="0")  # only a change is told
     registered.send("AT+CTZR=1")
     try:
         with registered.at.expect("+CTZV") as told:

@@ -106,6 +106,7 @@ def test_urcs_on_both_interfaces(registered: Dut, far_side, record: Recorder) ->
     """The same event is told on each port, once."""
     second = _second(registered)
     second.sync(10.0)
+    far_side.act("network", tz="+04", dst="0")  # only a change is told
     registered.send("AT+CTZR=1")
     second.send("AT+CTZR=1")
     try:
