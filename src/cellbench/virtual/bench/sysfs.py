@@ -15,7 +15,9 @@ from .trash import Trash
 CONTROLLER = "devices/pci0000:00/0000:00:14.0/usb1"
 HUB = "1-1"
 BUS = 1
-TTY_MAJOR = 188  # ttyUSB, Documentation/admin-guide/devices.txt
+TTY_MAJOR = {"ttyUSB": 188, "ttyACM": 166}  # Documentation/admin-guide/devices.txt
+NEW_ID = "bus/usb-serial/drivers/option1/new_id"
+"""Where a host is told of ids that its serial driver does not list."""
 USB_MAJOR = 189
 
 
@@ -25,12 +27,34 @@ class SysfsTree:
     def __init__(self, root: Path, trash: Trash) -> None:
         self._root = root
         self._trash = trash
-        for folder in ("bus/usb/devices", "bus/usb/drivers/usb", "bus/usb/drivers/option",
-                       "bus/usb/drivers/rndis_host", "bus/usb/drivers/cdc_ether", "bus/usb-serial/devices",
-                       "bus/usb-serial/drivers/option1", "class/tty", CONTROLLER):
+        drivers = ("usb", "option", "rndis_host", "cdc_ether", "qmi_wwan", "cdc_acm")
+        for folder in ("bus/usb/devices", *(f"bus/usb/drivers/{name}" for name in drivers),
+                       "bus/usb-serial/devices", "bus/usb-serial/drivers/option1", "class/tty", "class/net",
+                       CONTROLLER):
             (root / folder).mkdir(parents=True, exist_ok=True)
+        (root / NEW_ID).write_text("")
         self._device("usb1", self._root / CONTROLLER, hub_attributes(1, "0", "xHCI Host Controller", ports=2))
-        self._device(HUB, self._folder(HUB), hub_attributes(2, "1", "USB2.0 Hub", ports=31))
+        self.add_hub(2)
+
+    def add_hub(self, devnum: int) -> None:
+        """The hub that all modules hang on."""
+        self._device(HUB, self._folder(HUB), hub_attributes(devnum, "1", "USB2.0 Hub", ports=31))
+
+    def remove_hub(self) -> None:
+        """The hub goes; what hung on it must have been removed before."""
+        (self._root / "bus/usb/devices" / HUB).unlink(missing_ok=True)
+        self._trash.throw(self._folder(HUB))
+
+    def added_ids(self) -> set[tuple[int, int]]:
+        """VID and PID of what somebody wrote to new_id."""
+        found = set()
+        for line in (self._root / NEW_ID).read_text(encoding="ascii", errors="replace").splitlines():
+            fields = line.split()
+            try:
+                found.add((int(fields[0], 16), int(fields[1], 16)))
+            except (IndexError, ValueError):
+                continue  # the kernel refuses such a line
+        return found
 
     def _folder(self, device: str) -> Path:
         """Where a device's own directory is."""
@@ -48,6 +72,10 @@ class SysfsTree:
         """A device at its place behind the hub, complete before its link on the bus appears."""
         self._device(name, self._folder(name), attributes)
 
+    def has_device(self, name: str) -> bool:
+        """True while a device is on the bus."""
+        return (self._root / "bus/usb/devices" / name).exists()
+
     def add_interface(self, device: str, number: int, attributes: Mapping[str, str], driver: str) -> None:
         """Interface ``number`` of the first configuration, bound to ``driver`` (empty: to none)."""
         name = f"{device}:1.{number}"
@@ -60,19 +88,47 @@ class SysfsTree:
         _link(self._root / "bus/usb/devices" / name, folder)
 
     def add_tty(self, device: str, interface: int, tty: str, minor: int) -> None:
-        """A serial port of an interface, as usb-serial makes them."""
-        port = self._folder(device) / f"{device}:1.{interface}" / tty
+        """A serial port of an interface, as usb-serial (``ttyUSB3``) and cdc_acm (``ttyACM3``) make them."""
+        home = self._folder(device) / f"{device}:1.{interface}"
+        major = TTY_MAJOR[tty.rstrip("0123456789")]
+        port = home / tty if tty.startswith("ttyUSB") else home
         node = port / "tty" / tty
         node.mkdir(parents=True)
-        _write(port, {"port_number": "0"})
-        _link(port / "subsystem", self._root / "bus/usb-serial")
-        _link(port / "driver", self._root / "bus/usb-serial/drivers/option1")
-        _write(node, {"dev": f"{TTY_MAJOR}:{minor}",
-                      "uevent": f"MAJOR={TTY_MAJOR}\nMINOR={minor}\nDEVNAME={tty}"})
+        if port is not home:
+            _write(port, {"port_number": "0"})
+            _link(port / "subsystem", self._root / "bus/usb-serial")
+            _link(port / "driver", self._root / "bus/usb-serial/drivers/option1")
+            _link(self._root / "bus/usb-serial/devices" / tty, port)
+        _write(node, {"dev": f"{major}:{minor}", "uevent": f"MAJOR={major}\nMINOR={minor}\nDEVNAME={tty}"})
         _link(node / "device", port)
         _link(node / "subsystem", self._root / "class/tty")
-        _link(self._root / "bus/usb-serial/devices" / tty, port)
         _link(self._root / "class/tty" / tty, node)
+
+    def add_net(self, device: str, interface: int, name: str, address: str) -> None:
+        """A network interface of the host (``usb0``, ``wwan0``) on an interface of the device."""
+        home = self._folder(device) / f"{device}:1.{interface}"
+        net = home / "net" / name
+        net.mkdir(parents=True)
+        _write(net, {"address": address, "operstate": "down", "uevent": f"INTERFACE={name}\nIFINDEX=9"})
+        _link(net / "device", home)
+        _link(net / "subsystem", self._root / "class/net")
+        _link(self._root / "class/net" / name, net)
+
+    def bind(self, device: str, interface: int, driver: str) -> None:
+        """A driver takes an interface."""
+        _link(self._folder(device) / f"{device}:1.{interface}" / "driver",
+              self._root / "bus/usb/drivers" / driver)
+
+    def unbind(self, device: str, interface: int) -> None:
+        """The driver lets go of an interface; its serial ports and network interfaces vanish."""
+        home = self._folder(device) / f"{device}:1.{interface}"
+        self._forget_children(home)
+        for name in ("driver", "tty", "net"):
+            if (home / name).is_symlink():
+                (home / name).unlink()
+            self._trash.throw(home / name)
+        for port in home.glob("ttyUSB*"):
+            self._trash.throw(port)
 
     def remove_device(self, name: str) -> None:
         """Everything of a device: ports, interfaces, itself."""
@@ -80,12 +136,18 @@ class SysfsTree:
         if not folder.exists():
             return
         for interface in folder.glob(f"{name}:*"):
-            for port in interface.glob("ttyUSB*"):
-                (self._root / "class/tty" / port.name).unlink(missing_ok=True)
-                (self._root / "bus/usb-serial/devices" / port.name).unlink(missing_ok=True)
+            self._forget_children(interface)
             (self._root / "bus/usb/devices" / interface.name).unlink(missing_ok=True)
         (self._root / "bus/usb/devices" / name).unlink(missing_ok=True)
         self._trash.throw(folder)
+
+    def _forget_children(self, interface: Path) -> None:
+        """The links to an interface's ports and network interfaces from the classes."""
+        for tty in (*interface.glob("ttyUSB*"), *interface.glob("tty/ttyACM*")):
+            (self._root / "class/tty" / tty.name).unlink(missing_ok=True)
+            (self._root / "bus/usb-serial/devices" / tty.name).unlink(missing_ok=True)
+        for net in interface.glob("net/*"):
+            (self._root / "class/net" / net.name).unlink(missing_ok=True)
 
 
 def hub_attributes(devnum: int, devpath: str, product: str, ports: int) -> dict[str, str]:

@@ -1,32 +1,29 @@
-"""The USB side of a slot: the module appears behind a hub, its serial ports as ttyUSB nodes.
+"""The USB side of a slot: the module appears behind a hub, its serial ports as ttyUSB or ttyACM nodes.
 
 As on a real host every enumeration brings new numbers, the ports come up in any order, each after a
-delay; all of it is drawn from the rack's seed.
+delay; all of it is drawn from the rack's seed. What may be wrong with a host is in ``Faults``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from cellbench.catalogue.modules.model import UsbComposition
 
-from .pty import PtyPort, make_watch
-from .sysfs import HUB, SysfsTree, device_attributes, interface_attributes
-from .trash import Trash
+from .pty import PtyPort
+from .sysfs import HUB, device_attributes, interface_attributes
+from .usb_host import UsbHost
+from .usb_layout import Interface, layout, link_names
 
 LOG = logging.getLogger("cellbench.virtual")
-TTY_NUMBERS = 512
-"""Numbers that Linux gives out; a rack beyond them goes on counting."""
 REPORTED = frozenset({"at", "reserved", "cp-trace", "ap-trace", "fw-update"})
 """Roles in the words of the control vocabulary; every other one is reserved there."""
-NETWORK_FIRST = {"rndis": "rndis_host", "ecm": "cdc_ether"}
-"""Network functions that take interfaces 0 and 1, with their Linux driver."""
 
 
 class UsbFunction(Protocol):
@@ -48,18 +45,6 @@ class UsbFunction(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Delays:
-    """How long a host takes, in seconds: until a device is known, and between two of its ports."""
-
-    device_s: tuple[float, float]
-    port_s: tuple[float, float]
-
-
-FAST = Delays((0.01, 0.05), (0.0, 0.01))
-REAL = Delays((0.3, 1.2), (0.005, 0.08))
-
-
-@dataclass(frozen=True, slots=True)
 class Identity:
     """What the device descriptor says besides VID and PID."""
 
@@ -68,66 +53,23 @@ class Identity:
     serial: str
 
 
-class UsbHost:
-    """The host of a rack: the tree, the device nodes, and the numbers it gives out."""
+@dataclass(slots=True)
+class Faults:
+    """What is wrong with the host's view of one place; the defaults are a host in order.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sysfs: Path, dev: Path, delays: Delays,
-                 seed: int) -> None:
-        self.loop = loop
-        self._trash = Trash(sysfs.parent / ".trash")
-        for old in (sysfs, dev):  # left by a rack that was killed
-            self._trash.throw(old)
-            old.mkdir(parents=True)
-        self.tree = SysfsTree(sysfs, self._trash)
-        self.gone = False
-        self._sysfs = sysfs
-        self.dev = dev
-        self.delays = delays
-        self.random = random.Random(seed)
-        self.watch = make_watch(loop)
-        self._devnum = 2
-        self._used: set[int] = set()
-        self._recent: list[int] = []
+    ``driver`` False: no driver binds. ``nodes`` False: udev makes no nodes, else ``node_s`` seconds after
+    sysfs shows the port. ``mode``: permission bits of the nodes. ``delay_s``: seconds more until the device
+    is known. ``position``: the hub's port it is plugged into, in place of its own. ``order``: which serial
+    function stands at each place of the descriptor, in place of the composition's order.
+    """
 
-    def vanish(self) -> None:
-        """The rack goes down: the whole tree and all nodes vanish in a few calls."""
-        self.gone = True
-        for folder in (self._sysfs, self.dev):
-            self._trash.throw(folder)
-            folder.mkdir()
-
-    def throw_links(self, folder: Path) -> None:
-        """Empty a slot's folder of links, in one go."""
-        self._trash.throw(folder)
-        folder.mkdir()
-
-    def close(self) -> None:
-        """Stop watching and deleting; the plugs close their ports themselves."""
-        self.watch.close()
-        self._trash.close()
-
-    def next_devnum(self) -> int:
-        """Device numbers go up with every enumeration and start again after 127 (USB 2.0, 9.4.6)."""
-        self._devnum = self._devnum + 1 if self._devnum < 127 else 3
-        return self._devnum
-
-    def take_tty(self) -> int:
-        """A ttyUSB number that is free and was not given out lately."""
-        taken = self._used.union(self._recent)
-        free = [n for n in range(TTY_NUMBERS) if n not in taken]
-        number = self.random.choice(free) if free else max(taken) + 1
-        self._used.add(number)
-        return number
-
-    def give_back(self, number: int) -> None:
-        """A ttyUSB number is no longer in use; it is not handed out again for a while."""
-        self._used.discard(number)
-        self._recent.append(number)
-        del self._recent[:-TTY_NUMBERS // 4]
-
-    def pause(self, span: tuple[float, float]) -> float:
-        """A delay out of ``span``."""
-        return self.random.uniform(*span)
+    driver: bool = True
+    nodes: bool = True
+    node_s: float = 0.0
+    mode: int | None = None
+    delay_s: float = 0.0
+    position: int | None = None
+    order: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -137,6 +79,7 @@ class _Port:
     pty: PtyPort
     function: UsbFunction
     tty: int
+    node: Path
     link: Path
     forced_dtr: bool | None = None
 
@@ -147,13 +90,16 @@ class UsbPlug:
     def __init__(self, host: UsbHost, position: int, links: Path,
                  function: Callable[[int], UsbFunction], identity: Callable[[], Identity]) -> None:
         self._host = host
-        self.location = f"{HUB}.{position}"
         self._position = position
+        self.location = f"{HUB}.{position}"
+        """Where the slot's own cable is, as the rig file says it."""
         self.links = links
         self._function = function
         self._identity = identity
         self.composition: UsbComposition | None = None
         """What the module shows, or would show with the cable in."""
+        self.faults = Faults()
+        self._shown_at = self.location
         self._ports: dict[int, _Port] = {}
         self._task: asyncio.Task[None] | None = None
         self.plugged = True
@@ -161,19 +107,40 @@ class UsbPlug:
         links.mkdir(parents=True, exist_ok=True)
         for stale in links.iterdir():
             stale.unlink()
+        host.plugs.append(self)
 
     def composition_changed(self, composition: UsbComposition | None) -> None:
         """The module shows itself in another way, or not at all (None)."""
         self.composition = composition
-        self._disconnect()
-        self._connect()
+        self.again()
 
     def plug(self, plugged: bool) -> None:
         """Pull or push in the cable."""
         if plugged != self.plugged:
             self.plugged = plugged
-            self._disconnect()
-            self._connect()
+            self.again()
+
+    def again(self) -> None:
+        """Vanish, and enumerate anew if there is something to show."""
+        self._disconnect()
+        if self.composition is not None and self.plugged and self._host.hub_present:
+            self._start(self._enumerate(self.composition))
+
+    def set_driver(self, bound: bool) -> None:
+        """The drivers take the interfaces, or let go of them; the device stays."""
+        self.faults.driver = bound
+        if self.composition is None or not self.plugged or not self._host.hub_present:
+            return
+        self._stop_task()
+        if not bound:
+            self._close_ports()
+            for interface in layout(self.composition):
+                self._host.tree.unbind(self._shown_at, interface.number)
+            self._host.watch_ids()
+        elif self._host.tree.has_device(self._shown_at):
+            self._start(self._bind(self.composition))
+        else:
+            self.again()
 
     def close(self) -> None:
         """The rack goes down."""
@@ -184,7 +151,7 @@ class UsbPlug:
         await self._complete.wait()
 
     def at_port(self, number: int) -> int | None:
-        """Index in descriptor order of the AT port ``number``; None when it is not up."""
+        """Index of the AT port ``number`` among the module's serial functions; None when it is not up."""
         interfaces = () if self.composition is None else self.composition.interfaces
         at = [index for index, interface in enumerate(interfaces) if interface.role == "at"]
         return at[number] if number < len(at) and at[number] in self._ports else None
@@ -196,9 +163,20 @@ class UsbPlug:
         interfaces = self.composition.interfaces
         facts = {"vid": f"{self.composition.vid:04x}", "pid": f"{self.composition.pid:04x}",
                  "serial_ports": str(len(interfaces))}
-        facts |= {f"port{index}": interface.role if interface.role in REPORTED else "reserved"
-                  for index, interface in enumerate(interfaces)}
+        for place, index in enumerate(self._order(self.composition)):
+            role = interfaces[index].role
+            facts[f"port{place}"] = role if role in REPORTED else "reserved"
         return {**facts, "net": self.composition.network}
+
+    def nodes(self) -> dict[str, str]:
+        """Where it is and the node of each port by its true role; what only the module's side can know."""
+        if self.composition is None:
+            return {"location": "none"}
+        names = link_names([interface.role for interface in self.composition.interfaces])
+        found = {names[index]: str(port.node) for index, port in sorted(self._ports.items())}
+        complete = "yes" if self._complete.is_set() else "no"
+        return {"location": self._shown_at, "composition": self.composition.name, "complete": complete,
+                **found}
 
     def force_dtr(self, index: int, on: bool) -> None:
         """DTR of a port, until the host next opens or closes it; KeyError when the port is not up."""
@@ -206,25 +184,40 @@ class UsbPlug:
         port.forced_dtr = on
         port.function.set_dtr(on)
 
-    def _connect(self) -> None:
-        composition = self.composition
-        if composition is not None and self.plugged:
-            self._task = self._host.loop.create_task(self._enumerate(composition))
-            self._task.add_done_callback(_log_failure)
+    # -- inside ----------------------------------------------------------------------------------
 
-    def _disconnect(self) -> None:
+    def _start(self, work: Coroutine[object, object, None]) -> None:
+        self._task = self._host.loop.create_task(work)
+        self._task.add_done_callback(_log_failure)
+
+    def _stop_task(self) -> None:
         self._complete.clear()
         if self._task is not None:
             self._task.cancel()
             self._task = None
+
+    def _disconnect(self) -> None:
+        self._stop_task()
+        ports = self._take_down()
+        if not self._host.gone:
+            self._host.tree.remove_device(self._shown_at)
+        self._end(ports)
+
+    def _close_ports(self) -> None:
+        self._end(self._take_down())
+
+    def _take_down(self) -> dict[int, _Port]:
+        """Links and nodes vanish before the ports are closed: nobody finds a dead one."""
         ports, self._ports = self._ports, {}
         if self._host.gone:
             self._host.throw_links(self.links)
         else:
             for port in ports.values():
                 port.link.unlink(missing_ok=True)
-                (self._host.dev / f"ttyUSB{port.tty}").unlink(missing_ok=True)
-            self._host.tree.remove_device(self.location)
+                port.node.unlink(missing_ok=True)
+        return ports
+
+    def _end(self, ports: dict[int, _Port]) -> None:
         for port in ports.values():
             port.function.transmit = None
             if port.pty.is_open:
@@ -232,53 +225,75 @@ class UsbPlug:
             port.pty.close()
             self._host.give_back(port.tty)
 
+    def _order(self, composition: UsbComposition) -> tuple[int, ...]:
+        count = len(composition.interfaces)
+        order = self.faults.order
+        return order if sorted(order) == list(range(count)) else tuple(range(count))
+
     async def _enumerate(self, composition: UsbComposition) -> None:
-        """Device, interfaces, then the serial ports in random order."""
-        host = self._host
-        await asyncio.sleep(host.pause(host.delays.device_s))
+        """Device and interfaces, then what drivers make of them."""
+        host, faults = self._host, self.faults
+        await asyncio.sleep(host.pause(host.delays.device_s) + faults.delay_s)
         identity = self._identity()
-        network = NETWORK_FIRST.get(composition.network, "")
-        first = 2 if network else 0
-        host.tree.add_device(self.location, device_attributes(
-            vid=composition.vid, pid=composition.pid, devnum=host.next_devnum(),
-            devpath=f"1.{self._position}", manufacturer=identity.manufacturer, product=identity.product,
-            serial=identity.serial, interfaces=first + len(composition.interfaces)))
-        if network:
-            self._add_network(composition.network, network)
-        for index, interface in enumerate(composition.interfaces):
-            host.tree.add_interface(self.location, first + index, interface_attributes(
-                first + index, 0xFF, 0, 0, interface.name, "option"), "option")
-        order = list(range(len(composition.interfaces)))
-        host.random.shuffle(order)
-        names = link_names([interface.role for interface in composition.interfaces])
-        for index in order:
-            await asyncio.sleep(host.pause(host.delays.port_s))
-            self._add_port(index, first + index, names[index])
-        self._complete.set()
+        position = faults.position or self._position
+        self._shown_at = f"{HUB}.{position}"
+        parts = layout(composition)
+        host.tree.add_device(self._shown_at, device_attributes(
+            vid=composition.vid, pid=composition.pid, devnum=host.next_devnum(), devpath=f"1.{position}",
+            manufacturer=identity.manufacturer, product=identity.product, serial=identity.serial,
+            interfaces=len(parts)))
+        for part in parts:
+            host.tree.add_interface(self._shown_at, part.number, interface_attributes(
+                part.number, *part.triple, part.name, part.driver if faults.driver else ""), "")
+        if faults.driver:
+            await self._bind(composition)
+        else:
+            host.watch_ids()
 
-    def _add_network(self, kind: str, driver: str) -> None:
-        """Communication and data interface of the network function (USB CDC 1.2, 4; RNDIS is wireless)."""
-        control = (0xE0, 1, 3) if kind == "rndis" else (2, 6, 0)
-        tree = self._host.tree
-        tree.add_interface(self.location, 0, interface_attributes(0, *control, "", driver), driver)
-        tree.add_interface(self.location, 1, interface_attributes(1, 0x0A, 0, 0, "", driver), driver)
-
-    def _add_port(self, index: int, interface: int, name: str) -> None:
+    async def _bind(self, composition: UsbComposition) -> None:
+        """Drivers take their interfaces; the serial ports come up in random order."""
         host = self._host
+        serial: list[Interface] = []
+        for part in layout(composition):
+            host.tree.bind(self._shown_at, part.number, part.driver)
+            if part.net:
+                name = f"{part.net}{self._position - 1}"
+                host.tree.add_net(self._shown_at, part.number, name, f"02:00:00:00:00:{self._position:02x}")
+            if part.port is not None:
+                serial.append(part)
+        functions = self._order(composition)
+        names = link_names([interface.role for interface in composition.interfaces])
+        host.random.shuffle(serial)
+        for part in serial:
+            await asyncio.sleep(host.pause(host.delays.port_s))
+            assert part.port is not None
+            index = functions[part.port]
+            await self._add_port(index, part, names[index])
+        if self.faults.nodes:
+            self._complete.set()
+
+    async def _add_port(self, index: int, part: Interface, name: str) -> None:
+        host, faults = self._host, self.faults
         function = self._function(index)
         tty = host.take_tty()
         pty = PtyPort(host.loop, host.watch, on_data=function.receive,
                       on_open=lambda opened: self._opened(index, opened))
-        node = host.dev / f"ttyUSB{tty}"
+        node = host.dev / f"{part.tty}{tty}"
+        link = self.links / name
+        self._ports[index] = _Port(pty, function, tty, node, link)
+        function.transmit = pty.write
         # as on Linux: sysfs first, then the device node that udev makes
-        host.tree.add_tty(self.location, interface, node.name, tty)
+        host.tree.add_tty(self._shown_at, part.number, node.name, tty)
+        if faults.node_s:
+            await asyncio.sleep(faults.node_s)
+        if not faults.nodes:
+            return
+        if faults.mode is not None:
+            os.chmod(pty.path, faults.mode)
         node.unlink(missing_ok=True)
         node.symlink_to(pty.path)
-        link = self.links / name
         link.unlink(missing_ok=True)
         link.symlink_to(node)
-        self._ports[index] = _Port(pty, function, tty, link)
-        function.transmit = pty.write
 
     def _opened(self, index: int, opened: bool) -> None:
         port = self._ports.get(index)
@@ -291,13 +306,3 @@ def _log_failure(task: asyncio.Task[None]) -> None:
     """An enumeration that failed must be seen: nobody waits for it."""
     if not task.cancelled() and task.exception() is not None:
         LOG.error("an enumeration failed", exc_info=task.exception())
-
-
-def link_names(roles: Sequence[str]) -> list[str]:
-    """Names for the ports of a composition: the role with a number in descriptor order (at0, diag0 ...)."""
-    counts: dict[str, int] = {}
-    names = []
-    for role in roles:
-        counts[role] = counts.get(role, -1) + 1
-        names.append(f"{role}{counts[role]}")
-    return names

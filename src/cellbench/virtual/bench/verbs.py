@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..control.verbs import Answer, ControlRefusal, Verb, only, want, want_int
 from ..device.module import Input, Output
+from . import usb_verbs
 from .comport import MAX_RATE
 from .output import Trip
 
@@ -91,12 +92,6 @@ async def _uart(rack: Rack, slot: VirtualSlot | None, values: Mapping[str, str])
     return None
 
 
-async def _usb(rack: Rack, slot: VirtualSlot | None, values: Mapping[str, str]) -> Answer:
-    only(values, "state")
-    _slot(slot).usb.plug(want(values, "state", "unplug", "plug") == "plug")
-    return None
-
-
 async def _supply(rack: Rack, slot: VirtualSlot | None, values: Mapping[str, str]) -> Answer:
     only(values, "state")
     chosen = _slot(slot)
@@ -135,19 +130,20 @@ async def _report_lines(rack: Rack, slot: VirtualSlot | None, values: Mapping[st
 
 
 VERBS: Mapping[str, Verb] = MappingProxyType({
+    **usb_verbs.VERBS,
     "power": Verb("state=on|off|cycle [baud=B]: the supply of the module; on adds the PWR_ON pulse, baud "
                   "sets the UART adapter's rate; returns at once", True, _power),
     "line": Verb("name=dtr|rts|usb_boot|vusb_det|pwr_on|reset_n state=on|off [port=uart|at|at0|at1 ...]: an "
                  "input of the module", True, _line),
     "uart": Verb("noise=P drop=P: from now on each byte on the UART is corrupted or lost with that "
                  "probability, 0 ends it", True, _uart),
-    "usb": Verb("state=unplug|plug: the USB cable of the module", True, _usb),
     "supply": Verb("state=trip|clear: the output of the supply trips as by over-current, or forgets a trip",
                    True, _supply),
     "brown-out": Verb("volts=V ms=T: the supply voltage falls to V for T milliseconds", True, _brown_out),
 })
 
 REPORTS: Mapping[str, Verb] = MappingProxyType({
+    **usb_verbs.REPORTS,
     "usb": Verb("what the module shows on USB", True, _report_usb),
     "lines": Verb("levels of the module's lines, the supply's output, the UART adapter's rate", True,
                   _report_lines),
