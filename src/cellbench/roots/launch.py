@@ -126,8 +126,8 @@ def _ready(process: subprocess.Popen[bytes], command: list[str], place: Path) ->
             told = (place / "launch.log").read_text(errors="replace").strip().splitlines()
             why = told[-1] if told else "it said nothing"
             raise RigError(
-                f"the rack did not come up: {shlex.join(command)}: {why}",
-                remedy=f"look at {place / 'launch.log'}",
+                f"the rack did not come up: {why.removeprefix('cellbench: ')}",
+                remedy=f"it was started by `{shlex.join(command)}`; {place / 'launch.log'} has all it said",
             )
         line += chunk
     try:

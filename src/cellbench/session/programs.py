@@ -14,6 +14,7 @@ from cellbench.record.verdict import Outcome
 from cellbench.session.run import DEFAULT_RESULTS, RUN
 
 _SUITES = Path("suites")
+_SEQUENCE = _SUITES / "production"
 _VIRTUAL = Path("rigs/virtual.yaml")
 
 
@@ -21,12 +22,12 @@ def demo(results: Path | None) -> int:
     """A tour of procedures, then the production sequence, on the virtual rack."""
     common = ["--rig", str(_rig(_VIRTUAL)), "--timing", "fast", "-n", "auto", *_results(results)]
     print("1. A tour of both guides on the virtual rack: one LENA-R8, one LARA-R6.\n", flush=True)
-    tour = _run([str(_suites()), "-m", "demo", *common])
+    tour = _run([str(_house_suites()), "-m", "demo", *common])
     if tour.status == 2:
         return tour.status
     print("\n2. The production sequence, a unit in each slot.\n", flush=True)
     serials = ["--serial", "lena-r8-1=DEMO-R8-0001", "--serial", "lara-r6-1=DEMO-R6-0001"]
-    line = _run([str(_suites() / "production"), "--run-kind", "production", *serials, *common])
+    line = _run([str(_house_suites() / "production"), "--run-kind", "production", *serials, *common])
     for ended in (tour, line):
         if ended.status:
             print(f"\nThe demo ended with status {ended.status}: the lines above say whose it is.")
@@ -47,7 +48,7 @@ def production(
     the scanner or a pipe."""
     names = _chosen_slots(rig, slots)
     given = list(serials) or [f"{name}={_ask_serial(name, several=len(names) > 1)}" for name in names]
-    arguments = [str(_suites() / "production"), "--rig", str(rig), "--run-kind", "production"]
+    arguments = [str(_sequence()), "--rig", str(rig), "--run-kind", "production"]
     for name in names:
         arguments += ["--slot", name]
     for number in given:
@@ -61,9 +62,10 @@ def production(
 
 
 def validation(rig: Path, slots: Sequence[str], results: Path | None, timing: str | None) -> int:
-    """All procedures on every slot."""
+    """All procedures on every slot: the house's, and those of the project in this directory."""
     names = _chosen_slots(rig, slots, every=True)
-    arguments = [str(_suites()), "--rig", str(rig), "-n", "auto", "--run-kind", "validation"]
+    own = [str(_SUITES)] if _is_a_projects_own() else []
+    arguments = [str(_house_suites()), *own, "--rig", str(rig), "-n", "auto", "--run-kind", "validation"]
     for name in names:
         arguments += ["--slot", name]
     return _run([*arguments, *_timing(timing), *_results(results)]).status
@@ -173,22 +175,34 @@ class _Ended:
 def _run(arguments: list[str]) -> _Ended:
     """In this process: one that is killed, or interrupted, is the run itself."""
     ended = _Ended()
-    ended.status = int(pytest.main(arguments, plugins=[ended]))
+    # parts of an installed package are in use here before pytest could rewrite their asserts, which have none
+    quiet = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    ended.status = int(pytest.main([*quiet, *arguments], plugins=[ended]))
     sys.stdout.flush()
     return ended
 
 
-def _suites() -> Path:
-    if _SUITES.is_dir():
+def _house_suites() -> Path:
+    """The suites of both guides: the repository's, or those of the installed package."""
+    if (_SUITES / "__init__.py").is_file() and _SEQUENCE.is_dir():
         return _SUITES
     import cellbench.suites as installed  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
     return Path(installed.__path__[0])
 
 
+def _is_a_projects_own() -> bool:
+    return _SUITES.is_dir() and _SUITES.resolve() != _house_suites().resolve()
+
+
+def _sequence() -> Path:
+    """The production sequence: a project's own before the house's."""
+    return _SEQUENCE if _SEQUENCE.is_dir() else _house_suites() / "production"
+
+
 def _rig(path: Path) -> Path:
     if not path.is_file():
-        raise UsageError(f"there is no {path} here", remedy="go to the folder that holds suites/ and rigs/")
+        raise UsageError(f"there is no {path} here", remedy="go to the folder that holds rigs/, or make one: cellbench new DIR")
     return path
 
 
