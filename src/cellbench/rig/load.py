@@ -17,7 +17,17 @@ from cellbench.instruments.settings import Secret
 from cellbench.rig.check import cross_check, file_beside
 from cellbench.rig.guides import looks_like_guide, read_guide
 from cellbench.rig.limits import ProductLimits, looks_like_limits, read_limits
-from cellbench.rig.schema import Name, RigFile, Service, Slot
+from cellbench.rig.schema import (
+    FarSide,
+    Name,
+    NoFarSide,
+    OneFarSide,
+    RigFile,
+    Service,
+    SeveralFarSides,
+    Slot,
+    VirtualFarSide,
+)
 from cellbench.rig.strict import check
 from cellbench.rig.yamlpos import Document, KeyPath, read_document
 
@@ -181,8 +191,8 @@ def _limits_fit(document: Document, model: RigFile,
 def complete(declared: LoadedRig, generated: LoadedRig) -> LoadedRig:
     """The rig that a launched rack is: its own addresses, with what the launching file states.
 
-    The launching file decides name, station and limits, and every network, SIM and service that it
-    names; ports, power, lines and the rest come from the rack. RigError when the two name other slots.
+    The launching file decides name, station and limits, and every network, SIM, service and far side
+    (`virtual` and `none` aside) that it names; ports, power, lines and the rest come from the rack. RigError when the two name other slots.
     """
     asked, given = declared.model, generated.model
     want = {name: (slot.series.value, slot.variant) for name, slot in asked.slots.items()}
@@ -195,7 +205,8 @@ def complete(declared: LoadedRig, generated: LoadedRig) -> LoadedRig:
     slots = {}
     for name, slot in given.slots.items():
         stated: dict[str, object] = {"sim": asked.slots[name].sim, "network": asked.network_of(name),
-                                     "capabilities": asked.slots[name].capabilities}
+                                     "capabilities": asked.slots[name].capabilities,
+                                     "far_side": _far_side(asked.slots[name].far_side, given.far_side)}
         slots[name] = slot.model_copy(update={
             key: _anchored(value, declared.path) for key, value in stated.items() if value})
     services = dict(given.services)
@@ -204,8 +215,22 @@ def complete(declared: LoadedRig, generated: LoadedRig) -> LoadedRig:
         known = service.model_copy(update={"probe": service.probe or probe})
         services[role] = _anchored(known, declared.path)
     model = given.model_copy(update={
-        "rig": asked.rig, "station": asked.station, "slots": slots, "services": services})
+        "rig": asked.rig, "station": asked.station, "slots": slots, "services": services,
+        "far_side": _far_side(asked.far_side, given.far_side) or given.far_side})
     return LoadedRig(generated.path, model, generated.sha256, declared.limits, generated.document)
+
+
+def _far_side(asked: FarSide | None, given: FarSide) -> FarSide | None:
+    """What the launching file states, ``virtual`` in it being the rack's; None when it states nothing more."""
+    def known(one: OneFarSide) -> OneFarSide:
+        rack = isinstance(one, VirtualFarSide) and one.control is None and isinstance(given, VirtualFarSide)
+        return given if rack and isinstance(given, VirtualFarSide) else one
+
+    if asked is None or isinstance(asked, NoFarSide | VirtualFarSide):
+        return None
+    if isinstance(asked, SeveralFarSides):
+        return asked.model_copy(update={"of": tuple(known(one) for one in asked.of)})
+    return asked
 
 
 def _named(slots: Mapping[str, tuple[str, str | None]]) -> str:

@@ -123,14 +123,14 @@ class Slot:
             uart.declare_reboot(self.timing.boot_max_s) if uart is not None else contextlib.nullcontext()
         )
         with expected:
-            self.pulse("pwr_on", self.profile.power.pwr_on_pulse_s.value[0] + _SURE_MARGIN_S)
+            timed = self.pulse("pwr_on", self.profile.power.pwr_on_pulse_s.value[0] + _SURE_MARGIN_S)
             began, peak = time.monotonic(), max(inrush, default=None)
             if sync:
                 boot = self._await_boot(uart, began, peak, usb=vusb_det)
             else:
                 boot = Boot(self._v_int_rises(), None, None, None, peak)
         self.state = PowerState.ON
-        return boot
+        return boot if timed else Boot(None, None, None, boot.greeting, peak)
 
     def supply_only(self) -> None:
         """Supply on and nothing else: the module must stay off until PWR_ON is pulsed."""
@@ -173,9 +173,12 @@ class Slot:
 
     # -- lines -----------------------------------------------------------------------------------
 
-    def pulse(self, line: str, seconds: float) -> None:
-        """Assert a driven line for ``seconds``; NotPossible when it is not wired."""
-        self._wired(line).pulse(line, seconds)
+    def pulse(self, line: str, seconds: float) -> bool:
+        """Assert a driven line for ``seconds``; NotPossible when it is not wired.
+
+        False when a person did it, so that nobody knows when it ended.
+        """
+        return self._wired(line).pulse(line, seconds).shortest_s >= seconds
 
     def drive(self, line: str, asserted: bool) -> None:
         """Assert or release a driven line; NotPossible when it is not wired."""

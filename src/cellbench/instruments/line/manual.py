@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from cellbench.base.errors import OperatorError, RigError
+from cellbench.base.errors import NotPossible, OperatorError, RigError
 from cellbench.base.protocols import Prompter
 from cellbench.instruments.kinds import Ability, InstrumentClass, InstrumentKind
 from cellbench.instruments.settings import InstrumentSettings, Text, checked
@@ -20,6 +20,9 @@ from cellbench.instruments.settings import InstrumentSettings, Text, checked
 DONE = "done"
 CANNOT = "cannot"
 ANSWER_WITHIN_S = 120.0
+_SHORTEST_S = 0.1
+_EASY_S = 0.5  # nobody presses for less
+_SURE = 1.2  # a person's second is short
 
 
 class ManualLineSettings(InstrumentSettings):
@@ -67,10 +70,15 @@ class ManualLines:
         self._closed[pin] = closed
 
     def pulse(self, pin: int, seconds: float, closed: bool) -> None:
-        """Have the person work a contact for about ``seconds``; errors as ``drive``."""
+        """Have the person work a contact for about ``seconds``; errors as ``drive``. NotPossible for a pulse
+        that must be shorter than a person's."""
         contact = self._contact(pin)
+        if seconds < _SHORTEST_S:
+            raise NotPossible(f"{self.name}: no person works {contact} for {seconds:g} s",
+                              remedy="wire the line to a board")
         first, then = ("Press or close", "let go or open") if closed else ("Open", "close")
-        self._ask(f"{first} it for {seconds:.1f} s, then {then} it again: {contact}.", contact)
+        asked = max(_EASY_S, seconds * _SURE)
+        self._ask(f"{first} it for {asked:.1f} s, then {then} it again: {contact}.", contact)
         self._closed[pin] = not closed
 
     def is_closed(self, pin: int) -> bool:
