@@ -202,7 +202,8 @@ def _sequence() -> Path:
 
 def _rig(path: Path) -> Path:
     if not path.is_file():
-        raise UsageError(f"there is no {path} here", remedy="go to the folder that holds rigs/, or make one: cellbench new DIR")
+        raise UsageError(f"there is no {path} here",
+                         remedy="go to the folder that holds rigs/, or make one: cellbench new DIR")
     return path
 
 
