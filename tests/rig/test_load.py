@@ -60,8 +60,8 @@ def test_examples_are_good(root, name):
     (("location: 1-2.1", "location: usb1"),
      '29: slots.a1.ports.usb.location: "usb1" does not have the right form; write a USB location'),
     (("kind: supply.scpi-generic", "kind: supply.scpi-genric"),
-     "4: instruments.psu1.kind: 'supply.scpi-genric' is not one of line.numato-ethernet, "
-     "supply.scpi-generic; did you mean supply.scpi-generic?"),
+     "4: instruments.psu1.kind: 'supply.scpi-genric' is none of those known here; did you mean "
+     "supply.scpi-generic?"),
     (("    kind: supply.scpi-generic\n", ""), "3: instruments.psu1: the key kind is missing"),
     (("password: {env: RELAY_PASSWORD}", "password: hunter2"),
      "11: instruments.relays1.password: a secret is never written into the file; write {env: NAME} or"),

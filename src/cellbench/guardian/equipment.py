@@ -23,8 +23,8 @@ from cellbench.guardian.locks import Lock, Owner, Use
 from cellbench.guardian.plan import InstrumentPlan
 from cellbench.guardian.prompts import InstrumentPrompter, PromptBook
 from cellbench.instruments.kinds import InstrumentClass, InstrumentKind
-from cellbench.instruments.line.model import LineBoard
-from cellbench.instruments.open import open_lines, open_supply
+from cellbench.instruments.line.model import Contacts, LineBoard
+from cellbench.instruments.open import open_hub, open_lines, open_supply
 from cellbench.instruments.supply.model import Supply
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ _URGENT, _NORMAL, _LAST = 0, 1, 2
 class _Job:
     priority: int
     number: int
-    work: Callable[[Supply | LineBoard], Any] | None = field(compare=False)
+    work: Callable[[Supply | Contacts], Any] | None = field(compare=False)
     future: Future[Any] = field(compare=False)
 
 
@@ -46,9 +46,9 @@ class Session:
 
     __slots__ = ("_handle", "_jobs", "_numbers", "_open", "_thread", "abandoned", "finished")
 
-    def __init__(self, name: str, opener: Callable[[], Supply | LineBoard]) -> None:
+    def __init__(self, name: str, opener: Callable[[], Supply | Contacts]) -> None:
         self._open = opener
-        self._handle: Supply | LineBoard | None = None
+        self._handle: Supply | Contacts | None = None
         self._jobs: queue.PriorityQueue[_Job] = queue.PriorityQueue()
         self._numbers = itertools.count()
         self.abandoned = threading.Event()
@@ -56,7 +56,7 @@ class Session:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def submit(self, work: Callable[[Supply | LineBoard], T], *, urgent: bool) -> Future[T]:
+    def submit(self, work: Callable[[Supply | Contacts], T], *, urgent: bool) -> Future[T]:
         """Queue a job."""
         future: Future[T] = Future()
         self._jobs.put(_Job(_URGENT if urgent else _NORMAL, next(self._numbers), work, future))
@@ -79,7 +79,7 @@ class Session:
             self._refuse_rest()
             self.finished.set()
 
-    def _do(self, job: _Job, work: Callable[[Supply | LineBoard], Any]) -> None:
+    def _do(self, job: _Job, work: Callable[[Supply | Contacts], Any]) -> None:
         try:
             if self._handle is None:
                 self._handle = self._open()
@@ -143,6 +143,11 @@ class Instrument:
         """True when a person works it: nothing can be made safe there without one."""
         return self._patience_s > 0
 
+    @property
+    def serves(self) -> InstrumentClass:
+        """What it is to a rig."""
+        return self._serves
+
     async def reach(self, timeout_s: float = JOB_S) -> str:
         """Open it when it is not; its identification."""
         self.identity = await self._job(lambda handle: handle.identity(), urgent=False, timeout_s=timeout_s)
@@ -154,7 +159,7 @@ class Instrument:
         """Do something with a supply, on its thread; InstrumentSilent when it takes longer."""
         self._must_be(InstrumentClass.SUPPLY)
         return await self._job(
-            cast(Callable[[Supply | LineBoard], T], work), urgent=urgent, timeout_s=timeout_s
+            cast(Callable[[Supply | Contacts], T], work), urgent=urgent, timeout_s=timeout_s
         )
 
     async def on_board(
@@ -163,7 +168,16 @@ class Instrument:
         """Do something with a board of lines; as on_supply."""
         self._must_be(InstrumentClass.LINE)
         return await self._job(
-            cast(Callable[[Supply | LineBoard], T], work), urgent=urgent, timeout_s=timeout_s
+            cast(Callable[[Supply | Contacts], T], work), urgent=urgent, timeout_s=timeout_s
+        )
+
+    async def on_contacts(
+        self, work: Callable[[Contacts], T], *, urgent: bool = False, timeout_s: float = JOB_S
+    ) -> T:
+        """Do something with the contacts of a board of lines or the ports of a hub; as on_supply."""
+        self._must_be(InstrumentClass.LINE, InstrumentClass.HUB)
+        return await self._job(
+            cast(Callable[[Supply | Contacts], T], work), urgent=urgent, timeout_s=timeout_s
         )
 
     def abandon(self) -> Session:
@@ -186,16 +200,18 @@ class Instrument:
         self._session.stop()
         self.lock.release(keep_account=keep_account)
 
-    def _open(self) -> Supply | LineBoard:
+    def _open(self) -> Supply | Contacts:
         settings = {key: value for key, value in self._plan.settings.items() if key != "kind"}
         if self._serves is InstrumentClass.SUPPLY:
             return open_supply(self._plan.kind, settings, name=self.name)
+        if self._serves is InstrumentClass.HUB:
+            return open_hub(self._plan.kind, settings, name=self.name)
         board = open_lines(self._plan.kind, settings, name=self.name)
         if isinstance(board, AsksPeople):
             board.meet(self._prompter)
         return board
 
-    async def _job(self, work: Callable[[Supply | LineBoard], T], *, urgent: bool, timeout_s: float) -> T:
+    async def _job(self, work: Callable[[Supply | Contacts], T], *, urgent: bool, timeout_s: float) -> T:
         job = self._session.submit(work, urgent=urgent)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(job), timeout_s + self._patience_s)
@@ -212,6 +228,6 @@ class Instrument:
             if job.running():
                 self._prompter.withdraw()
 
-    def _must_be(self, serves: InstrumentClass) -> None:
-        if self._serves is not serves:
-            raise RigError(f"instrument {self.name} ({self._plan.kind}) is no {serves.value}")
+    def _must_be(self, *serves: InstrumentClass) -> None:
+        if self._serves not in serves:
+            raise RigError(f"instrument {self.name} ({self._plan.kind}) is no {serves[0].value}")

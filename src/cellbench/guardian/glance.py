@@ -70,5 +70,5 @@ async def _line(slot: SlotPlan, name: str, instruments: Mapping[str, Instrument]
         level = await instruments[read.board].on_board(lambda board: board.read(read.input))
         return level is read.high_when_asserted
     driven = slot.driven[name]
-    closed = await instruments[driven.board].on_board(lambda board: board.is_closed(driven.pin))
+    closed = await instruments[driven.board].on_contacts(lambda board: board.is_closed(driven.pin))
     return closed is driven.closed_when_asserted

@@ -15,7 +15,7 @@ from cellbench.guardian.gate import MAX_HOLD_S, Gate
 from cellbench.guardian.leases import SlotLease
 from cellbench.guardian.log import GuardianLog
 from cellbench.guardian.plan import DrivenLinePlan, OutputPlan
-from cellbench.instruments.line.model import LineBoard, PulsesByHand
+from cellbench.instruments.line.model import Contacts, PulsesByHand
 
 Args = Mapping[str, object]
 Result = dict[str, object]
@@ -125,7 +125,7 @@ class Operations:
 
     async def _drive(self, lease: SlotLease, args: Args) -> Result:
         line, board = _driven(lease, args)
-        await board.on_board(_contact(line, bool(args["asserted"])))
+        await board.on_contacts(_contact(line, bool(args["asserted"])))
         return {}
 
     async def _pulse(self, lease: SlotLease, args: Args) -> Result:
@@ -137,13 +137,13 @@ class Operations:
             return await _pulse_by_hand(board, line, seconds)
         before = clock()
         try:
-            await board.on_board(_contact(line, True))
+            await board.on_contacts(_contact(line, True))
             asserted = clock()
             while (left := asserted + seconds - clock()) > 0:
                 await asyncio.sleep(left)
             releasing = clock()
         finally:
-            await asyncio.shield(board.on_board(_contact(line, False), urgent=True))
+            await asyncio.shield(board.on_contacts(_contact(line, False), urgent=True))
         return {"shortest_s": releasing - asserted, "longest_s": clock() - before}
 
     async def _sense(self, lease: SlotLease, args: Args) -> Result:
@@ -153,13 +153,13 @@ class Operations:
             level = await lease.instruments[read.board].on_board(lambda board: board.read(read.input))
             return {"asserted": level is read.high_when_asserted}
         line, board = _driven(lease, args)
-        closed = await board.on_board(lambda handle: handle.is_closed(line.pin))
+        closed = await board.on_contacts(lambda handle: handle.is_closed(line.pin))
         return {"asserted": closed is line.closed_when_asserted}
 
     async def _release_lines(self, lease: SlotLease) -> None:
         for name in lease.slot.releases():
             line = lease.slot.driven[name]
-            await lease.instruments[line.board].on_board(_contact(line, False), urgent=True)
+            await lease.instruments[line.board].on_contacts(_contact(line, False), urgent=True)
 
     # -- stillness -----------------------------------------------------------------------------
 
@@ -208,7 +208,7 @@ async def _pulse_by_hand(board: Instrument, line: DrivenLinePlan, seconds: float
     clock = asyncio.get_running_loop().time
     before = clock()
 
-    def press(handle: LineBoard) -> None:
+    def press(handle: Contacts) -> None:
         if not isinstance(handle, PulsesByHand):
             raise FrameworkError(f"instrument {board.name} is worked by hand and knows no pulse")
         handle.pulse(line.pin, seconds, line.closed_when_asserted)
@@ -217,7 +217,7 @@ async def _pulse_by_hand(board: Instrument, line: DrivenLinePlan, seconds: float
     return {"shortest_s": 0.0, "longest_s": clock() - before}
 
 
-def _contact(line: DrivenLinePlan, asserted: bool) -> Callable[[LineBoard], None]:
+def _contact(line: DrivenLinePlan, asserted: bool) -> Callable[[Contacts], None]:
     closed = asserted is line.closed_when_asserted
     return lambda board: board.drive(line.pin, closed)
 

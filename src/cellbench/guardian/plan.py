@@ -15,7 +15,9 @@ from cellbench.base.errors import RigError
 
 Json = Mapping[str, object]
 
-RELEASE_ORDER = ("usb_boot", "pwr_on", "reset_n", "vusb_det")
+USB_POWER = "usb_power"
+"""The driven line that is the power of a slot's USB port."""
+RELEASE_ORDER = ("usb_boot", "pwr_on", "reset_n", "vusb_det", USB_POWER)
 """Order in which driven lines are released unless a plan says otherwise: what decides how the module
 boots first, its USB supply last."""
 

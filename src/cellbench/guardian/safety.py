@@ -13,8 +13,10 @@ from cellbench.guardian.equipment import Instrument, Session
 from cellbench.guardian.errors import InstrumentSilent
 from cellbench.guardian.output import switch_off
 from cellbench.guardian.plan import SlotPlan
+from cellbench.instruments.kinds import InstrumentClass
 
 _SILENT_S = 1.2  # a hung connection is given up after this; with a driver's 2 s it is off within 3 s
+_HUB_SILENT_S = 6.0  # a program is run twice, and looks at every device on the bus
 _PAUSES_S = (0.1, 0.3, 1.0, 2.0)
 _OLD_SESSION_S = 10.0
 
@@ -75,7 +77,8 @@ def contact(board: Instrument, pin: int, closed: bool, what: str) -> Step:
     """Put one contact into its released state."""
 
     async def work() -> None:
-        await board.on_board(lambda handle: handle.drive(pin, closed), urgent=True, timeout_s=_SILENT_S)
+        silent_s = _HUB_SILENT_S if board.serves is InstrumentClass.HUB else _SILENT_S
+        await board.on_contacts(lambda handle: handle.drive(pin, closed), urgent=True, timeout_s=silent_s)
 
     return Step(board, what, work)
 

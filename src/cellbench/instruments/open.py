@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from cellbench.base.errors import RigError
+from cellbench.instruments.hub.model import Hub
 from cellbench.instruments.kinds import InstrumentClass, InstrumentKind, find_kind
 from cellbench.instruments.line.model import LineBoard
 from cellbench.instruments.supply.model import Supply
@@ -23,6 +24,11 @@ def open_supply(kind: str, settings: Mapping[str, object], *, name: str = "") ->
 def open_lines(kind: str, settings: Mapping[str, object], *, name: str = "") -> LineBoard:
     """Open a line board; as open_supply."""
     return cast(LineBoard, _of_class(kind, InstrumentClass.LINE).open(name or kind, settings))
+
+
+def open_hub(kind: str, settings: Mapping[str, object], *, name: str = "") -> Hub:
+    """Open a hub with switched ports; as open_supply."""
+    return cast(Hub, _of_class(kind, InstrumentClass.HUB).open(name or kind, settings))
 
 
 def equipment_key(kind: str, settings: Mapping[str, object]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from cellbench.base.errors import RigError
 from cellbench.catalogue.modules import profile_for
 from cellbench.guardian.plan import (
+    USB_POWER,
     DrivenLinePlan,
     EquipmentPlan,
     InstrumentPlan,
@@ -36,12 +37,28 @@ def slot_plan(rig: LoadedRig, name: str) -> SlotPlan:
     return SlotPlan(
         name=name,
         output=_output(slot),
-        driven={line: DrivenLinePlan(settings.on, settings.pin, closed_when_asserted=not settings.inverted)
-                for line, settings in slot.lines.driven().items()},
+        driven=_driven(slot),
         read={line: ReadLinePlan(settings.on, settings.input,
                                  high_when_asserted=settings.active is Level.HIGH)
               for line, settings in slot.lines.read().items()},
         ports=_ports(rig, slot))
+
+
+def usb_rests_on(slot: Slot) -> bool:
+    """True when the slot's USB port keeps its power while nobody asks for anything."""
+    if slot.usb_power is None or slot.usb_power.idle is None:
+        return slot.power is None
+    return slot.usb_power.idle == "on"
+
+
+def _driven(slot: Slot) -> dict[str, DrivenLinePlan]:
+    """The slot's lines; its USB port is one more, asserted while it is not as it rests."""
+    driven = {line: DrivenLinePlan(settings.on, settings.pin, closed_when_asserted=not settings.inverted)
+              for line, settings in slot.lines.driven().items()}
+    if slot.usb_power is not None:
+        driven[USB_POWER] = DrivenLinePlan(slot.usb_power.hub, slot.usb_power.port,
+                                           closed_when_asserted=not usb_rests_on(slot))
+    return driven
 
 
 def _instrument(rig: LoadedRig, name: str) -> InstrumentPlan:

@@ -14,6 +14,7 @@ class Capability(enum.Enum):
     """Something that a procedure may need of its slot."""
 
     CUT_POWER = "cut-power"
+    CUT_USB = "cut-usb"
     MEASURE_CURRENT = "measure-current"
     SEE_TRIP = "see-trip"
     DRIVE_PWR_ON = "drive-pwr-on"
@@ -41,6 +42,7 @@ class Capability(enum.Enum):
 
 _NEEDS = {
     Capability.CUT_POWER: "a supply output under power",
+    Capability.CUT_USB: "a hub port under usb_power",
     Capability.MEASURE_CURRENT: "a supply that measures current under power",
     Capability.SEE_TRIP: "a supply with protection under power",
     Capability.DRIVE_DTR: "a UART with dtr among its wired lines",
@@ -65,6 +67,8 @@ def capabilities(model: RigFile, slot: str) -> frozenset[Capability]:
     found |= {_DRIVEN[name] for name in settings.lines.driven()}
     found |= {_READ[name] for name in settings.lines.read()}
     found |= _of_ports(settings)
+    if settings.usb_power is not None:
+        found.add(Capability.CUT_USB)
     if settings.power is not None:
         found.add(Capability.CUT_POWER)
         kind = find_kind(model.instruments[settings.power.supply].kind)

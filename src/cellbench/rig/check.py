@@ -57,7 +57,7 @@ class _Scene:
 def cross_check(document: Document, model: RigFile, path: Path) -> tuple[Finding, ...]:
     """Everything wrong with the file as a whole; ``path`` is where the file lies."""
     scene = _Scene(document, model, path)
-    for one in (_equipment, _references, _used_twice, _ports_twice, _products, _power, _lines, _rates, _reach,
+    for one in (_equipment, _references, _used_twice, _ports_twice, _hub_ports, _products, _power, _lines, _rates, _reach,
                 _secrets, _files, _simulation, check_far_sides):
         one(scene)
     return tuple(scene.findings)
@@ -99,14 +99,14 @@ def _references(scene: _Scene) -> None:
         count = kind.pins(settings.model_dump(mode="json"))[1 if which == "input" else 0]
         if count is None:
             continue
-        first = 1 if which == "channel" else 0
+        first = 1 if which in ("channel", "port") else 0
         if not first <= number < first + count:
             scene.say((*place, which), f"{name} has no {which} {number}",
                       f"it has {first} to {first + count - 1}" if count else f"it has no {which}s")
 
 
 def _key(wanted: InstrumentClass) -> str:
-    return "supply" if wanted is InstrumentClass.SUPPLY else "on"
+    return {InstrumentClass.SUPPLY: "supply", InstrumentClass.HUB: "hub"}.get(wanted, "on")
 
 
 def _uses(model: RigFile) -> Iterator[tuple[KeyPath, str, InstrumentClass, int, str]]:
@@ -115,6 +115,9 @@ def _uses(model: RigFile) -> Iterator[tuple[KeyPath, str, InstrumentClass, int, 
         if settings.power is not None:
             yield (("slots", slot, "power"), settings.power.supply, InstrumentClass.SUPPLY,
                    settings.power.channel, "channel")
+        if settings.usb_power is not None:
+            yield (("slots", slot, "usb_power"), settings.usb_power.hub, InstrumentClass.HUB,
+                   settings.usb_power.port, "port")
         for name, driven in settings.lines.driven().items():
             yield ("slots", slot, "lines", name), driven.on, InstrumentClass.LINE, driven.pin, "pin"
         for name, read in settings.lines.read().items():
@@ -166,6 +169,24 @@ def _once(scene: _Scene, seen: dict[str, KeyPath], key: str, place: KeyPath) -> 
         leaf = "url" if "://" in key or key.startswith("/") else "location"
         scene.say((*place, leaf), f"{key} is used by {dotted(seen[key])} too", "give each its own")
     seen.setdefault(key, place)
+
+
+def _hub_ports(scene: _Scene) -> None:
+    """A module that is not behind the hub port which is to switch it."""
+    for name, slot in scene.model.slots.items():
+        if slot.usb_power is None or slot.ports.usb is None:
+            continue
+        hub = getattr(scene.model.instruments.get(slot.usb_power.hub), "location", None)
+        if not isinstance(hub, str):
+            continue
+        port, at = slot.usb_power.port, slot.ports.usb.location
+        behind = f"{hub}.{port}" if "-" in hub else f"{hub}-{port}"
+        # the two halves of a USB 3 hub have the same ports on two buses
+        if f"{at.partition('-')[2]}.".startswith(f"{behind.partition('-')[2]}."):
+            continue
+        scene.say(("slots", name, "usb_power", "port"),
+                  f"port {port} of hub {hub} is USB location {behind}, the module is at {at}",
+                  "correct the hub's location, the port or ports.usb.location")
 
 
 def _products(scene: _Scene) -> None:

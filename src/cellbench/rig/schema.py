@@ -70,6 +70,18 @@ class Power(Strict):
     """Over-voltage protection to set, in volt; unset: left as the supply has it."""
 
 
+class UsbPower(Strict):
+    """The hub port that gives a slot's USB its power."""
+
+    hub: Name
+    """Name of an instrument of a `hub.` kind."""
+    port: Annotated[int, Field(ge=1, le=31)]
+    """Port of that hub, from 1."""
+    idle: Literal["off", "on"] | None = None
+    """The port's power while nobody asks for the other; unset: off where the slot has `power` (a module
+    without supply must see no USB voltage), on where it has none."""
+
+
 class DrivenLine(Strict):
     """A line of the module that the bench drives."""
 
@@ -318,6 +330,8 @@ class Slot(Strict):
     """Full ordering code, for example LENA-R8001M10-00C-00; unset: what the module says."""
     power: Power | None = None
     """Supply output; without it, procedures that cut power are NOT_POSSIBLE."""
+    usb_power: UsbPower | None = None
+    """Hub port with switched power; without it, procedures that cut USB power are NOT_POSSIBLE."""
     lines: Lines = Lines()
     """Digital wires."""
     ports: Ports = Ports()

@@ -20,10 +20,12 @@ from cellbench.base.errors import NotPossible, RigError, UnitError
 from cellbench.base.protocols import AttachBudget
 from cellbench.catalogue.modules.model import ModuleProfile
 from cellbench.guardian.client import Lease, Reading
+from cellbench.guardian.plan import USB_POWER
 from cellbench.host.channel import Channel
 from cellbench.host.errors import AtTimeout
 from cellbench.host.transcript import Transcript
 from cellbench.io.usb import UsbDevice
+from cellbench.rig.build import usb_rests_on
 from cellbench.rig.schema import Slot as SlotModel
 from cellbench.rig.schema import UsbRoots
 from cellbench.rig.slot_ports import SlotPorts
@@ -116,6 +118,8 @@ class Slot:
             self.drive("usb_boot", usb_boot)
         if "vusb_det" in self.model.lines.driven():
             self.drive("vusb_det", vusb_det)
+        if self.model.usb_power is not None:
+            self.usb_power(vusb_det)
         uart = self.channel("uart") if self.model.ports.uart is not None else None
         if uart is not None and uart_rate is not None:
             uart.set_rate(uart_rate)
@@ -183,6 +187,19 @@ class Slot:
     def drive(self, line: str, asserted: bool) -> None:
         """Assert or release a driven line; NotPossible when it is not wired."""
         self._wired(line).drive(line, asserted)
+
+    def usb_power(self, on: bool) -> None:
+        """Switch the power of the slot's USB port; NotPossible without one that can be switched.
+
+        What was open on USB is lost with the power: open it anew after wait_usb.
+        """
+        if self.lease is None or self.model.usb_power is None:
+            raise NotPossible(
+                f"slot {self.name} has no USB port whose power the bench can switch",
+                remedy="name a hub port under usb_power in the rig file",
+            )
+        self.lease.drive(USB_POWER, on is not usb_rests_on(self.model))
+        self.events("power", f"USB port power {'on' if on else 'off'}", {"usb": "on" if on else "off"})
 
     def wait_v_int(self, high: bool, timeout_s: float) -> float:
         """Seconds until V_INT has the level; UnitError when it does not in ``timeout_s``."""

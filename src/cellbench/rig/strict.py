@@ -21,6 +21,7 @@ from cellbench.instruments.settings import FORMS
 from cellbench.rig.yamlpos import Document, KeyPath
 
 M = TypeVar("M", bound=BaseModel)
+_LISTED_AT_MOST = 8  # a longer list hides the word that was meant
 _ROUNDS = 40  # each round cuts at least one branch, and a file has at most 20 levels
 _UNKNOWN = "extra_forbidden"
 _SECRET_KEYS = frozenset({"password", "pin"})
@@ -145,6 +146,8 @@ def _explain(detail: Mapping[str, Any], path: KeyPath) -> tuple[str, str]:
     if kind in {"enum", "literal_error", "union_tag_invalid"}:
         known = _quoted(str(context.get("expected") or context.get("expected_tags", "")))
         wrong = str(context.get("tag", value))
+        if len(known) > _LISTED_AT_MOST:
+            return f"{wrong!r} is none of those known here", nearest(wrong, known)
         return f"{wrong!r} is not one of {', '.join(known)}", nearest(wrong, known)
     if kind == "union_tag_not_found":
         return "the key kind is missing", "add kind"

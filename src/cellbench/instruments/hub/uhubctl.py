@@ -36,8 +36,8 @@ _RULES = ('put these two rules into /etc/udev/rules.d/52-usb.rules: SUBSYSTEM=="
 class UhubctlSettings(InstrumentSettings):
     """A USB hub whose ports' power the program uhubctl switches."""
 
-    location: Annotated[str, Field(pattern=r"^[0-9]{1,3}-[0-9]{1,3}(\.[0-9]{1,3}){0,6}$")]
-    """USB location of the hub itself, as uhubctl shows it (`1-1.4`)."""
+    location: Annotated[str, Field(pattern=r"^[0-9]{1,3}(-[0-9]{1,3}(\.[0-9]{1,3}){0,6})?$")]
+    """USB location of the hub itself, as uhubctl shows it (`1-1.4`; `1` is bus 1's own hub)."""
     ports: Annotated[int, Field(ge=1, le=31)] | None = None
     """How many ports it has; unset: not checked before it is opened."""
     program: Text = "uhubctl"

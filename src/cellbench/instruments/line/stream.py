@@ -106,7 +106,8 @@ class BoardStream:
     def lost(self, what: str, error: CellbenchError) -> RigError:
         """The stream given up, and the RigError to raise."""
         self.close()
-        return RigError(f"{self.where} {what}: {error.message.removeprefix(f'{self._url}: ')}", remedy=error.remedy or _REMEDY)
+        cause = error.message.removeprefix(f"{self._url}: ")
+        return RigError(f"{self.where} {what}: {cause}", remedy=error.remedy or _REMEDY)
 
     def out_of_step(self, question: bytes, answer: bytes, wanted: str) -> RigError:
         """As lost, for an answer that does not fit: perhaps that of an earlier command."""
