@@ -192,7 +192,8 @@ def complete(declared: LoadedRig, generated: LoadedRig) -> LoadedRig:
     """The rig that a launched rack is: its own addresses, with what the launching file states.
 
     The launching file decides name, station and limits, and every network, SIM, service and far side
-    (`virtual` and `none` aside) that it names; ports, power, lines and the rest come from the rack. RigError when the two name other slots.
+    (`virtual` and `none` aside) that it names; ports, power, lines and the rest come from the rack. RigError
+    when the two name other slots.
     """
     asked, given = declared.model, generated.model
     want = {name: (slot.series.value, slot.variant) for name, slot in asked.slots.items()}
@@ -221,7 +222,7 @@ def complete(declared: LoadedRig, generated: LoadedRig) -> LoadedRig:
 
 
 def _far_side(asked: FarSide | None, given: FarSide) -> FarSide | None:
-    """What the launching file states, ``virtual`` in it being the rack's; None when it states nothing more."""
+    """What the launching file states, ``virtual`` in it being the rack's; None when it states no more."""
     def known(one: OneFarSide) -> OneFarSide:
         rack = isinstance(one, VirtualFarSide) and one.control is None and isinstance(given, VirtualFarSide)
         return given if rack and isinstance(given, VirtualFarSide) else one
