@@ -68,6 +68,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="with -n: N workers more than slots, for the tests that need no slot (default: 0)",
     )
     group.addoption(
+        "--procedure-timeout",
+        type=float,
+        default=1800.0,
+        metavar="S",
+        help="deadline of a procedure that declares none, in seconds; 0 for none (default: 1800)",
+    )
+    group.addoption(
+        "--worker-timeout",
+        type=float,
+        default=300.0,
+        metavar="S",
+        help="with -n: how long a worker may take to start, from one test to the next, and to end, "
+        "in seconds; 0 for ever (default: 300)",
+    )
+    group.addoption(
         "--reports",
         default=None,
         metavar="LIST",

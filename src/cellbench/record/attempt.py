@@ -37,13 +37,15 @@ class Kind(enum.StrEnum):
 @dataclass(frozen=True, slots=True)
 class AttemptStarted:
     """An attempt begins. ``attempt`` is unique in the run; ``number`` counts the attempts of this
-    procedure on this slot from 1; ``slot`` is "" for a procedure that needs none."""
+    procedure on this slot from 1; ``slot`` is "" for a procedure that needs none. ``peer`` is the second
+    slot of a procedure on two; the verdict is the first one's."""
 
     attempt: str
     procedure: str
     slot: str = ""
     number: int = 1
     sections: tuple[str, ...] = ()
+    peer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,8 @@ class Attempt:
     """One run of a procedure on a slot, whole.
 
     ``verdict`` is None only for an attempt that was cut: it began and nothing says how it ended.
-    ``unit`` is an index into the run's units, -1 when none was identified.
+    ``unit`` is an index into the run's units, -1 when none was identified. ``peer`` is the second slot of a
+    procedure on two, "" for all others.
     """
 
     id: str
@@ -197,6 +200,7 @@ class Attempt:
     notes: tuple[str, ...] = ()
     traces: tuple[TraceFile, ...] = ()
     unit: int = -1
+    peer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ class _Open:
             started.sections or (ended.sections if ended else ()), self.utc_ns,
             ended.duration_s if ended else None, ended.verdict if ended else None,
             tuple(self.steps.values()), tuple(self.measurements), tuple(self.notes), tuple(self.traces),
-            self.unit)
+            self.unit, started.peer)
 
 
 @dataclass(slots=True)

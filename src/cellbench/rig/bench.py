@@ -62,6 +62,17 @@ class Bench:
         """The slots that this process holds."""
         return tuple(self._slots.values())
 
+    def give_back(self, name: str, cause: str) -> None:
+        """Switch one slot off and end its lease; harmless for one that is not open."""
+        slot = self._slots.pop(name, None)
+        if slot is None:
+            return
+        try:
+            if slot.model.power is not None:
+                slot.power_off(cause=cause)
+        finally:
+            slot.close()
+
     def close(self, *, hard: bool = False, cause: str = "end of run") -> None:
         """Switch every slot off and give the leases back."""
         for slot in self._slots.values():

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import os
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from cellbench.record.attempt import AttemptEnded, AttemptStarted, Kind
 from cellbench.record.verdict import Outcome, Verdict
+from cellbench.session.marks import Doing, MarkFile, mark_path
 from cellbench.session.procedure import Procedure
 from cellbench.session.recorder import Recorder
 from cellbench.session.verdicts import Canary, decide, worst
@@ -26,7 +26,7 @@ ATTEMPT = pytest.StashKey["Attempt"]()
 
 @dataclass(slots=True)
 class Attempt:
-    """One run of one procedure on one slot."""
+    """One run of one procedure on one slot, with ``peer`` at its side when it is on two."""
 
     id: str
     procedure: str
@@ -34,6 +34,7 @@ class Attempt:
     sections: tuple[str, ...]
     recorder: Recorder
     run: Run
+    peer: str = ""
     began: float = field(default_factory=time.monotonic)
     verdict: Verdict | None = None
     running: bool = True
@@ -51,7 +52,11 @@ class Attempt:
     def _watch(self, depends_on: Sequence[str]) -> Sequence[Canary]:
         if self.run.equipment is None or not self.slot:
             return ()
-        return self.run.equipment.canaries(self.slot, depends_on)
+        found = list(self.run.equipment.canaries(self.slot, depends_on))
+        if self.peer:
+            on_both = [name for name in depends_on if name == "network"]
+            found += self.run.equipment.canaries(self.peer, on_both)
+        return found
 
 
 class AttemptBook:
@@ -61,27 +66,30 @@ class AttemptBook:
         self._run = run
         self._numbers: Counter[tuple[str, str]] = Counter()
         self._count = itertools.count(1)
-        self._mark: int | None = None
+        self._mark: MarkFile | None = None
         self.current: Attempt | None = None
 
-    def begin(self, item: pytest.Item, marked: Procedure | None) -> Attempt:
+    def begin(self, item: pytest.Item, marked: Procedure | None, limit_s: float) -> Attempt:
         """The record that an attempt has begun is written before anything of it runs."""
-        from cellbench.session.hooks import procedure_id, slot_of
+        from cellbench.session.hooks import peer_of_item, procedure_id, slot_of
 
-        procedure, slot = procedure_id(item), slot_of(item)
+        procedure, slot, peer = procedure_id(item), slot_of(item), peer_of_item(item)
         self._numbers[procedure, slot] += 1
         sections = self._sections(marked, slot)
         name = f"{self._run.worker or 'main'}-{next(self._count)}"
         journal = self._run.open_journal()
         recorder = Recorder(journal, name, marked.depends_on if marked else ())
-        attempt = Attempt(name, procedure, slot, sections, recorder, self._run)
+        attempt = Attempt(name, procedure, slot, sections, recorder, self._run, peer)
         item.stash[ATTEMPT] = attempt
         self.current = attempt
-        self.note_now(item.nodeid, name)
+        self.note(Doing.RUNNING, item.nodeid, name, limit_s)
         journal.append(
             Kind.ATTEMPT_STARTED,
-            AttemptStarted(name, procedure, slot, self._numbers[procedure, slot], sections),
+            AttemptStarted(name, procedure, slot, self._numbers[procedure, slot], sections, peer),
         )
+        if peer:
+            self._run.event("took-part", peer, f"with {slot} in {procedure}", {"attempt": name})
+            recorder.note(f"on slot {slot} with slot {peer}")
         return attempt
 
     def end(self, attempt: Attempt) -> None:
@@ -89,9 +97,13 @@ class AttemptBook:
         attempt.running = False
         self.current = None
         journal = self._run.open_journal()
-        if self._run.equipment is not None and attempt.slot:
-            for trace in self._run.equipment.store_traces(attempt.id, attempt.slot, self._run.folder):
-                journal.append(Kind.TRACE, trace)
+        slots = [slot for slot in (attempt.slot, attempt.peer) if slot]
+        if self._run.equipment is not None:
+            for slot in slots:
+                # ports are named alike on all slots, and so would their files be
+                own = attempt.id if slot == attempt.slot else f"{attempt.id}-{slot}"
+                for trace in self._run.equipment.store_traces(own, slot, self._run.folder):
+                    journal.append(Kind.TRACE, replace(trace, attempt=attempt.id))
         verdict = attempt.verdict or Verdict(Outcome.ABORTED, None, "never judged")
         journal.append(
             Kind.ATTEMPT_ENDED,
@@ -105,12 +117,11 @@ class AttemptBook:
             ),
             sync=True,
         )
-        if (
-            self._run.equipment is not None
-            and attempt.slot
-            and verdict.outcome not in (Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.NOT_POSSIBLE)
+        if self._run.equipment is not None and verdict.outcome not in (
+            Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.NOT_POSSIBLE
         ):
-            self._run.equipment.distrust(attempt.slot)
+            for slot in slots:
+                self._run.equipment.distrust(slot)
 
     def _sections(self, marked: Procedure | None, slot: str) -> tuple[str, ...]:
         if marked is None:
@@ -120,17 +131,15 @@ class AttemptBook:
         series = self._run.rig.model.slots[slot].series
         return tuple(name for name in marked.sections if series in self._run.sections[name].series)
 
-    def note_now(self, nodeid: str, attempt: str = "") -> None:
-        """In a worker: name the test and the attempt that begin, for a controller that must know what a
-        worker died in."""
+    def note(self, doing: Doing, nodeid: str, attempt: str = "", limit_s: float = 0.0) -> None:
+        """In a worker: say what it is at, for a controller that must know what a worker died or hangs in."""
         if not self._run.worker:
             return
-        from cellbench.session.hooks import started_mark
-
         if self._mark is None:
-            self._mark = os.open(
-                started_mark(self._run, self._run.worker), os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644
-            )
-        text = f"{nodeid}\n{attempt}".encode()
-        os.pwrite(self._mark, text + b"\n", 0)
-        os.ftruncate(self._mark, len(text) + 1)
+            self._mark = MarkFile(mark_path(self._run.folder, self._run.worker))
+        self._mark.set(doing, nodeid, attempt, limit_s)
+
+    def extend(self, seconds: float) -> None:
+        """Give what goes on so many seconds from now."""
+        if self._mark is not None:
+            self._mark.extend(seconds)

@@ -85,6 +85,11 @@ class Equipment:
         """The last attempt did not pass: the next one begins with a power cycle."""
         self._distrusted.add(slot_name)
 
+    def give_back(self, slot_name: str, cause: str) -> None:
+        """Switch a slot off and end its lease, if this process has it; the next use leases it anew."""
+        self._distrusted.discard(slot_name)
+        self.bench.give_back(slot_name, cause)
+
     @property
     def services(self) -> Mapping[str, Service]:
         """The service map: role → where it is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 from collections.abc import Generator
 from typing import Any
 
@@ -14,16 +14,25 @@ from cellbench.record.attempt import Kind
 from cellbench.record.header import ProcedureEntry
 from cellbench.record.verdict import Outcome, Verdict
 from cellbench.session.attempts import AttemptBook
+from cellbench.session.deadline import GRACE_S, Overdue, ProcedureTimer
 from cellbench.session.interrupt import Interrupts
-from cellbench.session.names import without_slot
+from cellbench.session.marks import Doing
+from cellbench.session.names import pair_of, without_slot
 from cellbench.session.opening import open_equipment
+from cellbench.session.pairs import (
+    PEER_FIXTURE,
+    SLOT_FIXTURE,
+    lend,
+    may_run,
+    parametrize_pairs,
+    require_pair,
+)
 from cellbench.session.procedure import Procedure, procedure_from, procedure_of
 from cellbench.session.run import Part, Run
 from cellbench.session.saying import say, words_of
-from cellbench.session.shared import share_services
+from cellbench.session.shared import take_turns, turns_for
 from cellbench.session.verdicts import EXIT_ABORTED, EXIT_FRAMEWORK, exit_status
-
-SLOT_FIXTURE = "slot_name"
+from cellbench.session.workers import give_up
 
 
 class RunHooks:
@@ -36,7 +45,13 @@ class RunHooks:
         self.problems: list[str] = []
         self.aborting = False
         self.interruptible = False
+        self.left_out = False
         self._signals: Interrupts | None = None
+        self._begun = False
+        self._refused: CellbenchError | None = None
+        self._overdue: Overdue | None = None
+        self._in_teardown = False
+        self._timer = ProcedureTimer(self._deadline_passed)
         self._sections = run.sections
 
     # -- collection ------------------------------------------------------------------------------
@@ -47,8 +62,16 @@ class RunHooks:
         marked = procedure_from(mark) if mark is not None else None
         if marked is not None:
             self._check_sections(marked, metafunc.definition.nodeid)
-        if SLOT_FIXTURE not in metafunc.fixturenames:
+        if not {SLOT_FIXTURE, PEER_FIXTURE} & set(metafunc.fixturenames):
             return
+        if marked is not None and marked.slots == 2:
+            firsts = [name for name in self.run.slots if self._applies(marked, name)]
+            parametrize_pairs(metafunc, self.run, marked, firsts)
+            return
+        if PEER_FIXTURE in metafunc.fixturenames:
+            raise pytest.Collector.CollectError(
+                f"{metafunc.definition.nodeid} takes a second slot; say so: @procedure(..., slots=2)"
+            )
         names = [name for name in self.run.own_slots if self._applies(marked, name)]
         metafunc.parametrize(SLOT_FIXTURE, names, scope="function")
 
@@ -107,41 +130,96 @@ class RunHooks:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Leave word of the test that begins, before anything of it runs; an attempt has done so."""
         if self.book.current is None:
-            self.book.note_now(nodeid)
+            self.book.note(Doing.RUNNING, nodeid, limit_s=self._limit(None))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """An attempt around every procedure; it is on disk before the next test begins."""
-        marked = procedure_of(item)
-        if self.aborting or (marked is None and SLOT_FIXTURE not in getattr(item, "fixturenames", ())):
-            return (yield)
-        if slot_of(item) and self.run.part is Part.WORKER:
-            with share_services(self.run.folder, marked):
-                return (yield from self._attempt(item, marked))
-        return (yield from self._attempt(item, marked))
+        self._begun = True
+        marked, worker = procedure_of(item), self.run.part is Part.WORKER
+        self.left_out = worker and not self.aborting and self._only_lends(item)
+        try:
+            plain = marked is None and SLOT_FIXTURE not in getattr(item, "fixturenames", ())
+            if self.aborting or self.left_out or plain:
+                return (yield)
+            with contextlib.ExitStack() as held:
+                refused = self._wait_for_turns(item, marked, held) if slot_of(item) else None
+                return (yield from self._attempt(item, marked, refused))
+        finally:
+            self.book.note(Doing.ENDED, item.nodeid)
 
-    def _attempt(self, item: pytest.Item, marked: Procedure | None) -> Generator[None, object, object]:
-        attempt = self.book.begin(item, marked)
+    def _only_lends(self, item: pytest.Item) -> bool:
+        """True for a procedure on two slots that this worker does not run: its slot is the second one, which
+        is given back here; or the second one was not given back, because the session ends early."""
+        slot, peer = slot_of(item), peer_of_item(item)
+        if slot and slot not in self.run.own_slots:
+            lend(self.run, item.nodeid, slot, peer)
+            return True
+        return bool(peer) and not may_run(self.run, item.nodeid, peer)
+
+    def _wait_for_turns(
+        self, item: pytest.Item, marked: Procedure | None, held: contextlib.ExitStack
+    ) -> CellbenchError | None:
+        """Take what the procedure shares with other slots; the error that its setup is to raise."""
+        limit_s = self._limit(None) * len(self.run.slots)
+        owner = f"slot {slot_of(item)} ({marked.title if marked else item.name})"
+        try:
+            used = marked is not None and marked.uses
+            model = open_equipment(self.run).rig.model if used else self.run.rig.model
+            turns = turns_for(model, slot_of(item), marked)
+            if turns and self.run.part is Part.WORKER:
+                self.book.note(Doing.WAITING, item.nodeid, limit_s=limit_s)
+                held.enter_context(take_turns(self.run.folder, turns, owner, limit_s))
+        except CellbenchError as error:
+            return error
+        return None
+
+    def _attempt(
+        self, item: pytest.Item, marked: Procedure | None, refused: CellbenchError | None
+    ) -> Generator[None, object, object]:
+        limit_s = self._limit(marked)
+        attempt = self.book.begin(item, marked, limit_s)
+        self._refused, self._overdue = refused, None
+        self._timer.start(0.0 if self.run.config.option.usepdb else limit_s)
         try:
             return (yield)
         except KeyboardInterrupt:
             attempt.add(Verdict(Outcome.ABORTED, Owner.OPERATOR, "interrupted"))
             raise
         finally:
+            self._timer.stop()
             self.book.end(attempt)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """What the rig or the far side cannot do makes a procedure NOT_POSSIBLE before it begins."""
         self._begin_phase()
-        marked = procedure_of(item)
-        if marked is not None and marked.needs and slot_of(item):
-            open_equipment(self.run).require(slot_of(item), marked.needs)
+        if self._refused is not None:
+            raise self._refused
+        marked, slot = procedure_of(item), slot_of(item)
+        if marked is None or not slot:
+            return
+        if marked.needs:
+            open_equipment(self.run).require(slot, marked.needs)
+        if marked.slots == 2:
+            require_pair(self.run, slot, peer_of_item(item), marked)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self) -> None:
         """Ctrl-C cuts a call short, as it does a setup; a teardown is left its time."""
         self._begin_phase()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
+        """A worker gives the second slot back to its own worker when everything else is torn down."""
+        self._in_teardown = True
+        try:
+            yield
+        finally:
+            peer = peer_of_item(item)
+            if peer and self.run.part is Part.WORKER and self.run.equipment is not None:
+                self.run.equipment.give_back(peer, cause=f"procedure on {slot_of(item)} and {peer} has ended")
+            self._in_teardown = False
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -270,6 +348,31 @@ class RunHooks:
         self.interruptible = True
         if self.aborting:
             raise Aborted(self.run.interrupted)
+        if self._overdue is not None:
+            raise self._overdue
+
+    # -- deadlines -------------------------------------------------------------------------------
+
+    def _limit(self, marked: Procedure | None) -> float:
+        """A procedure's deadline in seconds, 0 for none."""
+        if marked is not None and marked.timeout_s is not None:
+            return marked.timeout_s
+        return float(self.run.config.getoption("--procedure-timeout"))
+
+    def _deadline_passed(self, limit_s: float) -> None:
+        """Stop the phase that runs, or the next one; a teardown is left its time once."""
+        first = self._overdue is None
+        if self._overdue is None:
+            self._overdue = Overdue(f"the procedure did not end within its deadline of {limit_s:g} s")
+            self.book.extend(GRACE_S)
+        if self.interruptible or (self._in_teardown and not first):
+            raise self._overdue
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_internalerror(self, excrepr: object, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """A worker that cannot go on dies: that costs its slot a test, where pytest would end the run."""
+        if self.run.part is Part.WORKER and self._begun:
+            give_up(self.run, f"{excinfo.typename}: {excinfo.value}", str(excrepr))
 
 
 class StopGate:
@@ -282,7 +385,7 @@ class StopGate:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self) -> bool | None:
         """Take a test out of pytest's hands without running it."""
-        return True if self._around.aborting else None
+        return True if self._around.aborting or self._around.left_out else None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self) -> Generator[None, None, None]:
@@ -322,13 +425,20 @@ def _has_no_slot(item: pytest.Item) -> bool:
 
 def procedure_id(item: pytest.Item) -> str:
     """A test's identity in the store: its node id without the slot."""
-    return without_slot(item.nodeid, slot_of(item))
+    slot, peer = slot_of(item), peer_of_item(item)
+    return without_slot(item.nodeid, pair_of(slot, peer) if peer else slot)
 
 
 def slot_of(item: pytest.Item) -> str:
     """The slot that a collected test runs on, "" for none."""
     callspec = getattr(item, "callspec", None)
     return str(callspec.params.get(SLOT_FIXTURE, "")) if callspec else ""
+
+
+def peer_of_item(item: pytest.Item) -> str:
+    """The second slot of a collected test, "" for none."""
+    callspec = getattr(item, "callspec", None)
+    return str(callspec.params.get(PEER_FIXTURE, "")) if callspec else ""
 
 
 def _procedures(items: list[pytest.Item]) -> list[ProcedureEntry]:
@@ -346,7 +456,3 @@ def _procedures(items: list[pytest.Item]) -> list[ProcedureEntry]:
         )
     return list(found.values())
 
-
-def started_mark(run: Run, worker: str) -> str:
-    """The file in which a worker names the test it has begun."""
-    return os.path.join(run.folder, f"now-{worker}")

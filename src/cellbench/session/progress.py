@@ -19,7 +19,7 @@ import pytest
 from cellbench.session.board import Above, Board
 from cellbench.session.history import durations
 from cellbench.session.interrupt import SWITCHING_OFF
-from cellbench.session.names import parameters_of, slot_in, spoken, without_slot
+from cellbench.session.names import parameters_of, place_in, slot_in, spoken, without_slot
 from cellbench.session.run import Run
 from cellbench.session.watch import JournalWatch
 
@@ -131,7 +131,7 @@ class Progress:
     def _ended(self, nodeid: str, running: _Running) -> None:
         self._running.pop(nodeid, None)
         slot, took = running.slot, time.monotonic() - running.since
-        self._done.add((without_slot(nodeid, slot), slot))
+        self._done.add((self._procedure(nodeid), slot))
         self._spent[slot] += took
         self._words[running.word] += 1
         if self._terminal is None:
@@ -162,8 +162,11 @@ class Progress:
         terminal.flush()
         self._draw()
 
+    def _procedure(self, nodeid: str) -> str:
+        return without_slot(nodeid, place_in(nodeid, self._run.slots))
+
     def _title(self, nodeid: str, slot: str) -> str:
-        procedure = without_slot(nodeid, slot)
+        procedure = self._procedure(nodeid)
         if procedure not in self._watch.titles:
             self._watch.look()
         title = self._watch.titles.get(procedure)

@@ -14,12 +14,15 @@ import pytest
 from cellbench.base.errors import Owner
 from cellbench.record.attempt import AttemptEnded, AttemptStarted, Kind
 from cellbench.record.verdict import Outcome, Verdict
-from cellbench.session.hooks import started_mark
 from cellbench.session.interrupt import Interrupts
-from cellbench.session.names import slot_in, without_slot
+from cellbench.session.marks import Doing, Mark, mark_path, read_mark
+from cellbench.session.names import place_in, slots_in, without_slot
+from cellbench.session.pairs import lost_note
 from cellbench.session.run import Run, spare_workers
 from cellbench.session.saying import mark
-from cellbench.session.schedule import SlotScheduling
+from cellbench.session.schedule import Begun, SlotScheduling
+from cellbench.session.segments import has_ended
+from cellbench.session.workers import HangWatch, how_it_ended, signal_worker
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from cellbench.roots.launch import Launched
 
 _DEATHS_BEFORE_LOST = 3
+_NO_TEST = "start of the worker"  # what a slot's ERROR is called when its tests never became known
 
 
 class ControllerHooks:
@@ -41,8 +45,12 @@ class ControllerHooks:
         self._session: pytest.Session | None = None
         self._crashes = 0
         self._deaths: Counter[str] = Counter()
+        self._ends: dict[str, str] = {}
         self._last_slot = ""
         self._signals: Interrupts | None = None
+        self._hangs = HangWatch(
+            run.folder, run.config.getoption("--worker-timeout"), self._nodes, lambda: self.scheduler
+        )
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Begin the journal; take over Ctrl-C."""
@@ -51,12 +59,14 @@ class ControllerHooks:
         self._signals = Interrupts(self.run, lambda by: self.stop_workers(by), self.kill_workers)
         self._signals.install()
         self._guard_restarts()
+        self._hangs.start()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: WorkerController) -> None:
         """Give a worker its slot and its place in the run."""
         slot = self._free.pop(0) if self._free else ""
         self._slot_of[node.gateway.id] = slot
+        self._hangs.note_start(node.gateway.id)
         node.workerinput.update(
             cellbench_rig=str(self.run.rig.path),
             cellbench_slot=slot,
@@ -69,24 +79,23 @@ class ControllerHooks:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: WorkerController, error: object | None) -> None:
         """A slot whose worker is gone is free for the next one."""
-        slot = self._slot_of.pop(node.gateway.id, "")
-        self._last_slot = slot
-        if not error:
+        worker = node.gateway.id
+        slot = self._last_slot = self._slot_of.pop(worker, self._last_slot)
+        if not error or error == "keyboard-interrupt":
             return  # it has run all it had: its slot needs no other worker
         self._deaths[slot] += 1
-        if slot:
-            self._free.append(slot)
-        if error != "keyboard-interrupt":
-            self.run.event("worker-lost", slot, f"worker {node.gateway.id} died: {str(error)[:200]}")
+        self._ends[worker] = self._hangs.killed.get(worker) or how_it_ended(node, self.run.folder)
+        self.run.event("worker-lost", slot, f"worker {worker} died: {self._ends[worker]}")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> SlotScheduling:
         """Our scheduler in place of xdist's."""
         self.scheduler = SlotScheduling(
+            slots=self.run.slots,
             workers=len(self.run.slots) + spare_workers(self.run.config),
             slot_of=lambda node: self._slot_of.get(node.gateway.id) or None,
-            needs_slot=self._needs_slot,
-            started=self._started,
+            slots_for=lambda nodeid: slots_in(nodeid, self.run.slots),
+            begun=self._begun,
             before_first=self._launch,
             on_collected=self._count,
         )
@@ -95,19 +104,23 @@ class ControllerHooks:
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport, sched: Any) -> None:
         """The test that its worker died in: ERROR framework, never run again."""
-        slot = self._needs_slot(crashitem) or ""
-        nodeid, attempt = self._mark(report.node.gateway.id)
-        self._blame_framework(crashitem, slot, report, attempt if nodeid == crashitem else "")
+        worker = report.node.gateway.id
+        found = self._mark(worker)
+        report.longrepr = f"worker {worker} died in this test: {self._ends.get(worker, 'nobody knows why')}"
+        attempt = found.attempt if found is not None and found.nodeid == crashitem else ""
+        self._blame_framework(crashitem, report, attempt)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """End a rack that this controller launched, after the workers are gone."""
+        self._hangs.stop()
         if self._launched is not None:
             self._launched.stop()
             self._launched = None
 
     def pytest_unconfigure(self) -> None:
         """Give the signals back to whoever started this session."""
+        self._hangs.stop()
         if self._signals is not None:
             self._signals.restore()
 
@@ -120,9 +133,13 @@ class ControllerHooks:
 
         def restart(node: WorkerController) -> WorkerController | None:
             slot = self._last_slot
-            if self._deaths[slot] >= _DEATHS_BEFORE_LOST:
-                self._lose(slot, f"its worker died {self._deaths[slot]} times before it had run a test")
+            if self.run.interrupted or (self.scheduler and not self.scheduler.needs_worker(slot)):
                 return None
+            if self._deaths[slot] >= _DEATHS_BEFORE_LOST:
+                self._lose(slot, f"its worker died {self._deaths[slot]} times before it had run a test: "
+                                 f"{self._ends.get(node.gateway.id, '')}")
+                return None
+            self._free[:] = [slot] if slot else []
             try:
                 started: WorkerController = clone(node)
             except (EOFError, OSError) as error:
@@ -133,29 +150,34 @@ class ControllerHooks:
         session._clone_node = restart
 
     def _lose(self, slot: str, why: str) -> None:
-        if self.scheduler is None or (slot and slot not in self._free):
+        if self.scheduler is None:
             return
-        if slot:
-            self._free.remove(slot)
         self.run.event("slot-lost" if slot else "spare-worker-lost", slot, why)
+        if slot:
+            lost_note(self.run.folder, slot).write_text(why, encoding="utf-8")
         lost = f"slot {slot} is lost" if slot else "no worker is left"
-        for nodeid in self.scheduler.lose_worker(slot):
+        known = not slot or self.scheduler.knows(slot)
+        unrun = self.scheduler.lose_worker(slot)
+        for nodeid in unrun if known else [f"{_NO_TEST}[{slot}]"]:
             path = nodeid.split("::")[0]
             report = pytest.TestReport(nodeid, (path, None, path), {}, "failed", f"{lost}: {why}", "setup")
-            self._blame_framework(nodeid, slot, report)
+            self._blame_framework(nodeid, report)
             self.run.config.hook.pytest_runtest_logreport(report=report)
 
-    def _blame_framework(self, nodeid: str, slot: str, report: pytest.TestReport, attempt: str = "") -> None:
+    def _blame_framework(self, nodeid: str, report: pytest.TestReport, attempt: str = "") -> None:
         self._crashes += 1
         verdict = Verdict(Outcome.ERROR, Owner.FRAMEWORK, str(report.longrepr))
         report.when = "setup"
         mark(report, verdict)
         report.cellbench_lost = True  # type: ignore[attr-defined]
-        path, procedure = nodeid.split("::")[0], without_slot(nodeid, slot)
-        report.location = (path, None, nodeid.rpartition("::")[2])
+        report.location = (nodeid.split("::")[0], None, nodeid.rpartition("::")[2])
+        procedure = without_slot(nodeid, place_in(nodeid, self.run.slots))
+        slot, peer = (*slots_in(nodeid, self.run.slots), "", "")[:2]
         if not attempt:
             attempt = f"crash-{self._crashes}"
-            self.run.open_journal().append(Kind.ATTEMPT_STARTED, AttemptStarted(attempt, procedure, slot))
+            self.run.open_journal().append(
+                Kind.ATTEMPT_STARTED, AttemptStarted(attempt, procedure, slot, peer=peer)
+            )
         self.run.crashed.append(AttemptEnded(attempt, procedure, slot, verdict, 0.0))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -179,37 +201,36 @@ class ControllerHooks:
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
-        for node in list(getattr(self._dsession(), "_active_nodes", ())):
-            # execnet tells a worker's process id nowhere else
-            process = getattr(getattr(node.gateway, "_io", None), "popen", None)
-            if process is not None and process.poll() is None:
-                os.kill(process.pid, number)
+        for node in self._nodes():
+            signal_worker(node, number)
+
+    def _nodes(self) -> list[WorkerController]:
+        return list(getattr(self._dsession(), "_active_nodes", ()))
 
     def _dsession(self) -> Any:
         return self.run.config.pluginmanager.getplugin("dsession")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A worker that runs tests is no worker that dies at its start."""
+        """A worker that runs tests, even one that dies in them, is no worker that dies at its start."""
         node = getattr(report, "node", None)
-        if node is not None and report.passed:
-            self._deaths[self._slot_of.get(node.gateway.id, "")] = 0
+        if node is not None:
+            self._deaths[self._slot_of.get(node.gateway.id, self._last_slot)] = 0
 
     # -- scheduling ------------------------------------------------------------------------------
 
-    def _needs_slot(self, nodeid: str) -> str | None:
-        return slot_in(nodeid, self.run.slots) or None
+    def _begun(self, node: WorkerController, nodeid: str) -> Begun:
+        """How far a worker that died had come with a test; what its journal says counts for an attempt."""
+        found = self._mark(node.gateway.id)
+        if found is None or found.nodeid != nodeid or found.doing is Doing.WAITING:
+            return Begun.NOT
+        if found.doing is Doing.ENDED or (
+            found.attempt and has_ended(self.run.segment(node.gateway.id), found.attempt)
+        ):
+            return Begun.ENDED
+        return Begun.RUNNING
 
-    def _started(self, node: WorkerController, nodeid: str) -> bool:
-        return self._mark(node.gateway.id)[0] == nodeid
-
-    def _mark(self, worker: str) -> tuple[str, str]:
-        """The test and the attempt that a worker began last."""
-        try:
-            with open(started_mark(self.run, worker), encoding="utf-8") as file:
-                nodeid, _, attempt = file.read().partition("\n")
-        except OSError:
-            return "", ""
-        return nodeid, attempt.strip()
+    def _mark(self, worker: str) -> Mark | None:
+        return read_mark(mark_path(self.run.folder, worker))
 
     def _launch(self) -> None:
         if self.run.rig.model.launch is None:
@@ -221,7 +242,8 @@ class ControllerHooks:
     def _count(self, nodeids: Collection[str]) -> None:
         self.run.expected.clear()
         for nodeid in nodeids:
-            slot = self._needs_slot(nodeid) or ""
-            self.run.expected.setdefault(slot, []).append(without_slot(nodeid, slot))
+            place = place_in(nodeid, self.run.slots)
+            slot = place.partition("+")[0]
+            self.run.expected.setdefault(slot, []).append(without_slot(nodeid, place))
         if self._session is not None:
             self._session.testscollected = len(nodeids)
