@@ -44,7 +44,7 @@ class Failure(enum.Enum):
     PIN = "the certificate is not the pinned one"
     SUITE = "no cipher suite in common"
     VERSION = "no protocol version in common"
-    CLIENT_CERTIFICATE = "the server wants another client certificate"
+    CLIENT_CERTIFICATE = "the client's certificate is missing, or not one that the server takes"
     KEYS = "the two sides have different keys"
     ALERT = "the peer refused"
     CUT = "the connection ended in the middle"
@@ -90,6 +90,7 @@ _ALERTS = (
     ("certificate required", Failure.CLIENT_CERTIFICATE),
     ("certificate unknown", Failure.CLIENT_CERTIFICATE),
     ("unsupported certificate", Failure.CLIENT_CERTIFICATE),
+    ("certificate verify failed", Failure.CLIENT_CERTIFICATE),
     ("peer did not return a certificate", Failure.CLIENT_CERTIFICATE),
     ("handshake failure", Failure.SUITE),
     ("no shared cipher", Failure.SUITE),
@@ -109,8 +110,17 @@ _ALERTS = (
 class TlsEngine:
     """A client or a server; :func:`client` and :func:`server` make one."""
 
-    __slots__ = ("_connection", "_datagram", "_held", "_offered", "_prepared", "_refusal", "_timeouts",
-                 "state")
+    __slots__ = (
+        "_connection",
+        "_datagram",
+        "_held",
+        "_offered",
+        "_prepared",
+        "_refusal",
+        "_server",
+        "_timeouts",
+        "state",
+    )
 
     def __init__(self, prepared: Prepared, *, server: bool, datagram: bool, offered: Session | None) -> None:
         self.state = State.IDLE
@@ -120,6 +130,7 @@ class TlsEngine:
         self._offered = offered
         self._held = b""
         self._timeouts = 0
+        self._server = server
         self._connection = SSL.Connection(prepared.context, None)
         if server:
             self._connection.set_accept_state()
@@ -278,13 +289,13 @@ class TlsEngine:
         if refusal is not None:
             return self._fail(Failure[refusal.name], refusal.value)
         words = _words(error)
-        for part, why in _ALERTS:
-            if part in words:
-                if why is Failure.SUITE and self._connection.get_cipher_name():
-                    # RFC 5246 7.2.2 gives one alert for both, but here the server had chosen a suite already
-                    why = Failure.CLIENT_CERTIFICATE
-                return self._fail(why, words)
-        return self._fail(Failure.PROTOCOL, words)
+        why = next((why for part, why in _ALERTS if part in words), Failure.PROTOCOL)
+        if self._server and "alert" in words and why is Failure.CLIENT_CERTIFICATE:
+            why = Failure.ALERT  # it is the server's own certificate that the client does not like
+        if not self._server and why is Failure.SUITE and self._connection.get_cipher_name():
+            # RFC 5246 7.2.2 has one alert for both, but here the server had chosen a suite already
+            why = Failure.CLIENT_CERTIFICATE
+        return self._fail(why, words)
 
     def _fail(self, why: Failure, detail: str) -> Failed:
         self.state = State.FAILED
