@@ -146,7 +146,7 @@ def _explain(detail: Mapping[str, Any], path: KeyPath) -> tuple[str, str]:
     if kind in {"enum", "literal_error", "union_tag_invalid"}:
         known = _quoted(str(context.get("expected") or context.get("expected_tags", "")))
         wrong = str(context.get("tag", value))
-        if len(known) > _LISTED_AT_MOST:
+        if kind == "union_tag_invalid" and len(known) > _LISTED_AT_MOST:
             return f"{wrong!r} is none of those known here", nearest(wrong, known)
         return f"{wrong!r} is not one of {', '.join(known)}", nearest(wrong, known)
     if kind == "union_tag_not_found":
