@@ -25,7 +25,8 @@ from .bench.probe import answers_at
 from .bench.relays import INPUTS, RELAYS, RelayBoard, Wiring
 from .bench.supply import Supply
 from .bench.uart import UartAdapter
-from .bench.usb import FAST, REAL, Identity, UsbHost, UsbPlug
+from .bench.usb import Identity, UsbPlug
+from .bench.usb_host import FAST, REAL, UsbHost
 from .device.config import Timing, config_for
 from .device.module import Input, Module, Output
 from .net.internet import Internet
@@ -122,7 +123,7 @@ class Rack:
         self.boards: list[RelayBoard] = []
         self.supply_ports: list[int] = []
         self.board_ports: list[int] = []
-        self._host: UsbHost | None = None
+        self.usb_host: UsbHost | None = None
 
     @property
     def sysfs(self) -> Path:
@@ -139,10 +140,10 @@ class Rack:
         if self.park is not None:
             await self.park.start(self.world.definitions())
         delays = FAST if self.plan.timing is Timing.FAST else REAL
-        self._host = UsbHost(asyncio.get_running_loop(), self.sysfs, self.dev, delays, self.plan.seed)
+        self.usb_host = UsbHost(asyncio.get_running_loop(), self.sysfs, self.dev, delays, self.plan.seed)
         counts: dict[Series, int] = {}
         for index, spec in enumerate(self.plan.slots):
-            self.slots[spec.name] = self._slot(spec, index, counts.get(spec.series, 0), self._host)
+            self.slots[spec.name] = self._slot(spec, index, counts.get(spec.series, 0), self.usb_host)
             counts[spec.series] = counts.get(spec.series, 0) + 1
         await self._start_instruments()
         for slot in self.slots.values():
@@ -153,8 +154,8 @@ class Rack:
         for slot in self.slots.values():
             if slot.power_task is not None:
                 slot.power_task.cancel()
-        if self._host is not None:
-            self._host.vanish()
+        if self.usb_host is not None:
+            self.usb_host.vanish()
         for supply in self.supplies:
             await supply.stop(cause)
         for board in self.boards:
@@ -163,8 +164,8 @@ class Rack:
             await slot.uart.stop()
             await slot.module.close()
             slot.usb.close()
-        if self._host is not None:
-            self._host.close()
+        if self.usb_host is not None:
+            self.usb_host.close()
         await self.internet.close()
         if self.park is not None:
             await self.park.stop()

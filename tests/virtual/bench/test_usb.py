@@ -14,7 +14,9 @@ from cellbench.catalogue.model import Evidence, Source
 from cellbench.catalogue.modules.model import UsbComposition, UsbInterface
 from cellbench.virtual.bench.probe import answers_at
 from cellbench.virtual.bench.pty import PollingWatch, PtyPort, make_watch
-from cellbench.virtual.bench.usb import FAST, Identity, UsbHost, UsbPlug, link_names
+from cellbench.virtual.bench.usb import Identity, UsbPlug
+from cellbench.virtual.bench.usb_host import FAST, UsbHost
+from cellbench.virtual.bench.usb_layout import link_names
 
 GUIDE = Source(Evidence.GUIDE, "test")
 THREE = UsbComposition("three", 0x1782, 0x4D10, (

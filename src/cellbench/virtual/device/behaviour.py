@@ -116,6 +116,9 @@ class Behaviour:
     vint_rise_s: float = fact("PWR_ON to V_INT high.", X, "remembered: 50 to 300 ms", r8=0.1, r6=0.1)
     usb_up_s: float = fact("V_INT high to USB enumeration.", X, "remembered: 2 to 4 s", r8=2.5, r6=3.0)
     boot_s: float = fact("V_INT high to the greeting and the first AT.", X, "remembered", r8=4.5, r6=6.5)
+    trace_byte_s: int = fact(
+        "Bytes a second that each open trace port streams; their frames are made up.",
+        X, "both makers' tools record such streams; neither form nor rate is documented", r8=4000, r6=4000)
     usb_last_words_s: float = fact(
         "True seconds from the last result code of a switch-off or restart to the end of an open USB port.",
         X, "a host must be able to read the OK; unread data ends with the device", r8=0.05, r6=0.05)

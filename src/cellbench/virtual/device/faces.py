@@ -195,6 +195,7 @@ class UsbFace:
         self.index = index
         self.port: AtPort | None = None
         self.opened = False
+        self.on_open: Callable[[bool], None] | None = None
 
     def receive(self, data: bytes) -> None:
         """Bytes from the host; a port that is not an AT port takes them and says nothing."""
@@ -210,6 +211,8 @@ class UsbFace:
         """A host opened or closed the port; open counts as DTR on."""
         self.opened = opened
         self.set_dtr(opened)
+        if self.on_open is not None:
+            self.on_open(opened)
 
     def set_dtr(self, on: bool) -> None:
         """DTR of the virtual port, where it is driven apart from opening."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from cellbench.base.clock import SYSTEM_CLOCK, Clock
 from cellbench.catalogue.modules.model import ModuleProfile, UsbComposition
-from cellbench.virtual.device import gpio, restore
+from cellbench.virtual.device import gpio, restore, trace
 from cellbench.virtual.device.config import ModuleConfig
 from cellbench.virtual.device.contexts import Contexts
 from cellbench.virtual.device.draw import Draw
@@ -198,6 +198,8 @@ class Module:
     def _show_usb(self, composition: UsbComposition) -> None:
         self.usb_faces = tuple(UsbFace(one.role, one.name, index)
                                for index, one in enumerate(composition.interfaces))
+        for face in self.usb_faces:
+            trace.attach(self, face)
         if self.on_usb is not None:
             self.on_usb(composition)
 
@@ -237,6 +239,9 @@ class Module:
         self.hung = False
         for pin in (Output.CTS, Output.DSR, Output.DCD, Output.RI):
             self.set_output(pin, False)
+        for face in self.usb_faces:
+            if face.on_open is not None:
+                face.on_open(False)
         had_usb, self.usb_faces = bool(self.usb_faces), ()
         self.turn = Turn(serialised=self.config.behaviour.ports_serialised)
         if usb and had_usb and self.on_usb is not None:

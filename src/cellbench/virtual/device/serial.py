@@ -22,6 +22,7 @@ class SerialState:
     def __init__(self, module: Module) -> None:
         self._module = module
         self.usio = 0  # the +USIO value this boot began with
+        self.forced: UsbComposition | None = None  # shown whatever the settings say (a fault)
 
     @property
     def rts_gates(self) -> bool:
@@ -48,6 +49,10 @@ class SerialState:
     def usb_composition(self) -> UsbComposition | None:
         """The composition this boot shows; what +USIO says is in force from now on."""
         self.usio = self._module.settings.number("+USIO", 0)
+        if self.forced is not None:
+            name, _, number = self.forced.selected_by.partition("=")
+            self.usio = int(number) if name == "usio" else 0
+            return self.forced
         return self.chosen()
 
     def chosen(self) -> UsbComposition | None:
