@@ -120,12 +120,22 @@ def dialogue() -> type[Dialogue]:
 
 @pytest.fixture
 def scpi(dialogue: type[Dialogue]) -> Callable[..., Dialogue]:
-    """A dialogue of SCPI lines after the greeting: a query has a reply, a command has ""."""
+    """A dialogue of SCPI lines after the greeting: a query has a reply, a command has "".
 
-    def make(*lines: tuple[str, str | None], identity: str = "CELLBENCH,VPS-4,0001,1.0") -> Dialogue:
+    After each query the driver looks at the error queue, which is empty; ``astray``: not after the last, for
+    its reply is not what was asked for.
+    """
+
+    def make(*lines: tuple[str, str | None], identity: str = "CELLBENCH,VPS-4,0001,1.0",
+             astray: bool = False) -> Dialogue:
         opening: list[tuple[str, str | None]] = [("*CLS", ""), ("*IDN?", identity)]
+        for number, (command, reply) in enumerate(lines):
+            opening.append((command, reply))
+            last = astray and number == len(lines) - 1
+            if "?" in command and reply and command != "SYST:ERR?" and not last:
+                opening.append(("SYST:ERR?", '0,"No error"'))
         steps = [(f"{command}\n".encode(), None if reply is None else f"{reply}\n".encode() if reply else b"")
-                 for command, reply in [*opening, *lines]]
+                 for command, reply in opening]
         return dialogue(steps)
 
     return make

@@ -91,11 +91,17 @@ def test_methods_carry_units_and_say_what_they_do(driver):
 def test_dialect_is_complete(dialect):
     assert dialect.source, "say which manual the commands are from"
     assert dialect.models
-    for setter in (dialect.set_voltage, dialect.set_current, dialect.set_over_voltage):
-        assert setter is None or "{value}" in setter
-    assert (dialect.select is not None) or all("{channel}" in template for template in (
-        dialect.set_voltage, dialect.voltage, dialect.output, dialect.measure_voltage))
+    for setters in ((dialect.set_voltage,), (dialect.set_current,), dialect.set_over_voltage):
+        assert not setters or any("{value}" in command for command in setters)
+    assert bool(dialect.set_over_voltage) == (dialect.over_voltage is not None)
+    if dialect.select is None and dialect.channels != 1:
+        assert all("{channel}" in command for command in (
+            dialect.set_voltage, dialect.voltage.text, dialect.measure_voltage.text, dialect.output_on,
+            dialect.output_off, *(command for command in dialect.set_over_voltage)))
     assert dialect.output_on != dialect.output_off
+    assert re.compile(dialect.identity)
+    assert dialect.errors, "its errors cannot be read"
+    assert dialect.kind == "supply.scpi-generic" or dialect.identity != r".+", "any model would be taken"
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)

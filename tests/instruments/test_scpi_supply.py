@@ -11,12 +11,13 @@ import time
 import pytest
 
 from cellbench.base.errors import NotPossible, RigError
+from cellbench.instruments.conversation import Query
 from cellbench.instruments.open import equipment_key, open_lines, open_supply
 from cellbench.instruments.supply.scpi import GENERIC, Dialect, ScpiSupply
 
 TRANSCRIPT_OF = ("supply.scpi-generic",)
 NO_ERROR = ("SYST:ERR?", '0,"No error"')
-OFF_2 = (("INST:NSEL 2", ""), ("INST:NSEL?", "2"), ("OUTP OFF", ""))
+OFF_2 = (("INST:NSEL 2", ""), NO_ERROR, ("INST:NSEL?", "2"), ("OUTP OFF", ""))
 SELECT_2 = (("INST:NSEL 2", ""), NO_ERROR, ("INST:NSEL?", "2"))
 
 
@@ -51,15 +52,25 @@ def test_set_enable_measure_and_switch_off(play, scpi):
 def test_trip_is_read_and_cleared(play, scpi):
     player = play(scpi(
         *SELECT_2, ("CURR:PROT:TRIP?", "1"),
-        *SELECT_2, ("OUTP:PROT:CLE", ""), NO_ERROR, ("CURR:PROT:TRIP?", "0")))
+        *OFF_2, NO_ERROR, ("OUTP?", "0"), *SELECT_2, ("OUTP:PROT:CLE", ""), NO_ERROR,
+        ("CURR:PROT:TRIP?", "0"), ("OUTP?", "0")))
     supply = supply_at(player.port)
     assert supply.output(2).tripped() == "over-current"
     supply.output(2).clear_trip()
     supply.close()
 
 
+def test_supply_that_comes_on_again_when_its_trip_is_cleared_is_switched_off(play, scpi):
+    player = play(scpi(*OFF_2, NO_ERROR, ("OUTP?", "0"), *SELECT_2, ("OUTP:PROT:CLE", ""), NO_ERROR,
+                       ("CURR:PROT:TRIP?", "0"), ("OUTP?", "1"), *OFF_2, NO_ERROR, ("OUTP?", "0")))
+    supply = supply_at(player.port)
+    supply.output(2).clear_trip()
+    supply.close()
+
+
 def test_trip_that_stays_is_an_error(play, scpi):
-    player = play(scpi(*SELECT_2, ("OUTP:PROT:CLE", ""), NO_ERROR, ("CURR:PROT:TRIP?", "1")))
+    player = play(scpi(*OFF_2, NO_ERROR, ("OUTP?", "0"), *SELECT_2, ("OUTP:PROT:CLE", ""), NO_ERROR,
+                       ("CURR:PROT:TRIP?", "1")))
     supply = supply_at(player.port)
     with pytest.raises(RigError, match="psu1, channel 2: the over-current trip stays"):
         supply.output(2).clear_trip()
@@ -91,6 +102,21 @@ def test_error_queue_is_emptied_and_reported(play, scpi):
     supply.close()
 
 
+@pytest.mark.parametrize(("query", "stale"), [("MEAS:CURR?", "3.7989"), ("OUTP?", "1"), ("VOLT?", "3.8")])
+def test_answer_of_the_query_before_is_noticed(play, scpi, query, stale):
+    # all answers lag by one: what looks like a figure is the one before, and the error queue says a figure
+    player = play(scpi(*SELECT_2, (query, stale), ("SYST:ERR?", "0.0106")), scpi(*SELECT_2, ("OUTP?", "0")))
+    player.dialogues[0].steps = [step for number, step in enumerate(player.dialogues[0].steps)
+                                 if number != len(player.dialogues[0].steps) - 2]
+    supply = supply_at(player.port)
+    output = supply.output(2)
+    ask = {"MEAS:CURR?": output.measure_current_a, "OUTP?": output.is_enabled, "VOLT?": output.voltage_setting_v}
+    with pytest.raises(RigError, match=r"answered '0.0106' to 'SYST:ERR\?', .* out of step"):
+        ask[query]()
+    assert output.is_enabled() is False  # a new dialogue
+    supply.close()
+
+
 def test_wrong_model_is_refused(play, scpi):
     player = play(scpi(identity="ACME,LAB-1,7,2.0"))
     with pytest.raises(RigError, match=r"says it is 'ACME,LAB-1,7,2.0', the rig file expects 'CELLBENCH"):
@@ -108,7 +134,7 @@ def test_wrong_family_is_refused(play, scpi):
 def test_channel_that_answers_as_another_is_refused(play, scpi):
     player = play(scpi(("INST:NSEL 2", ""), NO_ERROR, ("INST:NSEL?", "1")))
     supply = supply_at(player.port)
-    with pytest.raises(RigError, match="channel 2 was selected, it says '1'"):
+    with pytest.raises(RigError, match="channel 2 was selected, it says 1"):
         supply.output(2).is_enabled()
     supply.close()
 
@@ -123,7 +149,7 @@ def test_channel_outside_the_model_is_refused(play, scpi):
 
 @pytest.mark.parametrize("answer", ["9.91E37", "hello", ""])
 def test_figure_that_is_none_starts_a_new_dialogue(play, scpi, answer):
-    player = play(scpi(*SELECT_2, ("MEAS:CURR?", answer or " ")), scpi(*SELECT_2, ("MEAS:CURR?", "0.5")))
+    player = play(scpi(*SELECT_2, ("MEAS:CURR?", answer or " "), astray=True), scpi(*SELECT_2, ("MEAS:CURR?", "0.5")))
     supply = supply_at(player.port)
     with pytest.raises(RigError, match=r"psu1 answered .* to 'MEAS:CURR\?', not a number"):
         supply.output(2).measure_current_a()
@@ -163,14 +189,15 @@ def test_serial_supply_that_is_not_there_lists_what_is():
 
 
 def test_model_without_protection_says_not_possible(play, scpi):
-    plain = Dialect(kind="supply.of-this-test", models="any", source="this test", set_over_voltage=None,
-                    measure_current=None, clear_trip=None, current_trip=None, select=None,
-                    set_voltage="VOLT {value},(@{channel})", voltage="VOLT? (@{channel})", channels=2)
+    plain = Dialect(kind="supply.of-this-test", models="any", source="this test", set_over_voltage=(),
+                    measure_current=None, trips=(), select=None, set_voltage="VOLT {value},(@{channel})",
+                    voltage=Query("VOLT? (@{channel})"), channels=2)
     player = play(scpi(("VOLT 3.800,(@2)", ""), NO_ERROR, ("VOLT? (@2)", "3.8")))
     supply = ScpiSupply("psu1", plain, resource=f"TCPIP::127.0.0.1::{player.port}::SOCKET")
     output = supply.output(2)
     output.set_voltage_v(3.8)
-    for lacking in (lambda: output.set_over_voltage_v(4), output.measure_current_a, output.clear_trip):
+    for lacking in (lambda: output.set_over_voltage_v(4), lambda: output.set_over_current_a(2),
+                    output.measure_current_a, lambda: output.start_current_log_hz(1000)):
         with pytest.raises(NotPossible, match="psu1"):
             lacking()
     assert output.tripped() is None
@@ -211,7 +238,7 @@ def test_connection_lost_between_operations_is_opened_anew(play, scpi):
 
 
 def test_answer_that_nobody_asked_for_starts_a_new_dialogue(play, dialogue, scpi):
-    opening = scpi(*SELECT_2).steps
+    opening = list(scpi(*SELECT_2).steps)
     player = play(dialogue([*opening, (b"MEAS:VOLT?\n", b"3.8\n3.7\n")]),
                   scpi(*SELECT_2, ("MEAS:CURR?", "0.01")))
     supply = supply_at(player.port)

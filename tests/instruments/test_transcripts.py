@@ -34,11 +34,11 @@ def changed(edit):
 
 
 @pytest.mark.parametrize(("edit", "complaint"), [
-    (lambda rows: [*rows[:-2], frame.Row("get", b"MEAS:CURR:DC?\n"), rows[-1]], "the transcript has"),
+    (lambda rows: [*rows[:-4], frame.Row("get", b"MEAS:CURR:DC?\n"), *rows[-3:]], "the transcript has"),
     (lambda rows: [*rows, frame.Row("get", b"OUTP ON\n")], "never sent"),
-    (lambda rows: rows[:-2], "beyond the transcript"),
+    (lambda rows: rows[:-4], "beyond the transcript"),
     (lambda rows: [*rows, frame.Row("say", b"7\n")], "unread|unasked|gone before"),
-    (lambda rows: [*rows[:-1], frame.Row("say", b"0.5\n")], "gave 0.5"),
+    (lambda rows: [*rows[:-3], frame.Row("say", b"0.5\n"), *rows[-2:]], "gave 0.5"),
 ])
 def test_frame_notices(edit, complaint):
     with pytest.raises(AssertionError, match=complaint):

@@ -24,6 +24,16 @@ ENTRY_POINT_GROUP = "cellbench.instruments"
 # kind → module that declares KINDS; the modules are imported only when the kind is asked for
 BUILT_IN: Mapping[str, str] = {
     "supply.scpi-generic": "cellbench.instruments.supply.scpi",
+    "supply.keysight-e36300": "cellbench.instruments.supply.scpi",
+    "supply.keysight-e36100": "cellbench.instruments.supply.scpi",
+    "supply.keysight-n6700": "cellbench.instruments.supply.scpi",
+    "supply.rs-nge100": "cellbench.instruments.supply.scpi",
+    "supply.rs-hmp": "cellbench.instruments.supply.scpi",
+    "supply.rs-ngm200": "cellbench.instruments.supply.scpi",
+    "supply.rigol-dp800": "cellbench.instruments.supply.scpi",
+    "supply.siglent-spd3303x": "cellbench.instruments.supply.scpi",
+    "supply.tti-cpx-ql": "cellbench.instruments.supply.scpi",
+    "supply.gwinstek-gpp": "cellbench.instruments.supply.scpi",
     "line.numato-ethernet": "cellbench.instruments.line.numato_ethernet",
     "line.manual": "cellbench.instruments.line.manual",
     "line.lcus": "cellbench.instruments.line.lcus",

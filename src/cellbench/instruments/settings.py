@@ -7,7 +7,7 @@ ranges, and nothing of protocols.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -18,6 +18,7 @@ FORMS: Mapping[str, str] = {
     r"^[a-z][a-z0-9\-]{0,31}$": "a role: up to 32 lower-case letters, digits and hyphens",
     r"^[a-z][a-z0-9_]{0,63}$": "a name: lower-case letters, digits and underscores",
     r"^[0-9]{1,3}-[0-9]{1,3}(\.[0-9]{1,3}){0,6}$": "a USB location as below /sys/bus/usb/devices, like 1-4.2",
+    r"^[0-9]{1,3}(-[0-9]{1,3}(\.[0-9]{1,3}){0,6})?$": "a hub's USB location, like 1-1.4 or 1",
     r"^(/.+|rfc2217://.+:[0-9]+|socket://.+:[0-9]+)$": "a device path, rfc2217://host:port or socket://host:port",
     r"^/.+$": "an absolute path",
     r"^ftdi://[^/]+/[1-4]$": "a chip and interface as pyftdi writes them, like ftdi://ftdi:232h/1",
@@ -65,17 +66,26 @@ class InstrumentSettings(Strict):
     """The driver: `<class>.<model>`."""
 
 
-class ScpiSupplySettings(InstrumentSettings):
-    """A supply that speaks SCPI, reached through VISA."""
+class VisaSettings(InstrumentSettings):
+    """An instrument reached through VISA."""
 
     resource: Annotated[str, Field(min_length=5, max_length=200, pattern=r"^[A-Za-z]+[^:]*::.+$")]
-    """VISA resource, for example `TCPIP::192.168.1.20::5025::SOCKET`."""
+    """VISA resource, for example `TCPIP::192.168.1.20::5025::SOCKET` or `ASRL/dev/ttyUSB0::INSTR`."""
     identity: Text | None = None
     """What the answer to *IDN? must begin with; the instrument is refused when it does not."""
-    channels: Annotated[int, Field(ge=1, le=16)] | None = None
-    """How many channels it has; unset: not checked before it is opened."""
+    rate_bit_s: Annotated[int, Field(ge=300, le=4_000_000)] | None = None
+    """Rate of a serial line, in bit/s; unset: the family's factory setting."""
+    flow: Literal["none", "rts-cts", "xon-xoff"] | None = None
+    """Flow control of a serial line; unset: the family's factory setting."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 2.0
     """Longest wait for one answer, in seconds."""
+
+
+class ScpiSupplySettings(VisaSettings):
+    """A supply with remote commands, reached through VISA."""
+
+    channels: Annotated[int, Field(ge=1, le=16)] | None = None
+    """How many channels it has; unset: not checked before it is opened."""
 
 
 class RelayBoardSettings(InstrumentSettings):

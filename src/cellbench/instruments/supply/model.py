@@ -9,6 +9,22 @@ from __future__ import annotations
 from typing import Protocol
 
 
+class LogReader(Protocol):
+    """A current log under way."""
+
+    def start_hz(self, rate_hz: float) -> float:
+        """Begin; the true rate in hertz."""
+        ...
+
+    def read(self) -> tuple[float, ...]:
+        """What came since, in ampere."""
+        ...
+
+    def stop(self) -> None:
+        """End it."""
+        ...
+
+
 class SupplyOutput(Protocol):
     """One channel of a supply."""
 
@@ -24,6 +40,10 @@ class SupplyOutput(Protocol):
 
     def set_over_voltage_v(self, volts: float) -> None:
         """Set the over-voltage protection, in volt; NotPossible when the model has none."""
+        ...
+
+    def set_over_current_a(self, amperes: float) -> None:
+        """Enable the over-current protection at a level in ampere; NotPossible when the model has none."""
         ...
 
     def voltage_setting_v(self) -> float:
@@ -43,7 +63,7 @@ class SupplyOutput(Protocol):
         ...
 
     def measure_voltage_v(self) -> float:
-        """The voltage at the output, in volt."""
+        """The voltage at the output, in volt; NotPossible when nothing measures it."""
         ...
 
     def measure_current_a(self) -> float:
@@ -56,6 +76,21 @@ class SupplyOutput(Protocol):
 
     def clear_trip(self) -> None:
         """Clear a tripped protection; the output stays off."""
+        ...
+
+    def start_current_log_hz(self, rate_hz: float) -> float:
+        """Begin a fast log of the current; the true rate in hertz.
+
+        NotPossible when the model has none.
+        """
+        ...
+
+    def read_current_log(self) -> tuple[float, ...]:
+        """What was logged since the last reading, in ampere."""
+        ...
+
+    def stop_current_log(self) -> None:
+        """End the fast log; harmless when none runs."""
         ...
 
 

@@ -12,40 +12,66 @@ import logging
 import re
 import select
 import socket
+import time
 import warnings
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from cellbench.base.errors import NotPossible, RigError
 
 _log = logging.getLogger(__name__)
 _TCP = re.compile(r"^TCPIP[0-9]*::(?P<host>[^:]+|\[.+\])::(?P<port>[0-9]+)::SOCKET$", re.IGNORECASE)
 _REMEDY = "check that it is switched on, its cable and its address in the rig file"
+_QUIET_S = 0.05  # a serial line has nothing left to say when it was silent for so long
+_FLUSH_S = 1.0  # the longest that a talking serial line is listened to before it is greeted
+_MAX_BLOCK = 64_000_000  # bytes; IEEE 488.2 allows 999,999,999, no log here comes near
+
+Flow = Literal["none", "rts-cts", "xon-xoff"]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """How an instrument is reached: rates in bit/s and flow control count for serial lines alone.
+
+    ``gap_s``: the shortest time between two lines, for instruments whose manuals ask for it.
+    """
+
+    timeout_s: float = 2.0
+    terminator: str = "\n"
+    rate_bit_s: int = 9600
+    flow: Flow = "none"
+    gap_s: float = 0.0
 
 
 class VisaSession:
     """A line-based session over PyVISA; not for several threads at once."""
 
-    __slots__ = ("_greet", "_greeted", "_handle", "_terminator", "_timeout_s", "name", "resource")
+    __slots__ = ("_greet", "_greeted", "_handle", "_last", "_link", "name", "resource")
 
-    def __init__(self, name: str, resource: str, *, timeout_s: float, terminator: str,
-                 greet: Callable[[VisaSession], None]) -> None:
+    def __init__(self, name: str, resource: str, link: Link, *, greet: Callable[[VisaSession], None]) -> None:
         """``greet`` is called after each opening, before any other command; it may raise RigError."""
         self.name = name
         self.resource = resource
-        self._timeout_s = timeout_s
-        self._terminator = terminator
+        self._link = link
         self._greet = greet
         self._handle: Any = None
         self._greeted = False
+        self._last = 0.0
 
     def write(self, command: str) -> None:
         """Send one line."""
-        self._guarded(command, lambda handle: handle.write(command))
+        self._guarded(command, lambda handle: self._send(handle, command))
 
     def query(self, command: str) -> str:
         """Send one line and take the answer, stripped."""
         return str(self._guarded(command, lambda handle: self._exchange(handle, command))).strip()
+
+    def query_block(self, command: str) -> bytes:
+        """Send one line and take a definite length block (IEEE 488.2, 8.7.9), without its header."""
+        answer = self._guarded(command, lambda handle: self._block(handle, command))
+        assert isinstance(answer, bytes)
+        return answer
 
     def open(self) -> None:
         """Make sure that the session is open, greeted and in step; every operation begins with this."""
@@ -54,13 +80,15 @@ class VisaSession:
                 return
             _log.warning("instrument %s closed the connection or spoke unasked: opening it anew", self.name)
             self.close()
-        import pyvisa  # 0.2 s to import, so only where a supply is truly opened
+        import pyvisa  # 0.2 s to import, so only where an instrument is truly opened
 
+        wait_ms = round(self._link.timeout_s * 1000)
         try:
             handle = pyvisa.ResourceManager("@py").open_resource(
-                self.resource, open_timeout=round(self._timeout_s * 1000),
-                read_termination=self._terminator, write_termination=self._terminator)
-            handle.timeout = round(self._timeout_s * 1000)
+                self.resource, open_timeout=wait_ms, read_termination=self._link.terminator,
+                write_termination=self._link.terminator, **self._serial())
+            handle.timeout = wait_ms
+            _flush(handle)
         except Exception as error:  # PyVISA's backends raise bare Exception and ValueError too
             raise RigError(f"{self._where} cannot be reached: {_cause(error)}{self._others()}",
                            remedy=_REMEDY) from error
@@ -85,6 +113,15 @@ class VisaSession:
         except Exception:  # the far end is gone: nothing is left to give back
             return
 
+    def _serial(self) -> dict[str, Any]:
+        """Arguments that only a serial line takes."""
+        if not self.resource.upper().startswith("ASRL"):
+            return {}
+        from pyvisa.constants import ControlFlow
+
+        flow = {"none": ControlFlow.none, "rts-cts": ControlFlow.rts_cts, "xon-xoff": ControlFlow.xon_xoff}
+        return {"baud_rate": self._link.rate_bit_s, "flow_control": flow[self._link.flow]}
+
     @property
     def _where(self) -> str:
         return f"instrument {self.name} ({self.resource})"
@@ -100,16 +137,45 @@ class VisaSession:
             what = f"failed at {command!r}" if self._greeted else "cannot be reached"
             raise RigError(f"{self._where} {what}: {_cause(error)}", remedy=_REMEDY) from error
 
-    def _exchange(self, handle: Any, command: str) -> str:
+    def _send(self, handle: Any, command: str) -> None:
+        left = self._last + self._link.gap_s - time.monotonic()
+        if left > 0:
+            time.sleep(left)  # the manual asks for it: the instrument drops what comes sooner
         handle.write(command)
-        if _spoke(handle, self._timeout_s) and _closed(handle):
+        self._last = time.monotonic()
+
+    def _exchange(self, handle: Any, command: str) -> str:
+        self._send(handle, command)
+        self._await(handle)
+        answer = str(handle.read())
+        self._nothing_more(handle, answer.strip())
+        return answer
+
+    def _block(self, handle: Any, command: str) -> bytes:
+        self._send(handle, command)
+        self._await(handle)
+        if not (_socket(handle) or _serial_port(handle)):
+            return _unpacked(bytes(handle.read_raw()))  # a message of its own on USB and GPIB
+        head = _exactly(handle, 2)
+        if head[:1] != b"#" or not head[1:].isdigit() or head[1:] == b"0":
+            raise ConnectionError(f"it answered {head!r}..., not a block of data")
+        size = int(_exactly(handle, int(head[1:])))
+        if size > _MAX_BLOCK:
+            raise ConnectionError(f"it announced a block of {size} bytes")
+        data = _exactly(handle, size)
+        handle.read()  # the end of the line
+        self._nothing_more(handle, f"a block of {size} bytes")
+        return data
+
+    def _await(self, handle: Any) -> None:
+        if _spoke(handle, self._link.timeout_s) and _closed(handle):
             # pyvisa-py would read a closed socket over and over until its time is up
             raise ConnectionError("it closed the connection")
-        answer = str(handle.read())
+
+    def _nothing_more(self, handle: Any, answer: str) -> None:
         extra = bytes(getattr(_session(handle), "_pending_buffer", b"")).strip()
         if extra:
-            raise ConnectionError(f"it answered {answer.strip()!r} and then {extra[:40]!r} unasked")
-        return answer
+            raise ConnectionError(f"it answered {answer!r} and then {extra[:40]!r} unasked")
 
     def _others(self) -> str:
         """What VISA can see of the same interface, for the person who looks for the right address."""
@@ -147,10 +213,45 @@ def _socket(handle: Any) -> socket.socket | None:
     return interface if isinstance(interface, socket.socket) else None
 
 
+def _serial_port(handle: Any) -> Any:
+    """The pyserial port below an ASRL session; other sessions have none."""
+    interface = getattr(_session(handle), "interface", None)
+    return interface if hasattr(interface, "in_waiting") else None
+
+
 def _spoke(handle: Any, wait_s: float) -> bool:
-    """True when bytes, or the end of the connection, come within ``wait_s``."""
+    """True when bytes, or the end of a TCP connection, come within ``wait_s``."""
     below = _socket(handle)
-    return below is not None and bool(select.select([below], [], [], wait_s)[0])
+    if below is not None:
+        return bool(select.select([below], [], [], wait_s)[0])
+    port = _serial_port(handle)
+    return port is not None and wait_s == 0 and port.in_waiting > 0
+
+
+def _flush(handle: Any) -> None:
+    """Drop what a serial line still has to say to somebody before us."""
+    port = _serial_port(handle)
+    until = time.monotonic() + _FLUSH_S
+    while port is not None and time.monotonic() < until:
+        port.reset_input_buffer()
+        if not select.select([port], [], [], _QUIET_S)[0]:
+            return
+
+
+def _exactly(handle: Any, size: int) -> bytes:
+    """So many bytes, line ends among them."""
+    return bytes(handle.read_bytes(size, break_on_termchar=False)) if size else b""
+
+
+def _unpacked(message: bytes) -> bytes:
+    """A definite length block without its header and the line end behind it."""
+    digits = int(message[1:2]) if message[:1] == b"#" and message[1:2].isdigit() else 0
+    if not digits or not message[2:2 + digits].isdigit():
+        raise ConnectionError(f"it answered {message[:20]!r}..., not a block of data")
+    size, begin = int(message[2:2 + digits]), 2 + digits
+    if len(message) < begin + size:
+        raise ConnectionError(f"it announced a block of {size} bytes and sent {len(message) - begin}")
+    return message[begin:begin + size]
 
 
 def _closed(handle: Any) -> bool:
