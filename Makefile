@@ -7,7 +7,7 @@ RIG    ?= rigs/virtual.yaml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench soak acceptance production validation virtual check docs lock clean
+.PHONY: help venv demo test lint bench soak acceptance production validation virtual check interlock docs lock clean
 
 help:  ## list what make can do
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ virtual: $(STAMP)  ## a virtual rack that stays up to play with
 
 check: $(STAMP)  ## validate a rig file, then reach its instruments and ports without touching the unit: RIG=
 	@$(BIN)/cellbench check $(RIG) $(ARGS)
+
+interlock: $(STAMP)  ## switch each slot on alone and see that only its own wires tell of it: RIG= [SLOT=] [ARGS=--yes]
+	@$(BIN)/cellbench rig interlock $(RIG) $(if $(SLOT),--slot $(SLOT)) $(ARGS)
 
 docs: $(STAMP)  ## write the generated pages (rig file, limits, virtual module's settings)
 	@$(BIN)/cellbench docs

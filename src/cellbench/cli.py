@@ -184,6 +184,11 @@ def _add_rig(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     rig = commands.add_parser("rig", help="rig files").add_subparsers(metavar="VERB", required=True)
     validate = _command(rig, "validate", "print every mistake of a rig file; opens nothing", _rig_validate)
     validate.add_argument("file", type=Path, nargs="+")
+    lock = _command(rig, "interlock", "switch each slot on alone and see that only its own wires tell of it",
+                    _rig_interlock)
+    lock.add_argument("file", type=Path)
+    lock.add_argument("--slot", action="append", default=[], help="only this slot; may be repeated")
+    lock.add_argument("--yes", action="store_true", help="the modules may be switched off and on")
     check = _command(commands, "check", "validate a rig file, then reach its instruments and ports", _check)
     check.add_argument("rig", type=Path)
     check.add_argument("--leave-modules", action="store_true",
@@ -201,6 +206,12 @@ def _rig_validate(arguments: argparse.Namespace) -> int:
         for file in arguments.file:
             print(f"{file}: no mistakes")
     return 2 if findings else 0
+
+
+def _rig_interlock(arguments: argparse.Namespace) -> int:
+    from cellbench.session.interlock import interlock
+
+    return interlock(arguments.file, arguments.slot, yes=arguments.yes)
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -234,6 +245,10 @@ def _add_virtual(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     up.add_argument("--seed", type=int, default=0, help="of everything random")
     up.add_argument("--set", action="append", default=[], metavar="[SLOT:]NAME=VALUE",
                     help="a setting of the virtual module (docs/virtual-module.md)")
+    up.add_argument("--supply-dialect", default="scpi-generic", metavar="NAME",
+                    help="what its supplies speak, by the name of their kind (keysight-e36300)")
+    up.add_argument("--with", action="append", default=[], dest="extras", metavar="INSTRUMENT",
+                    help="analyser, attenuator: instruments beyond supplies and lines")
     up.add_argument("--end-with", type=int, default=None, metavar="PID",
                     help="end some seconds after this process has ended")
     ctl = _command(virtual, "ctl", "make the far side or the board act: VERB key=value ...", _virtual_ctl)
