@@ -1,0 +1,63 @@
+"""The wheel alone: what is in it, and a project that uses it beside its own suites."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from xml.etree import ElementTree
+
+RUN_S = 120
+
+
+def expected_files(root: Path) -> set[str]:
+    """What a source tree has for the wheel, by the names it must have there."""
+    found = set()
+    for place, folder, endings in (
+        ("cellbench", root / "src/cellbench", (".py",)),
+        ("cellbench/fixtures", root / "fixtures", (".py",)),
+        ("cellbench/suites", root / "suites", (".py",)),
+        ("cellbench/templates", root / "reports/templates", (".py", ".j2", ".typ", ".css", ".js", ".svg")),
+        ("cellbench/schemas", root / "reports/schema", (".py", ".json")),
+        ("cellbench/rigs", root / "rigs", (".yaml",)),
+        ("cellbench/virtual/world", root / "src/cellbench/virtual/world", None),
+        ("cellbench/starter/files", root / "src/cellbench/starter/files", None),
+    ):
+        for path in folder.rglob("*"):
+            inside = path.relative_to(folder)
+            left_out = "__pycache__" in inside.parts or path.name.endswith(".local.yaml")
+            if path.is_file() and not left_out and (endings is None or path.suffix in endings):
+                found.add(f"{place}/{inside.as_posix()}")
+    return found | {"cellbench/py.typed"}
+
+
+def test_the_wheel_alone_carries_a_project(building: ModuleType, tmp_path: Path) -> None:
+    """Built, listed, installed beside the dependencies; a new project runs suites of both origins."""
+    wheel = building.build_wheel(tmp_path)
+    names = {name for name in building.names_in(wheel) if ".dist-info/" not in name}
+    expected = expected_files(tmp_path / "source")
+    assert names - expected == set()
+    assert expected - names == set()
+    assert wheel.stat().st_size < 5_000_000
+
+    place, project = tmp_path / "installed", tmp_path / "project"
+    building.pip("install", "--quiet", "--no-deps", "--target", str(place), str(wheel))
+
+    def run(*words: str, at: Path = tmp_path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-m", *words], cwd=at, env=building.outside(path=place),
+                              capture_output=True, text=True, timeout=RUN_S, check=False)
+
+    where = run("cellbench", "new", "project")
+    assert where.returncode == 0, where.stderr
+    done = run("pytest", "--pyargs", "cellbench.suites.parser", "suites", "--rig", "rigs/virtual.yaml",
+               "--slot", "lena-r8-1", "--timing", "fast", "--progress", "off", "-k", "echo or product",
+               at=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder,) = [one for one in (project / "reports/out").iterdir() if one.is_dir()]
+    assert (folder / "validation.pdf").is_file()
+    cases = ElementTree.parse(folder / "junit.xml").findall(".//testcase")
+    origins = {str(case.get("classname")) for case in cases}
+    assert "suites.test_product" in origins
+    assert any(name.startswith("cellbench.suites.parser.") for name in origins)
+    assert "Product test specification, issue 1: 2 of 2 testable sections covered" in done.stdout
