@@ -274,6 +274,8 @@ def _virtual_up(arguments: argparse.Namespace) -> int:
         park_factory=Park,
         seed=arguments.seed,
         end_with=arguments.end_with,
+        supply_dialect=arguments.supply_dialect,
+        extras=arguments.extras,
     )
 
 

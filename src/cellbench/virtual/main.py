@@ -20,7 +20,7 @@ from .control.room import ControlRoom
 from .device.config import Timing
 from .rack import LOG, ParkFactory, Rack, RackPlan, VirtualSlot
 from .rigfile import write_rig_file
-from .slots import parse_settings, parse_slots
+from .slots import parse_dialect, parse_extras, parse_settings, parse_slots
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE_S = 5.0
@@ -31,7 +31,8 @@ POWERED_S = 90.0
 
 def up(slots: Sequence[str], directory: Path, *, timing: str = "fast", powered: bool = False,
        settings: Sequence[str] = (), park_factory: ParkFactory | None = None, seed: int = 0,
-       end_with: int | None = None, out: TextIO | None = None, err: TextIO | None = None) -> int:
+       end_with: int | None = None, supply_dialect: str = "scpi-generic", extras: Sequence[str] = (),
+       out: TextIO | None = None, err: TextIO | None = None) -> int:
     """Run a virtual rack in the foreground; the exit status of the program.
 
     ``slots`` are texts ``[NAME=]SERIES[:VARIANT]``, ``settings`` texts ``[SLOT:]NAME=VALUE`` (doubtful
@@ -39,10 +40,11 @@ def up(slots: Sequence[str], directory: Path, *, timing: str = "fast", powered: 
     goes to ``err`` and DIR/log. With ``powered`` all modules are switched on and ready before that line.
     SIGINT and SIGTERM end it with 0 within 3 s. ``park_factory`` makes the servers of the virtual internet
     (None: every address of it is unreachable). ``end_with``: a process whose end ends the rack as well,
-    ``GRACE_S`` later, so that a killed run leaves no rack behind.
+    ``GRACE_S`` later, so that a killed run leaves no rack behind. ``supply_dialect``: what the supplies
+    speak; ``extras``: ``analyser``, ``attenuator``.
 
-    Raises OperatorError for a bad slot specification or setting, a directory that another rack holds, and
-    modules that do not get ready.
+    Raises OperatorError for a bad slot specification, setting, dialect or extra, a directory that another
+    rack holds, and modules that do not get ready.
     """
     try:
         pace = Timing(timing)
@@ -50,7 +52,11 @@ def up(slots: Sequence[str], directory: Path, *, timing: str = "fast", powered: 
         raise OperatorError(f"no timing {timing!r}", remedy="it is fast or real") from None
     place = Path(os.path.abspath(directory))
     specs = parse_slots(slots)
-    plan = RackPlan(specs, place, pace, seed, parse_settings(settings, specs))
+    plan = RackPlan(specs, place, pace, seed, parse_settings(settings, specs), parse_dialect(supply_dialect),
+                    parse_extras(extras))
+    if not plan.feeding:
+        raise OperatorError(f"no channel of {plan.supply.model} can feed these modules",
+                            remedy="take another --supply-dialect")
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:

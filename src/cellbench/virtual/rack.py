@@ -18,6 +18,9 @@ from cellbench.catalogue.model import Series
 from cellbench.catalogue.modules import profile_for
 from cellbench.catalogue.modules.model import ModuleProfile, UsbComposition
 
+from .bench.air import Air
+from .bench.analyser import Analyser
+from .bench.attenuator import Attenuator
 from .bench.dialects.generic import GENERIC
 from .bench.dialects.model import Family
 from .bench.output import SupplyOutput
@@ -30,7 +33,7 @@ from .bench.usb_host import FAST, REAL, UsbHost
 from .device.config import Timing, config_for
 from .device.module import Input, Module, Output
 from .net.internet import Internet
-from .slots import SlotSpec
+from .slots import Extra, SlotSpec
 from .wiring import INPUT_LINES, RELAY_LINES, DrivenLines, ModuleUart
 from .world.world import World, load_world
 
@@ -69,6 +72,8 @@ class RackPlan:
     """Doubtful facts changed, by slot and name (device.behaviour)."""
     supply: Family = GENERIC
     """Dialect of the supplies."""
+    extras: frozenset[Extra] = frozenset()
+    """Instruments beyond supplies and lines."""
 
     @property
     def feeding(self) -> tuple[int, ...]:
@@ -124,6 +129,9 @@ class Rack:
         self.supply_ports: list[int] = []
         self.board_ports: list[int] = []
         self.usb_host: UsbHost | None = None
+        self.analyser: tuple[Analyser, int] | None = None
+        """With its port, as the attenuator."""
+        self.attenuator: tuple[Attenuator, int] | None = None
 
     @property
     def sysfs(self) -> Path:
@@ -146,6 +154,7 @@ class Rack:
             self.slots[spec.name] = self._slot(spec, index, counts.get(spec.series, 0), self.usb_host)
             counts[spec.series] = counts.get(spec.series, 0) + 1
         await self._start_instruments()
+        await self._start_extras()
         for slot in self.slots.values():
             slot.uart_port = await slot.uart.start()
 
@@ -160,6 +169,9 @@ class Rack:
             await supply.stop(cause)
         for board in self.boards:
             await board.stop()
+        for extra in (self.analyser, self.attenuator):
+            if extra is not None:
+                await extra[0].stop()
         for slot in self.slots.values():
             await slot.uart.stop()
             await slot.module.close()
@@ -269,6 +281,17 @@ class Rack:
             board = RelayBoard(_wiring(slots[first:first + SLOTS_PER_BOARD]), name=f"{number:08d}")
             self.boards.append(board)
             self.board_ports.append(await board.start())
+
+    async def _start_extras(self) -> None:
+        modules = [slot.module for slot in self.slots.values()]
+        air = Air([module.network for module in modules],
+                  lambda: any(module.radio.connected for module in modules), self.plan.seed)
+        if Extra.ANALYSER in self.plan.extras:
+            analyser = Analyser(1, air.power_dbm)
+            self.analyser = (analyser, await analyser.start())
+        if Extra.ATTENUATOR in self.plan.extras:
+            attenuator = Attenuator(1, air.attenuate)
+            self.attenuator = (attenuator, await attenuator.start())
 
 
 def _wiring(slots: list[VirtualSlot]) -> Wiring:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from .bench.attenuator import MODEL
 from .device.config import Timing
 from .device.pace import FAST_FACTOR
 from .wiring import INPUT_LINES, RELAY_LINES
@@ -68,6 +69,14 @@ def _instruments(rack: Rack, secret: Path) -> dict[str, object]:
     for number, port in enumerate(rack.board_ports, 1):
         found[f"relays{number}"] = {"kind": "line.numato-ethernet", "host": "127.0.0.1", "port": port,
                                     "user": RELAY_USER, "password": {"file": str(secret)}}
+    if rack.analyser is not None:
+        analyser, port = rack.analyser
+        found["analyser1"] = {"kind": "analyser.scpi", "identity": analyser.identity,
+                              "resource": f"TCPIP::127.0.0.1::{port}::SOCKET"}
+    if rack.attenuator is not None:
+        _, port = rack.attenuator
+        found["attenuator1"] = {"kind": "attenuator.scpi", "identity": f"MN={MODEL}",
+                                "resource": f"TCPIP::127.0.0.1::{port}::SOCKET"}
     return found
 
 

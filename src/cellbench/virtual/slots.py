@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import enum
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,12 +11,21 @@ from dataclasses import dataclass
 from cellbench.base.errors import OperatorError
 from cellbench.catalogue.model import Series
 
+from .bench.dialects.families import FAMILIES
+from .bench.dialects.model import Family
 from .device.behaviour import documented
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,31}")
 MAX_SLOTS = 64
 RESERVED = frozenset({"sysfs", "dev", "control", "lock", "log", "rig.yaml"})
 """Entries of the rack's directory that are not slots."""
+
+
+class Extra(enum.Enum):
+    """Instruments that a rack has when it is asked for them."""
+
+    ANALYSER = "analyser"
+    ATTENUATOR = "attenuator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,35 @@ def _value(name: str, text: str, default: object) -> object:
     except (KeyError, ValueError):
         kind = {bool: "yes or no", int: "a whole number"}.get(type(default), "a number")
         raise OperatorError(f"setting {name}={text}: {kind} is expected") from None
+
+
+def parse_dialect(name: str) -> Family:
+    """The dialect of that name, with or without ``supply.`` before it.
+
+    Raises OperatorError with the nearest name when there is none.
+    """
+    found = FAMILIES.get(name.removeprefix("supply."))
+    if found is None:
+        near = difflib.get_close_matches(name, FAMILIES, 1, 0.4)
+        known = f"there are {', '.join(FAMILIES)}"
+        raise OperatorError(f"no virtual supply speaks {name!r}",
+                            remedy=f"did you mean {near[0]}? {known}" if near else known)
+    return found
+
+
+def parse_extras(texts: Iterable[str]) -> frozenset[Extra]:
+    """Instruments beyond supplies and lines, from texts with commas. Raises OperatorError."""
+    chosen: set[Extra] = set()
+    for name in ",".join(texts).split(","):
+        if not name.strip():
+            continue
+        try:
+            chosen.add(Extra(name.strip().lower()))
+        except ValueError:
+            known = " and ".join(extra.value for extra in Extra)
+            raise OperatorError(f"a virtual rack has no {name.strip()!r}",
+                                remedy=f"it has {known}") from None
+    return frozenset(chosen)
 
 
 def _split(text: str) -> tuple[str, Series, str | None]:

@@ -60,6 +60,11 @@ class Supply:
         elif before is Cut.DEAD:
             await self._server.start()
 
+    async def mend(self) -> None:
+        """End every fault of the conversation."""
+        await self.cut(Cut.NO)
+        self.faults = TalkFaults()
+
     def opened(self, link: Link) -> None:
         """A client has the place: nothing of the one before is left in the buffers."""
         self._link = link

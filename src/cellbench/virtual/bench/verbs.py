@@ -10,10 +10,12 @@ from ..control.verbs import Answer, ControlRefusal, Verb, only, want, want_int
 from ..device.module import Input, Output
 from . import usb_verbs
 from .comport import MAX_RATE
-from .output import Trip
+from .faults import Cut
+from .output import OutputFaults, Trip
 
 if TYPE_CHECKING:
     from ..rack import Rack, VirtualSlot
+    from .supply import Supply
 
 
 def _slot(slot: VirtualSlot | None) -> VirtualSlot:
@@ -93,15 +95,68 @@ async def _uart(rack: Rack, slot: VirtualSlot | None, values: Mapping[str, str])
 
 
 async def _supply(rack: Rack, slot: VirtualSlot | None, values: Mapping[str, str]) -> Answer:
-    only(values, "state")
+    only(values, "state", "kind")
     chosen = _slot(slot)
+    kind = _TRIPS[want(values, "kind", *_TRIPS)] if "kind" in values else Trip.FORCED
     if want(values, "state", "trip", "clear") == "clear":
         chosen.output.clear_trip()
         return None
     if not chosen.output.enabled:
         raise ControlRefusal(f"the output of {chosen.name} is off, it cannot trip")
-    chosen.output.trip(Trip.FORCED)
+    chosen.output.trip(kind)
     return None
+
+
+_TRIPS: Mapping[str, Trip] = MappingProxyType({"ocp": Trip.OVER_CURRENT, "ovp": Trip.OVER_VOLTAGE})
+
+
+async def _supply_fault(rack: Rack, slot: VirtualSlot | None, values: Mapping[str, str]) -> Answer:
+    only(values, "kind", "percent", "code", "identity", "ms", "trip")
+    chosen = _slot(slot)
+    kind = want(values, "kind", *_FAULT_KEYS)
+    stray = set(values) - {"kind", *_FAULT_KEYS[kind]}
+    if stray:
+        raise ControlRefusal(f"{sorted(stray)[0]}= does not go with kind={kind}")
+    supply, output = rack.supplies[chosen.supply - 1], chosen.output
+    if kind == "none":
+        for mended in supply.outputs:
+            mended.faults = OutputFaults()
+        supply.pretend(None)
+        await supply.mend()
+    elif kind == "identity":
+        supply.pretend(values.get("identity", STRANGER))
+    elif kind == "trip":
+        output.faults.trip_kind = _TRIPS[want(values, "trip", *_TRIPS) if "trip" in values else "ocp"]
+        output.faults.trip_after_s = want_int(values, "ms", 0, 600_000, 0) / 1000
+        output.regulate()
+    elif kind in ("setting", "meter"):
+        part = (_want_float(values, "percent", -90.0, 900.0) if "percent" in values else 20.0) / 100
+        if kind == "setting":
+            output.faults.set_error = part
+        else:
+            output.faults.meter_error = part
+    else:
+        await _talk_fault(supply, kind, values)
+    return None
+
+
+async def _talk_fault(supply: Supply, kind: str, values: Mapping[str, str]) -> None:
+    """Faults of the conversation, which all outputs of the supply share."""
+    if kind in ("cut", "cut-answer"):
+        await supply.cut(Cut.DEAD if kind == "cut" else Cut.ANSWER)
+    elif kind == "error":
+        supply.faults.error = want_int(values, "code", -499, -100, -222)
+    elif kind == "stale":
+        supply.faults.stale = True
+    else:
+        supply.faults.deaf = True
+
+
+STRANGER = "CELLBENCH,VPS-9,X0000001,9.9"
+"""An instrument that no rig file names."""
+_FAULT_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "none": (), "identity": ("identity",), "trip": ("ms", "trip"), "setting": ("percent",),
+    "meter": ("percent",), "cut": (), "cut-answer": (), "error": ("code",), "stale": (), "deaf": ()})
 
 
 async def _brown_out(rack: Rack, slot: VirtualSlot | None, values: Mapping[str, str]) -> Answer:
@@ -137,8 +192,14 @@ VERBS: Mapping[str, Verb] = MappingProxyType({
                  "input of the module", True, _line),
     "uart": Verb("noise=P drop=P: from now on each byte on the UART is corrupted or lost with that "
                  "probability, 0 ends it", True, _uart),
-    "supply": Verb("state=trip|clear: the output of the supply trips as by over-current, or forgets a trip",
-                   True, _supply),
+    "supply": Verb("state=trip|clear [kind=ocp|ovp]: the output of the supply trips (as by over-current), or "
+                   "forgets a trip", True, _supply),
+    "supply-fault": Verb(
+        "kind=identity [identity=T] | trip [trip=ocp|ovp] [ms=T] | setting|meter [percent=P] | cut | "
+        "cut-answer | error [code=N] | stale | deaf | none: until none, the supply of the slot names itself "
+        "wrongly, trips so long after switch-on, reads settings or measurements back wrongly, is cut off (or "
+        "in the middle of each answer), has an error after each setting, answers with the answer before, "
+        "or not at all", True, _supply_fault),
     "brown-out": Verb("volts=V ms=T: the supply voltage falls to V for T milliseconds", True, _brown_out),
 })
 
