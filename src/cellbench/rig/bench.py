@@ -58,6 +58,12 @@ class Bench:
         """What makes the network act for a slot."""
         return self.far_side_for(slot)
 
+    def guardian(self) -> GuardianClient:
+        """The guardian of this rig's equipment, enrolled at the first call."""
+        if self._guardian is None:
+            self._guardian = self._enrolled()
+        return self._guardian
+
     def open_slots(self) -> tuple[Slot, ...]:
         """The slots that this process holds."""
         return tuple(self._slots.values())
@@ -90,9 +96,7 @@ class Bench:
         model = self.rig.model.slots[name]
         lease = None
         if model.power is not None or model.lines.driven() or model.lines.read():
-            if self._guardian is None:
-                self._guardian = self._enrolled()
-            lease = self._guardian.lease(
+            lease = self.guardian().lease(
                 slot_plan(self.rig, name), run=self.run, controller_pid=self.controller_pid or os.getpid()
             )
         return self._make(name, lease)

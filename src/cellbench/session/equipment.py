@@ -22,6 +22,7 @@ from cellbench.rig.schema import Apn, Service
 from cellbench.rig.slot import PowerState, Slot
 from cellbench.roots.farside import far_side
 from cellbench.roots.launch import Launched, launch
+from cellbench.session.bystander import RunBystander
 from cellbench.session.canaries import look
 from cellbench.session.verdicts import Canary
 
@@ -49,7 +50,7 @@ class Equipment:
             controller_pid=self._controller_pid(),
             trace=self._transcript,
             events=self._event_sink,
-            far_side_for=lambda slot: far_side(self.rig, slot),
+            far_side_for=lambda slot: far_side(self.rig, slot, RunBystander(self)),
             identified=self._note_instruments,
         )
 
