@@ -57,8 +57,8 @@ class _Scene:
 def cross_check(document: Document, model: RigFile, path: Path) -> tuple[Finding, ...]:
     """Everything wrong with the file as a whole; ``path`` is where the file lies."""
     scene = _Scene(document, model, path)
-    for one in (_equipment, _references, _used_twice, _ports_twice, _hub_ports, _products, _power, _lines, _rates,
-                _reach, _secrets, _files, _simulation, check_far_sides):
+    for one in (_equipment, _references, _used_twice, _ports_twice, _hub_ports, _products, _power, _lines,
+                _rates, _reach, _secrets, _files, _simulation, check_far_sides):
         one(scene)
     return tuple(scene.findings)
 

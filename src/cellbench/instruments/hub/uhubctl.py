@@ -7,7 +7,9 @@ a port has power while either has. The state is asked for again afterwards: that
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ _PORT = re.compile(r"^ +Port (?P<port>\d+): (?P<bits>[0-9a-f]{4})(?P<words>(?: [
 _PORTS = re.compile(r", (\d+) ports")
 _NONE = re.compile(r"No compatible .*(devices|hubs?) detected", re.I)
 _PERMISSION = re.compile(r"permission", re.I)
+_SBIN = "/usr/local/sbin:/usr/sbin:/sbin"  # where distributions put it, and users' PATH often lacks
 _PORT_FILES = "$sys$devpath/*-port*/disable"
 _RULES = ('put these two rules into /etc/udev/rules.d/52-usb.rules: SUBSYSTEM=="usb", DRIVER=="usb", '
           'MODE="0664", GROUP="dialout" and, from Linux 6.0 on, SUBSYSTEM=="usb", DRIVER=="hub", '
@@ -120,7 +123,8 @@ class UhubctlHub:
     def _run(self, *arguments: str) -> tuple[HubState, ...]:
         """One run of the program on this hub; RigError with a remedy for each way in which it can fail."""
         program = self._settings.program
-        command = [program, "-l", self._settings.location, *arguments]
+        places = f"{os.environ.get('PATH', os.defpath)}:{_SBIN}"
+        command = [shutil.which(program, path=places) or program, "-l", self._settings.location, *arguments]
         try:
             done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False,
                                   stdin=subprocess.DEVNULL, timeout=self._settings.timeout_s)

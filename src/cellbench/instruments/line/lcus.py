@@ -78,11 +78,11 @@ class LcusBoard:
         try:
             self._states()
         except RigError as error:
-            raise RigError(error.message, remedy="check the port; set read_back: false for a board that "
-                           "does not answer the status query (many LCUS-1)") from error
+            raise RigError(error.message, remedy="check the port and the number of relays; set "
+                           "read_back: false for a board that does not answer the status query (many LCUS-1)") from error
         more = self._stream.drop_waiting(_QUIET_S)
         if more:
-            raise self._stream.out_of_step(_QUERY, more, f"{self._relays} relays only")
+            raise self._stream.out_of_step(_QUERY, more, f"the states of {self._relays} relays")
 
     def _states(self) -> tuple[bool, ...]:
         answer = self._stream.ask(_QUERY, lambda got: len(_STATE.findall(got)) >= self._relays)
