@@ -10,6 +10,9 @@ One file ``transcripts/<kind>.yaml`` for each kind:
     opening: |                                   # rows that begin each connection
       > *IDN?
       < ACME,LAB-1,0,1.0
+    check: |                                     # rows that a row `=` stands for
+      > SYST:ERR?
+      < 0,"No error"
     dialogues:
       - name: sets and reads back                # settings: {} here replaces single settings
         calls:                                   # on the opened driver, or on its `channel`
@@ -19,6 +22,7 @@ One file ``transcripts/<kind>.yaml`` for each kind:
           - {channel: 9, call: enable, with: [true], raises: RigError, match: no channel 9}
         wire: |
           > VOLT 3.8
+          =
           > MEAS:VOLT?
           < 3.799
 
@@ -93,7 +97,8 @@ def dialogues(kind: str) -> tuple[Dialogue, ...]:
     ends = {"host": "\n", "instrument": "\n", **data.get("ends", {})}
     return tuple(Dialogue(
         kind, one["name"], data.get("link", "tcp"), {**data.get("settings", {}), **one.get("settings", {})},
-        _connections(one.get("opening", data.get("opening", "")), one.get("wire", ""), ends),
+        _connections(*(_checked(text, data.get("check", "")) for text in (
+            one.get("opening", data.get("opening", "")), one.get("wire", ""))), ends),
         tuple(one.get("calls", ())), one.get("opens", {}), one.get("unread", False),
     ) for one in data["dialogues"])
 
@@ -101,7 +106,8 @@ def dialogues(kind: str) -> tuple[Dialogue, ...]:
 def load(kind: str) -> dict[str, Any]:
     """One file as it stands."""
     data = yaml.safe_load((FOLDER / f"{kind}.yaml").read_text(encoding="utf-8"))
-    unknown = set(data) - {"source", "evidence", "link", "settings", "ends", "opening", "dialogues"}
+    unknown = set(data) - {"source", "evidence", "link", "settings", "ends", "opening", "check",
+                           "dialogues"}
     assert not unknown, f"{kind}.yaml: {unknown}"
     assert data.get("source"), f"{kind}.yaml says no source"
     assert data.get("evidence") in {"manual", "driver", "recalled"}, f"{kind}.yaml: evidence"
@@ -176,6 +182,8 @@ def _same(got: Any, wanted: Any) -> bool:
         return len(got) == len(wanted) and all(map(_same, got, wanted))
     if isinstance(wanted, float):
         return bool(got == pytest.approx(wanted))
+    if isinstance(wanted, str) and not isinstance(got, str):
+        return repr(got) == wanted  # a record, as it prints itself
     return bool(got == wanted and isinstance(got, bool) is isinstance(wanted, bool))
 
 
@@ -191,13 +199,17 @@ def _filled(value: Any, place: Mapping[str, Any]) -> Any:
 
 def _connections(opening: str, wire: str, ends: Mapping[str, str]) -> tuple[tuple[Row, ...], ...]:
     found: list[tuple[Row, ...]] = []
-    rows = list(_rows(opening, ends))
-    for row in _rows(wire, ends):
-        rows.append(row)
-        if row.verb in {"close", "closed"}:
-            found.append(tuple(rows))
-            rows = list(_rows(opening, ends))
-    return (*found, tuple(rows))
+    said = _rows(wire, ends)
+    while said:
+        ends_at = (number for number, row in enumerate(said) if row.verb in {"close", "closed"})
+        end = next(ends_at, len(said) - 1)
+        found.append((*_rows(opening, ends), *said[:end + 1]))
+        said = said[end + 1:]
+    return tuple(found) or (_rows(opening, ends),)
+
+
+def _checked(text: str, check: str) -> str:
+    return "".join(check if line.strip() == "=" else line for line in text.splitlines(keepends=True))
 
 
 def _rows(text: str, ends: Mapping[str, str]) -> tuple[Row, ...]:
