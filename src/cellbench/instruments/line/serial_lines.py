@@ -95,6 +95,7 @@ class SerialLines:
             raise self._stream.lost(f"cannot drive {line.name}", error) from error
 
     def _asserted(self) -> Mapping[str, bool]:
+        self._stream.drop_waiting(0.0)  # an RFC 2217 server reports changes within the stream
         try:
             return self._stream.pipe.read_inputs()
         except CellbenchError as error:
