@@ -59,7 +59,11 @@ def test_volatile_setting(dut: Dut) -> None:
 
 
 @pytest.mark.demo
-@procedure("R8:3.2.2", title="Power on: the greeting tells when the module is ready", needs=("cut-power",))
+@procedure(
+    "R8:3.2.2",
+    title="Power on: the greeting tells when the module is ready",
+    needs=("cut-power", "uart"),  # a greeting on USB comes before the host has the port open
+)
 def test_greeting_at_power_on(dut_at: DutAt, slot: Slot, record: Recorder) -> None:
     """The greeting is on by default and is "+UUSTATUS: READY"; AT is answered after it."""
     dut_at(DutState.OFF)

@@ -44,7 +44,7 @@ def test_usb_configuration(dut: Dut) -> None:
 @procedure(
     "R8:5.3",
     title="Autobauding: the first AT only measures, 100 ms later the interface is ready",
-    needs=("cut-power",),
+    needs=("cut-power", "uart"),
 )
 def test_autobauding(dut_at: Callable[[DutState], Dut], slot: Slot, record: Recorder) -> None:
     """No echo and no response to the first AT; the second one is answered at the rate of the host."""

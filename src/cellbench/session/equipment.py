@@ -72,7 +72,7 @@ class Equipment:
             return None
         if slot.state is not PowerState.ON or not slot.is_powered():
             slot.power_on()
-        dut = Dut(slot, slot.channel(slot.roles()[0]))
+        dut = Dut(slot, slot.channel(_main_role(slot)))
         dut.settle()
         self._identify(dut)
         if state in (DutState.REGISTERED, DutState.ONLINE):
@@ -213,6 +213,17 @@ class Equipment:
             return slot.channel(slot.roles()[0]).send("AT", timeout_s=1.0, check=False).final.success
         except (CellbenchError, IndexError):
             return False
+
+
+def _main_role(slot: Slot) -> str:
+    """The role of the slot's main port, waited for when it is on USB; RigError when there is none."""
+    roles = slot.roles()
+    if not roles and slot.model.ports.usb is not None:
+        slot.wait_usb(slot.timing.boot_max_s)
+        roles = slot.roles()
+    if not roles:
+        raise RigError(f"slot {slot.name} has no AT port", remedy="name uart or usb under ports")
+    return roles[0]
 
 
 def launch_for(run: Run) -> Launched:
