@@ -184,6 +184,17 @@ def _add_rig(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     rig = commands.add_parser("rig", help="rig files").add_subparsers(metavar="VERB", required=True)
     validate = _command(rig, "validate", "print every mistake of a rig file; opens nothing", _rig_validate)
     validate.add_argument("file", type=Path, nargs="+")
+    find = _command(rig, "discover", "write a first rig file from USB, VISA and your answers", _rig_discover)
+    find.add_argument("-o", "--output", type=Path, default=None, metavar="FILE")
+    find.add_argument("--host", action="append", default=[], metavar="HOST[:PORT]",
+                      help="an instrument on the network; no network is searched by itself")
+    find.add_argument("--visa", action="append", default=[], metavar="RESOURCE")
+    find.add_argument("--answers", type=Path, default=None, help="YAML file that answers instead of a person")
+    find.add_argument("--sysfs", type=Path, default=Path("/sys"))
+    find.add_argument("--dev", type=Path, default=Path("/dev"))
+    find.add_argument("--force", action="store_true", help="write over a file that exists")
+    find.add_argument("--plug", action="store_true", help="write nothing: show where what you plug appears")
+    find.add_argument("--seconds", type=float, default=None, help="with --plug: end after so long")
     lock = _command(rig, "interlock", "switch each slot on alone and see that only its own wires tell of it",
                     _rig_interlock)
     lock.add_argument("file", type=Path)
@@ -206,6 +217,17 @@ def _rig_validate(arguments: argparse.Namespace) -> int:
         for file in arguments.file:
             print(f"{file}: no mistakes")
     return 2 if findings else 0
+
+
+def _rig_discover(arguments: argparse.Namespace) -> int:
+    from cellbench.session.discover import discover, watch_plugs
+
+    if arguments.plug:
+        return watch_plugs(arguments.seconds, arguments.sysfs, arguments.dev)
+    return discover(
+        arguments.output, hosts=arguments.host, resources=arguments.visa, answers=arguments.answers,
+        sysfs=arguments.sysfs, dev=arguments.dev, force=arguments.force
+    )
 
 
 def _rig_interlock(arguments: argparse.Namespace) -> int:

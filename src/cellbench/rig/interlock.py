@@ -122,7 +122,7 @@ class Interlock:
                         Mistake(
                             ("slots", name, alive[0]),
                             f"every supply is off, and {alive[1]}",
-                            "something else feeds it (another supply, its USB cable), or the wire is another's",
+                            "something else feeds it (a supply, its USB cable), or the wire is another's",
                         ),
                     ),
                 )

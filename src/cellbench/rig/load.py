@@ -15,6 +15,7 @@ from cellbench.base.errors import CellbenchError, FileErrors, Finding, RigError
 from cellbench.instruments.kinds import BUILT_IN, InstrumentKind, find_kind, known_kinds
 from cellbench.instruments.settings import Secret
 from cellbench.rig.check import cross_check, file_beside
+from cellbench.rig.gaps import without_gaps
 from cellbench.rig.guides import looks_like_guide, read_guide
 from cellbench.rig.limits import ProductLimits, looks_like_limits, read_limits
 from cellbench.rig.schema import (
@@ -76,7 +77,7 @@ def validate_file(path: Path) -> tuple[Finding, ...]:
 
 
 def _read(path: Path, document: Document | None = None) -> tuple[LoadedRig | None, tuple[Finding, ...]]:
-    document = document or read_document(path)
+    document = without_gaps(document or read_document(path))
     kinds, findings = _kinds_in(document)
     model, mistakes = check(document, rig_model(kinds))
     findings += mistakes
