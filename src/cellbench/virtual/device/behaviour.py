@@ -285,6 +285,23 @@ class Behaviour:
         "Silence after which the @ prompt gives up, true seconds.",
         M, "sibling's manual: 10 s", r8=10.0, r6=10.0)
 
+    # files
+    fs_bytes: int = fact(
+        "Bytes that all files together may have.", X, "facts sheet 12: about 1 MB and about 5 MB, remembered",
+        r8=1_572_864, r6=5_242_880)
+    fs_files: int = fact("Files that there may be.", X, "facts sheet 12: 1225 remembered for LARA-R6",
+                         r8=256, r6=1225)
+    fs_name_length: int = fact(
+        "Characters of a file name.", D, "public driver: u_cell_private.c, u_cell_file.h", r8=63, r6=248)
+    fs_input_timeout_s: float = fact(
+        "Silence after which the prompt of +UDWNFILE gives up, true seconds.",
+        M, "sibling's manual: 20 s", r8=20.0, r6=20.0)
+    fs_timeout_error: int = fact("+CME ERROR number of that silence.", M, "sibling's manual: FFS TIMEOUT",
+                                 r8=1649, r6=1649)
+    urdfile_name_quoted: bool = fact(
+        "+URDFILE prints the name in quotes.", G, "LENA-R8 guide Table 31, LARA-R6 guide 10.2: without; "
+        "public driver: with", r8=False, r6=False)
+
     # resolver and ping
     resolver_next_s: float = fact("Wait before the next resolver is asked too.", X, "", r8=5.0, r6=5.0)
     resolver_total_s: float = fact(

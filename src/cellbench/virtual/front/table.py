@@ -14,6 +14,7 @@ from cellbench.virtual.device import (
     calls,
     contexts_at,
     dns,
+    files_at,
     gpio,
     identity,
     misc,
@@ -30,7 +31,8 @@ from cellbench.virtual.front.context import Handler, Handlers
 
 _SUBJECTS: tuple[tuple[str, Handlers], ...] = (
     ("bands", bands.HANDLERS), ("calls", calls.HANDLERS), ("contexts", contexts_at.HANDLERS),
-    ("dns", dns.HANDLERS), ("gpio", gpio.HANDLERS), ("identity", identity.HANDLERS), ("misc", misc.HANDLERS),
+    ("dns", dns.HANDLERS), ("files", files_at.HANDLERS), ("gpio", gpio.HANDLERS),
+    ("identity", identity.HANDLERS), ("misc", misc.HANDLERS),
     ("ping", ping.HANDLERS), ("power", power_at.HANDLERS), ("radio", radio_at.HANDLERS),
     ("serial", serial_at.HANDLERS), ("sim", sim_at.HANDLERS), ("sms", sms.HANDLERS),
     ("sockets", sockets.HANDLERS), ("usb", usb_at.HANDLERS),
