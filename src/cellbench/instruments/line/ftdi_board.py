@@ -10,7 +10,7 @@ from __future__ import annotations
 import usb.core
 from pyftdi.ftdi import FtdiError
 from pyftdi.gpio import GpioMpsseController
-from pyftdi.usbtools import UsbToolsError
+from pyftdi.usbtools import UsbTools, UsbToolsError
 
 from cellbench.base.errors import RigError
 from cellbench.instruments.line.settings import FtdiSettings
@@ -18,6 +18,7 @@ from cellbench.instruments.line.stream import pin_in_range
 
 # pyftdi and pyusb let their own errors and those of the URL and of a missing libusb through
 _FAILURES = (FtdiError, UsbToolsError, usb.core.USBError, ValueError, OSError)
+_CLOCK_HZ = 1e6  # of the serial engine, which no pin here uses; pyftdi wants one
 _UDEV = 'SUBSYSTEM=="usb", ATTR{idVendor}=="0403", GROUP="plugdev", MODE="0664"'
 
 
@@ -92,7 +93,8 @@ class FtdiLines:
             return
         self._direction = self._values = 0
         try:
-            self._gpio.configure(self._settings.url, direction=0)
+            UsbTools.flush_cache()  # else a chip that was plugged in again is not seen
+            self._gpio.configure(self._settings.url, direction=0, frequency=_CLOCK_HZ)
         except _FAILURES as error:
             raise self._lost("cannot be reached", error) from error
 

@@ -79,7 +79,7 @@ class LcusBoard:
             self._states()
         except RigError as error:
             raise RigError(error.message, remedy="check the port and the number of relays; set "
-                           "read_back: false for a board that does not answer the status query (many LCUS-1)") from error
+                           "read_back: false for a board that does not answer the status query") from error
         more = self._stream.drop_waiting(_QUIET_S)
         if more:
             raise self._stream.out_of_step(_QUERY, more, f"the states of {self._relays} relays")
