@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from cellbench.base.protocols import Endpoint
 
 from .dns import DnsServer
 from .echo import EchoServer
+from .guard import Guard
 from .icmp import IcmpServer
+from .places import LOOPBACK, Listening, Peer, listening
 from .server import Server, State
 
 MAKERS: Mapping[str, Callable[[Mapping[str, object]], Server]] = MappingProxyType({
@@ -22,15 +26,28 @@ MAKERS: Mapping[str, Callable[[Mapping[str, object]], Server]] = MappingProxyTyp
 GROUP = "group"
 
 
+@dataclass(frozen=True, slots=True)
+class Hosting:
+    """Where a park listens: one address, fixed ports by server, limits for clients (None: none)."""
+
+    host: str = LOOPBACK
+    ports: Mapping[str, int] = field(default_factory=dict)
+    guard: Guard | None = None
+
+
 class Park:
-    """The servers of a world file on free ports of 127.0.0.1 (``base.protocols.ServerPark``).
+    """The servers of a world file (``base.protocols.ServerPark``); on free ports of 127.0.0.1 unless
+    ``hosting`` says otherwise.
 
     A definition is a mapping whose ``server`` names the kind (default: its own name); the kind ``group``
     steers its ``members`` under one name. Kinds that nobody makes are known by name and refused with a
     sentence.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hosting: Hosting | None = None) -> None:
+        self.hosting = hosting or Hosting()
+        self.peers: dict[int, Peer] = {}
+        self._numbers = itertools.count(1)
         self._servers: dict[str, Server] = {}
         self._groups: dict[str, tuple[str, ...]] = {}
         self._unmade: set[str] = set()
@@ -43,16 +60,16 @@ class Park:
             kind = str(definition.get("server", name))
             if kind == GROUP:
                 self._groups[name] = tuple(str(member) for member in definition["members"])
-            elif kind in MAKERS:
-                self._servers[name] = MAKERS[kind](definition)
-            else:
+            elif kind not in MAKERS:
                 self._unmade.add(name)
         try:
-            for server in self._servers.values():
-                await server.start()
-        except OSError:
+            for name, definition in definitions.items():
+                if name not in self._unmade and name not in self._groups and isinstance(definition, Mapping):
+                    await self._start(name, definition)
+        except OSError as error:
             await self.stop()
-            raise
+            host, port = self.hosting.host, self.hosting.ports.get(name, 0)
+            raise OSError(error.errno, f"server {name} cannot listen at {host}:{port}: {error}") from error
 
     async def stop(self) -> None:
         """Stop all servers; a stopped park can be started anew."""
@@ -90,6 +107,13 @@ class Park:
     def report(self, name: str) -> Mapping[str, str]:
         """What a server saw last; of a group, what its first member saw. Errors as ``set_state``."""
         return self._find(self._groups.get(name, (name,))[0]).report()
+
+    async def _start(self, name: str, definition: Mapping[str, object]) -> None:
+        port = self.hosting.ports.get(name, 0)
+        how = Listening(self.hosting.host, port, self.hosting.guard, self.peers, self._numbers)
+        with listening(how):
+            server = self._servers[name] = MAKERS[str(definition.get("server", name))](definition)
+            await server.start()
 
     def _find(self, name: str) -> Server:
         if name in self._unmade:
