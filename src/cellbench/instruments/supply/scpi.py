@@ -19,7 +19,7 @@ from cellbench.instruments.supply.dialects import (
 from cellbench.instruments.supply.engine import ScpiOutput, ScpiSupply
 from cellbench.instruments.visa import Link
 
-__all__ = ["DIALECTS", "GENERIC", "KINDS", "Dialect", "ScpiOutput", "ScpiSupply"]
+__all__ = ["DIALECTS", "GENERIC", "KINDS", "Dialect", "ScpiOutput", "ScpiSupply", "supply_kind"]
 
 GENERIC = generic.GENERIC
 DIALECTS: tuple[Dialect, ...] = (
@@ -31,7 +31,9 @@ def _equipment(settings: Mapping[str, object]) -> str:
     return f"visa:{str(settings['resource']).upper()}"
 
 
-def _kind(dialect: Dialect) -> InstrumentKind:
+def supply_kind(dialect: Dialect) -> InstrumentKind:
+    """The kind that a declaration makes; also for packages that bring a family of their own."""
+
     def opener(name: str, settings: Mapping[str, object]) -> ScpiSupply:
         stated = checked(ScpiSupplySettings, dialect.kind, name, settings)
         link = Link(stated.timeout_s, dialect.terminator, stated.rate_bit_s or dialect.rate_bit_s,
@@ -64,4 +66,4 @@ def _doubts(dialect: Dialect) -> str:
     return "; ".join(part for part in (weak, dialect.doubts) if part)
 
 
-KINDS: tuple[InstrumentKind, ...] = tuple(_kind(dialect) for dialect in DIALECTS)
+KINDS: tuple[InstrumentKind, ...] = tuple(supply_kind(dialect) for dialect in DIALECTS)
