@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import textwrap
@@ -12,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from cellbench.record.attempt import Attempt
+from cellbench.record.run import read_run
 
 TWO = {"a1": "LENA-R8", "a2": "LARA-R6"}
 
@@ -45,18 +47,23 @@ class Project:
                     found.append(record["data"])
         return found
 
+    def attempts(self) -> list[Attempt]:
+        """All attempts of all runs of this folder, as reports and the store see them."""
+        return [attempt for journal in sorted((self.folder / "out").glob("*/journal.jsonl"))
+                for attempt in read_run(journal).attempts]
+
     def verdicts(self) -> list[tuple[str, str, str, str]]:
         """Slot, last part of the procedure's name, outcome and owner of each attempt, sorted."""
         return sorted(
-            (entry["slot"], entry["procedure"].rpartition("::")[2], entry["verdict"]["outcome"],
-             entry["verdict"].get("owner") or "")
-            for entry in self.records("attempt.ended")
+            (attempt.slot, attempt.procedure.rpartition("::")[2], attempt.verdict.outcome.value,
+             attempt.verdict.owner.value if attempt.verdict.owner else "")
+            for attempt in self.attempts() if attempt.verdict is not None
         )
 
     def reason(self, slot: str, procedure: str) -> str:
         """Why the verdict on a procedure was what it was."""
-        return next(entry["verdict"]["reason"] for entry in self.records("attempt.ended")
-                    if entry["slot"] == slot and entry["procedure"].endswith(f"::{procedure}"))
+        return next(attempt.verdict.reason for attempt in self.attempts()
+                    if attempt.slot == slot and attempt.procedure.endswith(f"::{procedure}"))
 
     def ran(self) -> dict[str, int]:
         """How often each test ran, by the name of the file that it wrote a line to."""
@@ -120,8 +127,3 @@ def project(tmp_path: Path) -> Callable[..., Project]:
         return Project(tmp_path)
 
     return make
-
-
-def alive(pid: int) -> bool:
-    """True while a process runs."""
-    return os.path.exists(f"/proc/{pid}")

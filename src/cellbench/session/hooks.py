@@ -138,15 +138,15 @@ class RunHooks:
         self._begun = True
         marked, worker = procedure_of(item), self.run.part is Part.WORKER
         self.left_out = worker and not self.aborting and self._only_lends(item)
-        try:
-            plain = marked is None and SLOT_FIXTURE not in getattr(item, "fixturenames", ())
-            if self.aborting or self.left_out or plain:
-                return (yield)
+        plain = marked is None and SLOT_FIXTURE not in getattr(item, "fixturenames", ())
+        if self.aborting or self.left_out or plain:
+            done = yield
+        else:
             with contextlib.ExitStack() as held:
                 refused = self._wait_for_turns(item, marked, held) if slot_of(item) else None
-                return (yield from self._attempt(item, marked, refused))
-        finally:
-            self.book.note(Doing.ENDED, item.nodeid)
+                done = yield from self._attempt(item, marked, refused)
+        self.book.note(Doing.ENDED, item.nodeid)  # not so when pytest broke: this worker dies of it
+        return done
 
     def _only_lends(self, item: pytest.Item) -> bool:
         """True for a procedure on two slots that this worker does not run: its slot is the second one, which
@@ -185,6 +185,9 @@ class RunHooks:
             return (yield)
         except KeyboardInterrupt:
             attempt.add(Verdict(Outcome.ABORTED, Owner.OPERATOR, "interrupted"))
+            raise
+        except Exception as error:  # pytest itself broke: what was judged so far is not all of it
+            attempt.add(Verdict(Outcome.ABORTED, None, f"cut by {type(error).__name__}: {error}"))
             raise
         finally:
             self._timer.stop()
