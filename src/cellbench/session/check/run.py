@@ -15,6 +15,7 @@ from cellbench.session.check.instruments import look_at_instruments, look_at_sec
 from cellbench.session.check.model import Host, Look, Scene, Severity, host_error
 from cellbench.session.check.modules import look_at_modules
 from cellbench.session.check.ports import look_at_uarts
+from cellbench.session.check.settings import look_at_settings
 from cellbench.session.check.slots import look_at_leftovers, look_at_slot, note_leases
 from cellbench.session.check.station import look_at_host
 from cellbench.session.check.usb import look_at_modem_manager, look_at_strangers, look_at_usb
@@ -61,6 +62,7 @@ def examine(rig: LoadedRig, host: Host, ask_modules: bool, out: TextIO) -> tuple
                 print(f"    {trouble}", file=out, flush=True)
 
     show(look_at_host(scene))
+    show(look_at_settings(scene))
     show(look_at_secrets(scene))
     show(look_at_leftovers(scene))
     try:
