@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -65,6 +66,32 @@ def test_a_variant_and_a_report_format_of_another_package(building: ModuleType, 
     assert "PASS" in (folder / "tally.txt").read_text()
     records = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
     assert [one["data"]["model"] for one in records if one["kind"] == "unit"] == [f"{VARIANT}-00"]
+
+
+def test_an_instrument_of_another_package_is_found_by_kind(building: ModuleType, acme: Path,
+                                                           tmp_path: Path) -> None:
+    """A rig file names its kind; the supply is opened, identified and switched by it."""
+    rack = subprocess.Popen(
+        [sys.executable, "-m", "cellbench", "virtual", "up", "--slot", "a=LENA-R8", "--dir",
+         str(tmp_path / "rack"), "--end-with", str(os.getpid())], stdout=subprocess.PIPE, text=True)
+    try:
+        assert rack.stdout is not None
+        written = Path(json.loads(rack.stdout.readline())["rig_file"])
+        rig = tmp_path / "rack" / "acme.yaml"
+        rig.write_text(written.read_text().replace("supply.scpi-generic", "supply.acme-lab"))
+        assert "supply.acme-lab" in rig.read_text()
+        done = python(building, acme, "-m", "cellbench", "at", str(rig), "a", "--power-on", "AT+CGMI",
+                      at=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "u-blox" in done.stdout
+        alone = python(building, tmp_path, "-m", "cellbench", "rig", "validate", str(rig), at=tmp_path)
+        assert alone.returncode == 2
+        assert "supply.acme-lab" in alone.stdout
+    finally:
+        rack.terminate()
+        rack.wait(20)
+        assert rack.stdout is not None
+        rack.stdout.close()
 
 
 def test_without_the_package_its_variant_is_a_mistake_of_the_rig_file(building: ModuleType,

@@ -1,4 +1,4 @@
-"""A customer's variant of LENA-R8 with its own firmware text, and a one-line report."""
+"""A customer's variant of LENA-R8 with its own firmware text, a one-line report, and a family of supplies."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cellbench.catalogue.model import Series
 from cellbench.catalogue.modules.model import VariantOverride
+from cellbench.instruments.supply.scpi import Dialect, supply_kind
 from cellbench.record.rollup import counts, final_attempts
 from cellbench.record.run import RunRecord
 from cellbench.report import ReportFormat
@@ -18,6 +19,12 @@ TRACKER = VariantOverride(
 )
 
 TALLY = ReportFormat("acme-tally", "tally", "tally.txt", "acme_bench", frozenset({"validation"}))
+
+LAB = supply_kind(Dialect(
+    kind="supply.acme-lab",
+    models="ACME LAB-1 to LAB-4",
+    source="ACME LAB series programming guide, edition 2, chapters 3 and 4",
+))
 
 
 def render(journal: RunRecord, out: Path) -> Path:
