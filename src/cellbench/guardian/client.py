@@ -37,8 +37,8 @@ _REPLY_S = 60.0  # the guardian gives up on an instrument long before that
 class Reading:
     """A supply output as read back: volt, ampere, switched on, protection that tripped."""
 
-    voltage_v: float
-    current_a: float | None  # None: the supply cannot measure it
+    voltage_v: float | None  # None: nothing measures it
+    current_a: float | None
     enabled: bool
     tripped: str | None
 
@@ -46,7 +46,7 @@ class Reading:
     def from_json(cls, data: Mapping[str, object]) -> Reading:
         """From the guardian's reply."""
         return cls(
-            cast(float, data["voltage_v"]),
+            cast("float | None", data["voltage_v"]),
             cast("float | None", data["current_a"]),
             bool(data["enabled"]),
             cast("str | None", data["tripped"]),
@@ -139,9 +139,15 @@ class Lease:
         """power_on with the current, in ampere, sampled from then on as fast as the supply answers."""
         return tuple(sample.current_a for sample in self._samples("inrush", seconds, renew=True))
 
-    def record_current(self, seconds: float) -> tuple[Sample, ...]:
-        """The current sampled for ``seconds``, as fast as the supply answers."""
-        return self._samples("record_current", seconds)
+    def record_current(self, seconds: float, rate_hz: float | None = None) -> tuple[Sample, ...]:
+        """The current sampled for ``seconds``, as fast as the supply answers.
+
+        With ``rate_hz`` by the supply's own fast log, at that rate or the nearest that it has; NotPossible
+        where it has none.
+        """
+        if rate_hz is None:
+            return self._samples("record_current", seconds)
+        return self._samples("record_current", seconds, rate_hz=rate_hz)
 
     @contextmanager
     def hold_still(self, at_most_s: float) -> Iterator[None]:
@@ -170,8 +176,10 @@ class Lease:
             self._connection.close()
             self._client.forget(self)
 
-    def _samples(self, op: str, seconds: float, *, renew: bool = False) -> tuple[Sample, ...]:
-        found = self._ask(op, seconds, renew=renew, seconds=seconds)
+    def _samples(
+        self, op: str, seconds: float, *, renew: bool = False, **more: object
+    ) -> tuple[Sample, ...]:
+        found = self._ask(op, 2 * seconds, renew=renew, seconds=seconds, **more)
         return tuple(Sample(at, amperes) for at, amperes in cast(list[tuple[float, float]], found["samples"]))
 
     def _ask(

@@ -47,7 +47,9 @@ async def glance(slot: SlotPlan, instruments: Mapping[str, Instrument]) -> dict[
     plan = slot.output
     if plan is not None:
         try:
-            found = await instruments[plan.supply].on_supply(lambda handle: output.read_output(handle, plan))
+            found = await output.on_output(
+                instruments[plan.supply], plan, lambda handle: output.read_output(handle, plan)
+            )
             state = found.to_json()
         except CellbenchError as error:
             errors["output"] = to_wire(error)

@@ -337,9 +337,12 @@ def _uses(lease: SlotLease) -> list[tuple[str, Use]]:
     slot = lease.slot
     found = []
     for name, instrument in lease.instruments.items():
-        outputs = (slot.output.channel,) if slot.output is not None and slot.output.supply == name else ()
+        feeds = slot.output if slot.output is not None and slot.output.supply == name else None
+        outputs = (feeds.channel,) if feeds is not None and feeds.closed_when_on is None else ()
         contacts = tuple(
             (line.pin, not line.closed_when_asserted) for line in slot.driven.values() if line.board == name
         )
+        if feeds is not None and feeds.closed_when_on is not None:
+            contacts = ((feeds.channel, not feeds.closed_when_on), *contacts)
         found.append((instrument.key, Use(slot.name, outputs, contacts)))
     return found

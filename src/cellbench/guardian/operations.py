@@ -6,9 +6,10 @@ import asyncio
 import math
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from typing import cast
+from functools import partial
+from typing import Any, cast
 
-from cellbench.base.errors import FrameworkError, NotPossible
+from cellbench.base.errors import FrameworkError, NotPossible, RigError
 from cellbench.guardian import output
 from cellbench.guardian.equipment import JOB_S, Instrument
 from cellbench.guardian.gate import MAX_HOLD_S, Gate
@@ -20,7 +21,12 @@ from cellbench.instruments.line.model import Contacts, PulsesByHand
 Args = Mapping[str, object]
 Result = dict[str, object]
 
+_OnOutput = Callable[..., Awaitable[Any]]
+"""output.on_output for one output."""
+
 _MAX_SECONDS = 600.0
+_MAX_RATE_HZ = 500_000.0
+_FETCH_S = 0.1
 _SWITCHING = frozenset({"power_on", "inrush", "drive", "pulse", "set_voltage", "power_off"})
 
 
@@ -69,10 +75,10 @@ class Operations:
     # -- supply --------------------------------------------------------------------------------
 
     async def _power_on(self, lease: SlotLease, args: Args) -> Result:
-        plan, supply = _output(lease)
+        plan, on = _output(lease)
         await self._release_lines(lease)
         state = await _abortable(
-            lambda gone: supply.on_supply(
+            lambda gone: on(
                 lambda handle: output.switch_on(handle, plan, gone), timeout_s=JOB_S + plan.settle_s
             )
         )
@@ -80,14 +86,14 @@ class Operations:
         return state.to_json()
 
     async def _inrush(self, lease: SlotLease, args: Args) -> Result:
-        plan, supply = _output(lease)
+        plan, on = _output(lease)
         seconds = _seconds(args)
         await self._release_lines(lease)
-        await supply.on_supply(lambda handle: output.prepare_inrush(handle, plan))
-        await supply.on_supply(lambda handle: output.enable(handle, plan))
-        samples = await _sample(supply, plan.channel, seconds)
+        await on(lambda handle: output.prepare_inrush(handle, plan))
+        await on(lambda handle: output.enable(handle, plan))
+        samples = await _sample(on, plan, seconds)
         state = await _abortable(
-            lambda gone: supply.on_supply(
+            lambda gone: on(
                 lambda handle: output.confirm_on(handle, plan, gone), timeout_s=JOB_S + plan.settle_s
             )
         )
@@ -95,9 +101,9 @@ class Operations:
         return {"samples": samples}
 
     async def _power_off(self, lease: SlotLease, args: Args) -> Result:
-        plan, supply = _output(lease)
-        tripped = await supply.on_supply(lambda handle: output.trip_of(handle, plan.channel), urgent=True)
-        await supply.on_supply(lambda handle: output.switch_off(handle, plan.channel), urgent=True)
+        plan, on = _output(lease)
+        tripped = await on(lambda handle: output.trip_of(handle, plan.channel), urgent=True)
+        await on(lambda handle: output.switch_off(handle, plan.channel), urgent=True)
         await self._release_lines(lease)
         how = "hard" if args.get("hard") else "orderly"
         trip = f" (its {tripped} protection had tripped)" if tripped else ""
@@ -107,19 +113,22 @@ class Operations:
         return {}
 
     async def _set_voltage(self, lease: SlotLease, args: Args) -> Result:
-        plan, supply = _output(lease)
+        plan, on = _output(lease)
         volts = _number(args, "volts")
         plan.check_voltage(volts)
-        await supply.on_supply(lambda handle: handle.output(plan.channel).set_voltage_v(volts))
+        await on(lambda handle: handle.output(plan.channel).set_voltage_v(volts))
         return {}
 
     async def _reading(self, lease: SlotLease, args: Args) -> Result:
-        plan, supply = _output(lease)
-        return (await supply.on_supply(lambda handle: output.read_output(handle, plan))).to_json()
+        plan, on = _output(lease)
+        state: output.OutputState = await on(lambda handle: output.read_output(handle, plan))
+        return state.to_json()
 
     async def _record_current(self, lease: SlotLease, args: Args) -> Result:
-        plan, supply = _output(lease)
-        return {"samples": await _sample(supply, plan.channel, _seconds(args))}
+        plan, on = _output(lease)
+        if "rate_hz" in args:
+            return await _log_current(on, plan, _seconds(args), _number(args, "rate_hz"))
+        return {"samples": await _sample(on, plan, _seconds(args))}
 
     # -- lines ---------------------------------------------------------------------------------
 
@@ -178,9 +187,8 @@ class Operations:
 
     def _say_on(self, lease: SlotLease, state: output.OutputState) -> None:
         current = "" if state.current_a is None else f", {state.current_a:.3f} A"
-        self._log.write(
-            f"slot {lease.slot.name}: on by run {lease.held.run}, {state.voltage_v:.3f} V{current}"
-        )
+        volts = "" if state.voltage_v is None else f", {state.voltage_v:.3f} V"
+        self._log.write(f"slot {lease.slot.name}: on by run {lease.held.run}{volts}{current}")
 
 
 async def _abortable(start: Callable[[threading.Event], Awaitable[output.OutputState]]) -> output.OutputState:
@@ -192,13 +200,13 @@ async def _abortable(start: Callable[[threading.Event], Awaitable[output.OutputS
         gone.set()
 
 
-async def _sample(supply: Instrument, channel: int, seconds: float) -> list[tuple[float, float]]:
+async def _sample(on: _OnOutput, plan: OutputPlan, seconds: float) -> list[tuple[float, float]]:
     """Currents for some seconds, each a job of its own so that others get their turn; at least one."""
     clock = asyncio.get_running_loop().time
     began = clock()
     samples: list[tuple[float, float]] = []
     while not samples or clock() - began < seconds:
-        amperes = await supply.on_supply(lambda handle: handle.output(channel).measure_current_a())
+        amperes = await on(lambda handle: handle.output(plan.channel).measure_current_a())
         samples.append((round(clock() - began, 6), amperes))
     return samples
 
@@ -217,19 +225,41 @@ async def _pulse_by_hand(board: Instrument, line: DrivenLinePlan, seconds: float
     return {"shortest_s": 0.0, "longest_s": clock() - before}
 
 
+async def _log_current(on: _OnOutput, plan: OutputPlan, seconds: float, rate_hz: float) -> Result:
+    """The supply's own fast log, fetched bit by bit so that others, and a power-off, get their turn."""
+    if not 0 < rate_hz <= _MAX_RATE_HZ:
+        raise FrameworkError(f"{rate_hz:g} Hz is not between 0 and {_MAX_RATE_HZ:g} Hz")
+    true_hz = await on(lambda handle: handle.output(plan.channel).start_current_log_hz(rate_hz))
+    wanted = max(1, round(seconds * true_hz))
+    clock = asyncio.get_running_loop().time
+    until = clock() + 2 * seconds + JOB_S
+    amperes: list[float] = []
+    try:
+        while len(amperes) < wanted and clock() < until:
+            amperes += await on(lambda handle: handle.output(plan.channel).read_current_log())
+            if len(amperes) < wanted:
+                await asyncio.sleep(_FETCH_S)
+    finally:
+        await asyncio.shield(on(lambda handle: handle.output(plan.channel).stop_current_log()))
+    if len(amperes) < wanted:
+        raise RigError(f"output {plan.supply}:{plan.channel} logged {len(amperes)} of {wanted} samples",
+                       remedy="check that this model has the fast log, and a lower rate")
+    return {"samples": [(round(n / true_hz, 6), value) for n, value in enumerate(amperes[:wanted])]}
+
+
 def _contact(line: DrivenLinePlan, asserted: bool) -> Callable[[Contacts], None]:
     closed = asserted is line.closed_when_asserted
     return lambda board: board.drive(line.pin, closed)
 
 
-def _output(lease: SlotLease) -> tuple[OutputPlan, Instrument]:
+def _output(lease: SlotLease) -> tuple[OutputPlan, _OnOutput]:
     plan = lease.slot.output
     if plan is None:
         raise NotPossible(
             f"slot {lease.slot.name} has no supply that the bench can switch",
             remedy="name one under power in the rig file",
         )
-    return plan, lease.instruments[plan.supply]
+    return plan, partial(output.on_output, lease.instruments[plan.supply], plan)
 
 
 def _driven(lease: SlotLease, args: Args) -> tuple[DrivenLinePlan, Instrument]:

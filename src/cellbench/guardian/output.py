@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from cellbench.base.clock import Deadline
 from cellbench.base.errors import NotPossible, RigError
+from cellbench.guardian.equipment import JOB_S, Instrument
 from cellbench.guardian.errors import LeaseEnded, OutputNotReached, SupplyTripped
 from cellbench.guardian.plan import OutputPlan
-from cellbench.instruments.supply.model import Supply, SupplyOutput
+from cellbench.instruments.line.model import LineBoard
+from cellbench.instruments.supply.model import Supply
+from cellbench.instruments.supply.relay import RelayOutput, RelaySupply
+
+T = TypeVar("T")
 
 _POLL_S = 0.01
 _AT_LIMIT = 0.95  # of the limit: a supply that holds the current at its limit shows it within 5 %
@@ -19,7 +26,7 @@ _AT_LIMIT = 0.95  # of the limit: a supply that holds the current at its limit s
 class OutputState:
     """An output as read back: volt, ampere (None: not measurable), on, protection that tripped."""
 
-    voltage_v: float
+    voltage_v: float | None
     current_a: float | None
     enabled: bool
     tripped: str | None
@@ -34,10 +41,33 @@ class OutputState:
         }
 
 
+async def on_output(
+    instrument: Instrument,
+    plan: OutputPlan,
+    work: Callable[[Supply], T],
+    *,
+    urgent: bool = False,
+    timeout_s: float = JOB_S,
+) -> T:
+    """Do something with the supply of an output, on its instrument's thread: a supply, or the board whose
+    contact stands for one."""
+    closed_when_on = plan.closed_when_on
+    if closed_when_on is None:
+        return await instrument.on_supply(work, urgent=urgent, timeout_s=timeout_s)
+    return await instrument.on_board(
+        lambda board: work(_Contact(instrument.name, board, plan.channel, closed_when_on)),
+        urgent=urgent,
+        timeout_s=timeout_s,
+    )
+
+
 def read_output(supply: Supply, plan: OutputPlan) -> OutputState:
     """The output as it is now."""
     output = supply.output(plan.channel)
-    return OutputState(output.measure_voltage_v(), _current(output), output.is_enabled(), output.tripped())
+    return OutputState(
+        _measured(output.measure_voltage_v), _measured(output.measure_current_a), output.is_enabled(),
+        output.tripped(),
+    )
 
 
 def prepare(supply: Supply, plan: OutputPlan) -> None:
@@ -45,6 +75,8 @@ def prepare(supply: Supply, plan: OutputPlan) -> None:
     output = supply.output(plan.channel)
     if output.tripped() is not None:
         output.clear_trip()
+    if plan.closed_when_on is not None:
+        return  # a contact: its source is set by hand
     output.set_voltage_v(plan.voltage_v)
     output.set_current_limit_a(plan.current_limit_a)
     if plan.over_voltage_v is not None:
@@ -90,7 +122,7 @@ def confirm_on(supply: Supply, plan: OutputPlan, given_up: threading.Event) -> O
         if (
             state.enabled
             and state.tripped is None
-            and abs(state.voltage_v - plan.voltage_v) <= plan.tolerance_v
+            and (state.voltage_v is None or abs(state.voltage_v - plan.voltage_v) <= plan.tolerance_v)
         ):
             return state
         if state.tripped is not None or deadline.expired or given_up.is_set():
@@ -111,9 +143,22 @@ def trip_of(supply: Supply, channel: int) -> str | None:
     return supply.output(channel).tripped()
 
 
-def _current(output: SupplyOutput) -> float | None:
+class _Contact(RelaySupply):
+    """One contact whose channel is its pin, as the guardian's plans count."""
+
+    __slots__ = ()
+
+    def __init__(self, name: str, board: LineBoard, pin: int, closed_when_on: bool) -> None:
+        super().__init__(name, board, (pin,), closed_when_on=closed_when_on)
+
+    def output(self, channel: int) -> RelayOutput:
+        """The contact."""
+        return super().output(1)
+
+
+def _measured(measure: Callable[[], float]) -> float | None:
     try:
-        return output.measure_current_a()
+        return measure()
     except NotPossible:
         return None
 
@@ -128,7 +173,7 @@ def _why(plan: OutputPlan, state: OutputState) -> SupplyTripped | OutputNotReach
         )
     if state.enabled and state.current_a is not None and state.current_a >= _AT_LIMIT * plan.current_limit_a:
         return SupplyTripped(
-            f"{where} ({set_to}): the current limit holds the output at {state.voltage_v:.3g} V with "
+            f"{where} ({set_to}): the current limit holds the output at {state.voltage_v or 0.0:.3g} V with "
             f"{state.current_a:.3g} A; switched off",
             remedy="look for a short in the slot or its module",
         )
@@ -137,6 +182,7 @@ def _why(plan: OutputPlan, state: OutputState) -> SupplyTripped | OutputNotReach
             f"{where} ({set_to}) went off by itself", remedy="look at the supply's front panel"
         )
     return OutputNotReached(
-        f"{where} ({set_to}) reads back {state.voltage_v:.4g} V after {plan.settle_s:g} s; switched off",
+        f"{where} ({set_to}) reads back {state.voltage_v or 0.0:.4g} V after {plan.settle_s:g} s; "
+        "switched off",
         remedy="check the supply's range and its sense wires",
     )

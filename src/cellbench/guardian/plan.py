@@ -98,7 +98,8 @@ class OutputPlan:
     ``max_current_a`` from the profile's facts: RigError when the former exceed the latter.
     ``tolerance_v``: the output is reported on when the measured voltage is this close to what was set,
     at the latest ``settle_s`` seconds after it was switched on. ``over_voltage_v`` None leaves the
-    protection as the supply has it.
+    protection as the supply has it. ``closed_when_on`` other than None: no supply but a contact of a line
+    board, ``supply`` being the board and ``channel`` the pin; nothing is set or measured.
     """
 
     supply: str
@@ -110,6 +111,7 @@ class OutputPlan:
     over_voltage_v: float | None = None
     tolerance_v: float = 0.1
     settle_s: float = 2.0
+    closed_when_on: bool | None = None
 
     def __post_init__(self) -> None:
         for name in (
@@ -160,6 +162,7 @@ class OutputPlan:
                 "over_voltage_v",
                 "tolerance_v",
                 "settle_s",
+                "closed_when_on",
             )
         }
 

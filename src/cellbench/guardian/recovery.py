@@ -136,7 +136,8 @@ def claims_of(slot: SlotPlan, keys: Mapping[str, str]) -> tuple[str, ...]:
     """What only one lease may have at a time, by equipment keys and not by names of a rig file."""
     found = []
     if slot.output is not None:
-        found.append(f"output\0{keys[slot.output.supply]}\0{slot.output.channel}")
+        what = "output" if slot.output.closed_when_on is None else "contact"
+        found.append(f"{what}\0{keys[slot.output.supply]}\0{slot.output.channel}")
     found += [f"contact\0{keys[line.board]}\0{line.pin}" for line in slot.driven.values()]
     found += [f"port\0{port}\0" for port in slot.ports]
     return tuple(found)

@@ -12,7 +12,7 @@ from cellbench.base.errors import CellbenchError
 from cellbench.guardian.equipment import Instrument, Session
 from cellbench.guardian.errors import InstrumentSilent
 from cellbench.guardian.output import switch_off
-from cellbench.guardian.plan import SlotPlan
+from cellbench.guardian.plan import OutputPlan, SlotPlan
 from cellbench.instruments.kinds import InstrumentClass
 
 _SILENT_S = 1.2  # a hung connection is given up after this; with a driver's 2 s it is off within 3 s
@@ -52,7 +52,7 @@ def steps_for(slot: SlotPlan, instruments: Mapping[str, Instrument]) -> tuple[tu
     sequences: dict[str, list[Step]] = {}
     if slot.output is not None and slot.output.supply in instruments:
         supply = instruments[slot.output.supply]
-        sequences[slot.output.supply] = [output_off(supply, slot.output.channel)]
+        sequences[slot.output.supply] = [_off(supply, slot.output)]
     for name in slot.releases():
         line = slot.driven[name]
         if line.board not in instruments:
@@ -62,6 +62,12 @@ def steps_for(slot: SlotPlan, instruments: Mapping[str, Instrument]) -> tuple[tu
         step = contact(instruments[line.board], line.pin, not line.closed_when_asserted, f"{name} released")
         sequences.setdefault(line.board, []).append(step)
     return tuple(tuple(steps) for steps in sequences.values())
+
+
+def _off(supply: Instrument, plan: OutputPlan) -> Step:
+    if plan.closed_when_on is None:
+        return output_off(supply, plan.channel)
+    return contact(supply, plan.channel, not plan.closed_when_on, f"output {supply.name}:{plan.channel} off")
 
 
 def output_off(supply: Instrument, channel: int) -> Step:

@@ -34,6 +34,7 @@ BUILT_IN: Mapping[str, str] = {
     "supply.siglent-spd3303x": "cellbench.instruments.supply.scpi",
     "supply.tti-cpx-ql": "cellbench.instruments.supply.scpi",
     "supply.gwinstek-gpp": "cellbench.instruments.supply.scpi",
+    "supply.relay": "cellbench.instruments.supply.relay",
     "line.numato-ethernet": "cellbench.instruments.line.numato_ethernet",
     "line.manual": "cellbench.instruments.line.manual",
     "line.lcus": "cellbench.instruments.line.lcus",

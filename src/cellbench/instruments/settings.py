@@ -107,6 +107,17 @@ class RelayBoardSettings(InstrumentSettings):
     """Longest wait for one answer, in seconds."""
 
 
+class RelaySupplySettings(InstrumentSettings):
+    """Contacts that only switch: a fixed source feeds the slots through a line board."""
+
+    board: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,31}$")]
+    """Name of an instrument of a `line.` kind."""
+    pins: Annotated[tuple[Annotated[int, Field(ge=0, le=1023)], ...], Field(min_length=1, max_length=16)]
+    """Relays or outputs of that instrument, from 0; the first is channel 1 of this supply."""
+    inverted: bool = False
+    """true when the slot is fed while the contact is open (normally closed contact)."""
+
+
 S = TypeVar("S", bound=InstrumentSettings)
 
 

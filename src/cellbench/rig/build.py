@@ -17,9 +17,9 @@ from cellbench.guardian.plan import (
     ReadLinePlan,
     SlotPlan,
 )
-from cellbench.instruments.settings import Secret
+from cellbench.instruments.settings import RelaySupplySettings, Secret
 from cellbench.rig.load import LoadedRig
-from cellbench.rig.schema import Level, Slot, UartPort
+from cellbench.rig.schema import Level, Power, Slot, UartPort
 from cellbench.rig.secrets import reference, resolve_secret
 
 
@@ -36,7 +36,7 @@ def slot_plan(rig: LoadedRig, name: str) -> SlotPlan:
         raise RigError(f"{rig.path} has no slot {name}", remedy=f"its slots are {', '.join(rig.model.slots)}")
     return SlotPlan(
         name=name,
-        output=_output(slot),
+        output=_output(rig, slot),
         driven=_driven(slot),
         read={line: ReadLinePlan(settings.on, settings.input,
                                  high_when_asserted=settings.active is Level.HIGH)
@@ -73,12 +73,22 @@ def _instrument(rig: LoadedRig, name: str) -> InstrumentPlan:
     return InstrumentPlan(settings.kind, plain, secrets)
 
 
-def _output(slot: Slot) -> OutputPlan | None:
+def _feeds(rig: LoadedRig, power: Power) -> tuple[str, int, bool | None]:
+    """Instrument, channel, and for a contact whether it feeds while it is closed; a contact's instrument is
+    its board, its channel the pin."""
+    settings = rig.model.instruments[power.supply]
+    if not isinstance(settings, RelaySupplySettings):
+        return power.supply, power.channel, None
+    return settings.board, settings.pins[power.channel - 1], not settings.inverted
+
+
+def _output(rig: LoadedRig, slot: Slot) -> OutputPlan | None:
     if slot.power is None:
         return None
     facts = profile_for(slot.series, slot.variant).power
+    supply, channel, closed_when_on = _feeds(rig, slot.power)
     return OutputPlan(
-        supply=slot.power.supply, channel=slot.power.channel, voltage_v=slot.power.voltage_v,
+        supply=supply, channel=channel, closed_when_on=closed_when_on, voltage_v=slot.power.voltage_v,
         current_limit_a=slot.power.current_limit_a, max_voltage_v=facts.vcc_extended_v.value[1],
         max_current_a=facts.current_limit_max_a.value, over_voltage_v=slot.power.over_voltage_v)
 

@@ -42,12 +42,14 @@ def _supply(slot: Slot) -> Canary:
     except RigError as error:
         return Canary(Owner.RIG, False, f"the supply does not answer: {error}")
     want = slot.model.power.voltage_v
-    seen = f"supply {reading.voltage_v:.3g} V, {reading.current_a:.3g} A"
+    seen = ", ".join(f"{value:.3g} {unit}" for value, unit in (
+        (reading.voltage_v, "V"), (reading.current_a, "A")) if value is not None)
+    seen = f"supply {seen}" if seen else "the supply's contact is closed; nothing measures it"
     if reading.tripped:
         return Canary(Owner.RIG, False, f"the supply's {reading.tripped} protection has tripped")
     if not reading.enabled:
         return Canary(Owner.RIG, False, "the supply's output is off although nothing switched it off")
-    if abs(reading.voltage_v - want) > want * _TOLERANCE:
+    if reading.voltage_v is not None and abs(reading.voltage_v - want) > want * _TOLERANCE:
         return Canary(Owner.RIG, False, f"{seen} where {want:g} V is set")
     return Canary(Owner.RIG, True, seen)
 

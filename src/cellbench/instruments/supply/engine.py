@@ -25,12 +25,11 @@ _LOG_POLL_S = 0.05
 class ScpiOutput:
     """One channel of a supply."""
 
-    __slots__ = ("_log", "_supply", "channel")
+    __slots__ = ("_supply", "channel")
 
     def __init__(self, supply: ScpiSupply, channel: int) -> None:
         self._supply = supply
         self.channel = channel
-        self._log: LogReader | None = None
 
     def set_voltage_v(self, volts: float) -> None:
         """Set the output voltage, in volt, and read it back."""
@@ -142,19 +141,21 @@ class ScpiOutput:
         self._supply.ready(self.channel)
         log = ways[way](self._supply.conversation, self.channel)
         true_hz = log.start_hz(rate_hz)
-        self._log = log
+        self._supply.logs[self.channel] = log
         return true_hz
 
     def read_current_log(self) -> tuple[float, ...]:
         """What was logged since the last reading, in ampere."""
-        if self._log is None:
-            raise RigError(f"{self._where}: no current log has been started")
+        log = self._supply.logs.get(self.channel)
+        if log is None:
+            raise RigError(f"{self._where}: no current log runs",
+                           remedy="the dialogue was begun anew: start the log again")
         self._supply.ready(self.channel)
-        return self._log.read()
+        return log.read()
 
     def stop_current_log(self) -> None:
         """End the log; harmless when none runs."""
-        log, self._log = self._log, None
+        log = self._supply.logs.pop(self.channel, None)
         if log is not None:
             self._supply.ready(self.channel)
             log.stop()
@@ -196,7 +197,7 @@ class ScpiOutput:
 class ScpiSupply:
     """A supply that speaks one dialect; for one thread at a time."""
 
-    __slots__ = ("_channels", "_forgiven", "_seen", "_selected", "conversation", "dialect", "name")
+    __slots__ = ("_channels", "_forgiven", "_seen", "_selected", "conversation", "dialect", "logs", "name")
 
     def __init__(self, name: str, dialect: Dialect, *, resource: str, identity: str | None = None,
                  channels: int | None = None, link: Link | None = None) -> None:
@@ -205,6 +206,7 @@ class ScpiSupply:
         self.dialect = dialect
         self._selected: int | None = None
         self._seen: dict[tuple[int, str], bool] = {}  # trips of registers that forget when they are read
+        self.logs: dict[int, LogReader] = {}
         self._forgiven: set[tuple[int, str]] = set()  # trips that only switching on again will clear
         link = link or Link(terminator=dialect.terminator, rate_bit_s=dialect.rate_bit_s, flow=dialect.flow,
                             gap_s=dialect.gap_s)
@@ -305,6 +307,7 @@ class ScpiSupply:
 
     def _renewed(self) -> None:
         self._selected = None
+        self.logs.clear()
 
     def _counted(self) -> int | None:
         for pattern, count in self.dialect.counts.items():

@@ -94,8 +94,9 @@ def _told(glance: Glance) -> str:
     words = []
     if glance.output is not None:
         current = "" if glance.output.current_a is None else f", {glance.output.current_a:.3f} A"
+        volts = "" if glance.output.voltage_v is None else f", {glance.output.voltage_v:.2f} V"
         words.append(
-            f"supply {'on' if glance.output.enabled else 'off'}, {glance.output.voltage_v:.2f} V{current}"
+            f"supply {'on' if glance.output.enabled else 'off'}{volts}{current}"
         )
     words += [
         f"{line} {'asserted' if on else 'released'}"
@@ -123,6 +124,7 @@ def _troubles(scene: Scene, slot: str, glance: Glance) -> Iterator[Trouble]:
         and output.enabled
         and model.power is not None
         and output.tripped is None
+        and output.voltage_v is not None
         and (abs(output.voltage_v - model.power.voltage_v) > _AWAY_V)
     ):
         yield scene.warning(
