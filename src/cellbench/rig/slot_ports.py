@@ -52,6 +52,8 @@ class SlotPorts:
     channels: dict[str, Channel] = field(default_factory=dict)
     group: PortGroup = field(default_factory=PortGroup)  # the module serves its ports in turn
     next_record: dict[str, int] = field(default_factory=dict)  # a trace goes on at each opening
+    up_since_ns: int = 0  # monotonic: when all USB ports of the present enumeration were first seen
+    _seen_devnum: int = 0
     _chosen: tuple[int, UsbComposition] | None = None  # told apart by AT in the enumeration of that number
     _confirmed: set[tuple[int, str]] = field(default_factory=set)
 
@@ -76,7 +78,7 @@ class SlotPorts:
             roles.append("uart")
         if self.model.ports.usb is not None:
             with contextlib.suppress(UsbAbsent, UsbTrouble):
-                count = len(self._told_apart(self._scene().view()).of_role("at"))
+                count = len(self._told_apart(self.scene().view()).of_role("at"))
                 roles += [f"at{number}" for number in range(count)]
         if self.model.ports.aux_uart is not None:
             roles.append("aux_uart")
@@ -88,13 +90,13 @@ class SlotPorts:
         Raises UsbAbsent when it stays away, UsbTrouble with the remedy when the bench is in its way,
         NotPossible when the slot has no USB.
         """
-        scene = self._scene()
+        scene = self.scene()
         deadline = Deadline.after(timeout_s)
         trouble, since = "", 0.0
         while True:
             device = scene.device()
             try:
-                return self._told_apart(scene.view(device))
+                return self._told_apart(self._noted(scene.view(device)))
             except (UsbTrouble, UsbAbsent) as error:
                 now = time.monotonic()
                 if str(error) != trouble:
@@ -121,7 +123,7 @@ class SlotPorts:
         """The host's network interface of the module (``usb0``); raises as ``view``, and UsbTrouble with the
         remedy when no driver made one."""
         self.view(timeout_s)
-        return self._scene().network_interface()
+        return self.scene().network_interface()
 
     @property
     def uart_rate(self) -> int:
@@ -150,6 +152,12 @@ class SlotPorts:
             self.view(timeout_s)
         self.channels[role].move(self.pipe(role))
 
+    def scene(self) -> UsbScene:
+        """This slot's place on the bus; NotPossible when it has no USB."""
+        if self.model.ports.usb is None:
+            raise NotPossible(f"slot {self.name} has no USB", remedy="name its location under ports.usb")
+        return UsbScene(self.name, self.model.ports.usb.location, self.profile, self.roots, self.elsewhere)
+
     def pipe(self, role: str) -> LinePort:
         """The port of a role, not yet opened: AT ports (``at0``), on USB also ``cp-trace``, ``diag``,
         ``reserved1`` ... It is found anew whenever it is opened."""
@@ -164,16 +172,16 @@ class SlotPorts:
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _scene(self) -> UsbScene:
-        if self.model.ports.usb is None:
-            raise NotPossible(f"slot {self.name} has no USB", remedy="name its location under ports.usb")
-        return UsbScene(self.name, self.model.ports.usb.location, self.profile, self.roots, self.elsewhere)
-
     def _usb_device(self) -> UsbDevice | None:
-        return self._scene().device() if self.model.ports.usb is not None else None
+        return self.scene().device() if self.model.ports.usb is not None else None
 
     def _on_usb(self, role: str) -> bool:
         return role not in ("uart", "aux_uart") and self.model.ports.usb is not None
+
+    def _noted(self, view: UsbView) -> UsbView:
+        if view.device.devnum != self._seen_devnum:
+            self._seen_devnum, self.up_since_ns = view.device.devnum, time.monotonic_ns()
+        return view
 
     def _told_apart(self, view: UsbView) -> UsbView:
         """The view with one candidate, as soon as AT can tell; until then the one at delivery comes first."""
@@ -226,7 +234,7 @@ class SlotPorts:
 
     def _look_for_swap(self, role: str) -> None:
         try:
-            view = self._scene().view()
+            view = self.scene().view()
             index = self._port_of(view, role)
         except (UsbTrouble, UsbAbsent, NotPossible):
             return  # gone again: whoever uses the channel sees it
@@ -237,7 +245,7 @@ class SlotPorts:
     def _place(self, role: str) -> PortPlace:
         """Where a port on USB is now; PortMissing when it is not."""
         try:
-            view = self._scene().view()
+            view = self.scene().view()
         except (UsbTrouble, UsbAbsent) as error:
             raise PortMissing(error.message, remedy=error.remedy) from error
         chosen = self._chosen
