@@ -70,8 +70,9 @@ class Param:
     """One parameter of a set command.
 
     ``ranges`` are inclusive integer ranges; ``choices`` are allowed strings; both empty: anything of
-    the kind. ``max_length`` is in characters. ``secret``: never stored in clear. ``by_series``
-    replaces ``ranges`` for one series. ``repeated``: one of a run of like parameters of which any number
+    the kind. ``max_length`` is in characters. ``secret``: never stored in clear; with ``secret_when``
+    only while each integer parameter it names has one of the values given. ``by_series`` replaces
+    ``ranges`` for one series. ``repeated``: one of a run of like parameters of which any number
     may be given (the contexts of +CGACT).
     """
 
@@ -84,6 +85,7 @@ class Param:
     secret: bool = False
     by_series: Mapping[Series, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     repeated: bool = False
+    secret_when: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
     def ranges_for(self, series: Series) -> tuple[tuple[int, int], ...]:
         """The allowed ranges on one series."""
@@ -100,6 +102,8 @@ class Command:
     character that asks for a payload (">" or "@"). ``stored`` says where the setting lives,
     ``stored_by_series`` where one series differs.
     ``params_by_series`` replaces ``params`` where one series gives them another order.
+    ``payload_secret_when``: what the prompt asks for is never stored in clear while these integer
+    parameters have these values.
     """
 
     name: str
@@ -121,6 +125,7 @@ class Command:
     notes: str = ""
     params_by_series: Mapping[Series, tuple[Param, ...]] = field(default_factory=dict)
     stored_by_series: Mapping[Series, Storage] = field(default_factory=dict)
+    payload_secret_when: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
     def stored_on(self, series: Series) -> Storage:
         """Where one series keeps the setting."""

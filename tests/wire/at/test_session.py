@@ -153,6 +153,25 @@ def test_secrets_are_marked():
     assert GRAMMAR.plan("AT+CSQ").secrets == ()
 
 
+@pytest.mark.parametrize(("line", "shown"), [
+    ('AT+USECPRF=0,8,"0011223344"', 'AT+USECPRF=0,8,"**********"'),
+    ('AT+USECPRF=0,3,"ThawteCA"', 'AT+USECPRF=0,3,"ThawteCA"'),
+    ('AT+USECPRF=0,13,2,"c2Vzc2lvbg==","bWFzdGVy"', 'AT+USECPRF=0,13,2,"c2Vzc2lvbg==","********"'),
+    ("AT+USECPRF=0,13,1,0", "AT+USECPRF=0,13,1,0"),
+    ('AT+UHTTP=0,3,"P455w0rd"', 'AT+UHTTP=0,3,"********"'),
+    ('AT+UHTTP=0,1,"httpbin.org"', 'AT+UHTTP=0,1,"httpbin.org"'),
+    ('AT+UMQTT=4,"user","password"', 'AT+UMQTT=4,"user","********"'),
+    ('AT+UFTP=3,"password"', 'AT+UFTP=3,"********"'),
+])
+def test_secrets_that_depend_on_the_operation(line, shown):
+    assert GRAMMAR.plan(line).shown == shown
+
+
+def test_a_private_key_is_a_secret_payload():
+    assert GRAMMAR.plan('AT+USECMNG=0,2,"key",1200').secret_payload
+    assert not GRAMMAR.plan('AT+USECMNG=0,0,"ca",1200').secret_payload
+
+
 def test_every_state_and_signal_leads_somewhere_known():
     assert set(TRANSITIONS) == set(State)
     for row in TRANSITIONS.values():

@@ -7,11 +7,29 @@ from types import MappingProxyType
 
 from cellbench.catalogue.model import Command
 
-from . import calls, control, device, general, network, packet, sim, sms, sockets, storage, usb
+from . import (
+    calls,
+    control,
+    device,
+    general,
+    messaging,
+    network,
+    packet,
+    security,
+    sim,
+    sms,
+    sockets,
+    storage,
+    usb,
+    web,
+)
 
 __all__ = ["ALL", "collect", "lookup"]
 
-_CHAPTERS = (general, control, device, network, packet, sim, sms, calls, sockets, storage, usb)
+_CHAPTERS = (
+    general, control, device, network, packet, sim, sms, calls, sockets, storage, security, web, messaging,
+    usb,
+)
 
 
 def collect(commands: Iterable[Command]) -> Mapping[str, Command]:

@@ -62,10 +62,12 @@ def text(
 
 
 def either(
-    name: str, *choices: str, optional: bool = False, longest: int | None = None, secret: bool = False
+    name: str, *choices: str, optional: bool = False, longest: int | None = None, secret: bool = False,
+    secret_when: Mapping[str, frozenset[int]] | None = None,
 ) -> Param:
     """A string whose quotes may be missing."""
-    return Param(name, Kind.EITHER, choices=choices, optional=optional, max_length=longest, secret=secret)
+    return Param(name, Kind.EITHER, choices=choices, optional=optional, max_length=longest,
+                 secret=secret or secret_when is not None, secret_when=secret_when or {})
 
 
 def data(name: str, *, optional: bool = False, longest: int | None = None) -> Param:
@@ -105,6 +107,7 @@ def command(
     notes: str = "",
     params_by_series: Mapping[Series, tuple[Param, ...]] | None = None,
     stored_by_series: Mapping[Series, Storage] | None = None,
+    payload_secret_when: Mapping[str, frozenset[int]] | None = None,
 ) -> Command:
     """A command; ``info`` defaults to its name where it can be read, ``times`` is in seconds."""
     shown = forms(letters)
@@ -130,6 +133,7 @@ def command(
         notes=notes,
         params_by_series=params_by_series or {},
         stored_by_series=stored_by_series or {},
+        payload_secret_when=payload_secret_when or {},
     )
 
 

@@ -101,7 +101,7 @@ class Grammar:
         prefixes = {prefix for prefix in told if prefix} | {call.name for call in unknown}
         prompts = {command.prompt for call, command in known if call.form in command.prompt_forms}
         times = [command.response_time_s(call.form) for call, command in known]
-        secrets, secret_payload = _secrets(known, self.series)
+        secrets, secret_payload = _secrets(line, known, self.series)
         return Plan(
             line=line, shown=_blanked(line, secrets), names=frozenset(names), wire=_wire(line),
             echo=line.encode("latin-1"), calls=calls, prefixes=frozenset(prefixes),
@@ -158,18 +158,26 @@ def _tables(series: Series, codes: Iterable[ErrorCode]) -> tuple[dict[int, str],
     return texts, numbers
 
 
-def _secrets(known: list[tuple[Call, Command]],
+def _secrets(line: str, known: list[tuple[Call, Command]],
              series: Series) -> tuple[tuple[tuple[int, int], ...], bool]:
     places: list[tuple[int, int]] = []
     payload = False
     for call, command in known:
         params = command.params_for(series)
+        values = {param.name: line[begin:end].strip()
+                  for (begin, end), param in zip(call.args, params, strict=False)}
         if call.form in (Form.SET, Form.EXECUTE):
             places += [place for place, param in zip(call.args, params, strict=False)
-                       if param.secret and place[1] > place[0]]
+                       if param.secret and place[1] > place[0] and _holds(param.secret_when, values)]
         left_out = params[len(call.args):]
         payload = payload or any(param.secret and param.kind is Kind.DATA for param in left_out)
+        payload = payload or bool(command.payload_secret_when and _holds(command.payload_secret_when, values))
     return tuple(places), payload
+
+
+def _holds(condition: Mapping[str, frozenset[int]], values: Mapping[str, str]) -> bool:
+    return all(values.get(name, "").isdigit() and int(values[name]) in wanted
+               for name, wanted in condition.items())
 
 
 def looks_unsolicited(line: str) -> bool:
