@@ -72,10 +72,19 @@ def launch(rig: LoadedRig, *, timing: str | None = None, directory: Path | None 
         command += ["--timing", timing]
     log = (place / "launch.log").open("wb")
     # a session of its own: the terminal's Ctrl-C is for the run, which needs the rack to switch off in order
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True
-    )
-    log.close()
+    try:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True
+        )
+    except OSError as error:
+        if temporary:
+            shutil.rmtree(place, ignore_errors=True)
+        raise RigError(
+            f"{rig.where('launch')}: {command[0]} cannot be started: {error.strerror}",
+            remedy="correct launch: name a program that is there and may be run",
+        ) from error
+    finally:
+        log.close()
     try:
         ready = _ready(process, command, place)
         generated = load_rig(Path(ready["rig_file"]))
