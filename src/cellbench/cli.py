@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_runs(commands)
     _add_rig(commands)
     _add_virtual(commands)
+    _add_services(commands)
     _add_records(commands)
     return parser
 
@@ -305,6 +306,62 @@ def _virtual_ctl(arguments: argparse.Namespace) -> int:
     from cellbench.virtual.control.client import ctl
 
     return ctl(arguments.dir, arguments.verb, arguments.values, slot=arguments.slot)
+
+
+# -- the far side ----------------------------------------------------------------------------------
+
+
+def _add_services(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    services = commands.add_parser("services", help="the servers that modules talk to").add_subparsers(
+        metavar="VERB", required=True
+    )
+    up = _command(
+        services, "up", "servers on a host that modules reach, until SIGINT or SIGTERM", _services_up
+    )
+    up.add_argument("--bind", default=None, metavar="ADDRESS", help="default: 127.0.0.1; --public: 0.0.0.0")
+    up.add_argument("--name", default=None, help="what modules call this host: a name or an address")
+    up.add_argument("--public", action="store_true", help="on a public address: tight limits by client")
+    up.add_argument("--dir", type=Path, default=Path("services"), help="of log and authority")
+    up.add_argument("--ports", type=Path, default=None, metavar="FILE", help="YAML: server: port")
+    up.add_argument("--ca", type=Path, default=None, help="an authority of your own, PEM (else one is made)")
+    up.add_argument("--ca-key", type=Path, default=None, help="its key, PEM")
+    up.add_argument(
+        "--control", nargs="?", const="127.0.0.1:7100", default=None, metavar="[ADDRESS:]PORT",
+        help="let a bench steer the servers (docs/far-side.md); default 127.0.0.1:7100",
+    )
+    up.add_argument(
+        "--token-file", type=Path, default=None, help="of the control port; made when it is not there"
+    )
+    up.add_argument(
+        "--server", action="append", default=[], metavar="NAME", help="only this one; may be repeated"
+    )
+    up.add_argument(
+        "--world", action="store_true", help="the guides' resolvers and hosts too, for a virtual rack"
+    )
+    up.add_argument("--map", type=Path, default=None, metavar="FILE", help="write the map of servers")
+    up.add_argument(
+        "--rig-snippet", type=Path, default=None, metavar="FILE", help="write lines for a rig file"
+    )
+
+
+def _services_up(arguments: argparse.Namespace) -> int:
+    from cellbench.roots.serve import serve
+
+    return serve(
+        bind=arguments.bind,
+        name=arguments.name,
+        public=arguments.public,
+        directory=arguments.dir,
+        ports=arguments.ports,
+        ca=arguments.ca,
+        ca_key=arguments.ca_key,
+        control=arguments.control,
+        token_file=arguments.token_file,
+        servers=tuple(arguments.server),
+        world=arguments.world,
+        map_file=arguments.map,
+        snippet=arguments.rig_snippet,
+    )
 
 
 # -- records ---------------------------------------------------------------------------------------

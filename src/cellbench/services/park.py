@@ -16,8 +16,17 @@ from .icmp import IcmpServer
 from .places import LOOPBACK, Listening, Peer, listening
 from .server import Server, State
 
+
+def _echo_tls(definition: Mapping[str, object]) -> Server:
+    """Imported here: what TLS needs is an extra."""
+    from .echo_tls import EchoTlsServer
+
+    return EchoTlsServer(definition)
+
+
 MAKERS: Mapping[str, Callable[[Mapping[str, object]], Server]] = MappingProxyType({
     "echo": EchoServer,
+    "echo-tls": _echo_tls,
     "dns": DnsServer,
     "icmp": IcmpServer,
 })
