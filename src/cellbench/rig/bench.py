@@ -95,7 +95,8 @@ class Bench:
     def _open(self, name: str) -> Slot:
         model = self.rig.model.slots[name]
         lease = None
-        if model.power is not None or model.lines.driven() or model.lines.read():
+        switched = model.power is not None or model.usb_power is not None
+        if switched or model.lines.driven() or model.lines.read():
             lease = self.guardian().lease(
                 slot_plan(self.rig, name), run=self.run, controller_pid=self.controller_pid or os.getpid()
             )
