@@ -81,6 +81,8 @@ def prepare(supply: Supply, plan: OutputPlan) -> None:
     output.set_current_limit_a(plan.current_limit_a)
     if plan.over_voltage_v is not None:
         output.set_over_voltage_v(plan.over_voltage_v)
+    if plan.over_current_a is not None:
+        output.set_over_current_a(plan.over_current_a)
 
 
 def switch_on(supply: Supply, plan: OutputPlan, given_up: threading.Event) -> OutputState:

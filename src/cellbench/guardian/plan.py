@@ -97,9 +97,9 @@ class OutputPlan:
     ``voltage_v`` and ``current_limit_a`` come from the rig file, ``max_voltage_v`` and
     ``max_current_a`` from the profile's facts: RigError when the former exceed the latter.
     ``tolerance_v``: the output is reported on when the measured voltage is this close to what was set,
-    at the latest ``settle_s`` seconds after it was switched on. ``over_voltage_v`` None leaves the
-    protection as the supply has it. ``closed_when_on`` other than None: no supply but a contact of a line
-    board, ``supply`` being the board and ``channel`` the pin; nothing is set or measured.
+    at the latest ``settle_s`` seconds after it was switched on. ``over_voltage_v`` and ``over_current_a``
+    None leave the protections as the supply has them. ``closed_when_on`` other than None: no supply but a
+    contact of a line board, ``supply`` being the board and ``channel`` the pin; nothing is set or measured.
     """
 
     supply: str
@@ -112,6 +112,7 @@ class OutputPlan:
     tolerance_v: float = 0.1
     settle_s: float = 2.0
     closed_when_on: bool | None = None
+    over_current_a: float | None = None
 
     def __post_init__(self) -> None:
         for name in (
@@ -163,6 +164,7 @@ class OutputPlan:
                 "tolerance_v",
                 "settle_s",
                 "closed_when_on",
+                "over_current_a",
             )
         }
 

@@ -17,7 +17,9 @@ from cellbench.guardian.plan import (
     ReadLinePlan,
     SlotPlan,
 )
+from cellbench.instruments.kinds import find_kind
 from cellbench.instruments.settings import RelaySupplySettings, Secret
+from cellbench.instruments.supply.relay import BOARD_KEY
 from cellbench.rig.load import LoadedRig
 from cellbench.rig.schema import Level, Power, Slot, UartPort
 from cellbench.rig.secrets import reference, resolve_secret
@@ -70,6 +72,9 @@ def _instrument(rig: LoadedRig, name: str) -> InstrumentPlan:
         if isinstance(value, Secret):
             plain[key] = resolve_secret(value, rig.path, rig.where("instruments", name, key))
             secrets[key] = reference(value, rig.path)
+    if isinstance(settings, RelaySupplySettings):  # its lock is told apart by the board, not by its name here
+        board = rig.model.instruments[settings.board]
+        plain[BOARD_KEY] = find_kind(board.kind).equipment(board.model_dump(mode="json"))
     return InstrumentPlan(settings.kind, plain, secrets)
 
 
@@ -90,7 +95,8 @@ def _output(rig: LoadedRig, slot: Slot) -> OutputPlan | None:
     return OutputPlan(
         supply=supply, channel=channel, closed_when_on=closed_when_on, voltage_v=slot.power.voltage_v,
         current_limit_a=slot.power.current_limit_a, max_voltage_v=facts.vcc_extended_v.value[1],
-        max_current_a=facts.current_limit_max_a.value, over_voltage_v=slot.power.over_voltage_v)
+        max_current_a=facts.current_limit_max_a.value, over_voltage_v=slot.power.over_voltage_v,
+        over_current_a=slot.power.over_current_a)
 
 
 def _ports(rig: LoadedRig, slot: Slot) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ class Capability(enum.Enum):
 
     CUT_POWER = "cut-power"
     CUT_USB = "cut-usb"
+    SET_VOLTAGE = "set-voltage"
+    MEASURE_VOLTAGE = "measure-voltage"
     MEASURE_CURRENT = "measure-current"
     SEE_TRIP = "see-trip"
     DRIVE_PWR_ON = "drive-pwr-on"
@@ -43,6 +45,8 @@ class Capability(enum.Enum):
 _NEEDS = {
     Capability.CUT_POWER: "a supply output under power",
     Capability.CUT_USB: "a hub port under usb_power",
+    Capability.SET_VOLTAGE: "a supply whose voltage can be set under power",
+    Capability.MEASURE_VOLTAGE: "a supply that measures voltage under power",
     Capability.MEASURE_CURRENT: "a supply that measures current under power",
     Capability.SEE_TRIP: "a supply with protection under power",
     Capability.DRIVE_DTR: "a UART with dtr among its wired lines",
@@ -51,6 +55,10 @@ _NEEDS = {
     Capability.AUX_UART: "ports.aux_uart",
     Capability.USB: "ports.usb",
     Capability.FAR_SIDE: "a far_side other than none",
+}
+_ABILITIES = {
+    Capability.SET_VOLTAGE: Ability.SET_VOLTAGE, Capability.MEASURE_VOLTAGE: Ability.MEASURE_VOLTAGE,
+    Capability.MEASURE_CURRENT: Ability.MEASURE_CURRENT, Capability.SEE_TRIP: Ability.TELL_TRIP,
 }
 _DRIVEN = {"pwr_on": Capability.DRIVE_PWR_ON, "reset_n": Capability.DRIVE_RESET_N,
            "usb_boot": Capability.DRIVE_USB_BOOT, "vusb_det": Capability.DRIVE_VUSB_DET}
@@ -72,10 +80,7 @@ def capabilities(model: RigFile, slot: str) -> frozenset[Capability]:
     if settings.power is not None:
         found.add(Capability.CUT_POWER)
         kind = find_kind(model.instruments[settings.power.supply].kind)
-        if Ability.MEASURE_CURRENT in kind.abilities:
-            found.add(Capability.MEASURE_CURRENT)
-        if Ability.TELL_TRIP in kind.abilities:
-            found.add(Capability.SEE_TRIP)
+        found |= {capability for capability, ability in _ABILITIES.items() if ability in kind.abilities}
     if model.far_sides_of(slot):
         found.add(Capability.FAR_SIDE)
     return frozenset(found)

@@ -14,10 +14,10 @@ from cellbench.base.errors import Finding
 from cellbench.catalogue.model import Series
 from cellbench.catalogue.modules import profile_for, variants_of
 from cellbench.catalogue.modules.model import ModuleProfile
-from cellbench.instruments.kinds import InstrumentClass, find_kind
-from cellbench.instruments.settings import Secret
+from cellbench.instruments.kinds import Ability, InstrumentClass, find_kind
+from cellbench.instruments.settings import RelaySupplySettings, Secret
 from cellbench.rig.check_farside import check_far_sides, placed_far_sides, virtual_signs
-from cellbench.rig.schema import Evidence, Level, RigFile, ServicesFarSide, Slot, UartPort
+from cellbench.rig.schema import Evidence, Level, Power, RigFile, ServicesFarSide, Slot, UartPort
 from cellbench.rig.strict import nearest
 from cellbench.rig.yamlpos import Document, KeyPath, dotted
 
@@ -57,8 +57,8 @@ class _Scene:
 def cross_check(document: Document, model: RigFile, path: Path) -> tuple[Finding, ...]:
     """Everything wrong with the file as a whole; ``path`` is where the file lies."""
     scene = _Scene(document, model, path)
-    for one in (_equipment, _references, _used_twice, _ports_twice, _hub_ports, _products, _power, _lines,
-                _rates, _reach, _secrets, _files, _simulation, check_far_sides):
+    for one in (_equipment, _references, _relay_supplies, _used_twice, _ports_twice, _hub_ports, _products,
+                _power, _lines, _rates, _reach, _secrets, _files, _simulation, check_far_sides):
         one(scene)
     return tuple(scene.findings)
 
@@ -103,6 +103,34 @@ def _references(scene: _Scene) -> None:
         if not first <= number < first + count:
             scene.say((*place, which), f"{name} has no {which} {number}",
                       f"it has {first} to {first + count - 1}" if count else f"it has no {which}s")
+
+
+def _relay_supplies(scene: _Scene) -> None:
+    """Supplies that are contacts: their board is there and has the contacts, each for one use alone."""
+    driven = {(use[1], use[3]): use[0] for use in _uses(scene.model) if use[4] == "pin"}
+    for name, settings in scene.model.instruments.items():
+        if not isinstance(settings, RelaySupplySettings):
+            continue
+        place: KeyPath = ("instruments", name)
+        board = scene.model.instruments.get(settings.board)
+        if board is None:
+            scene.say((*place, "board"), f"there is no instrument {settings.board}",
+                      nearest(settings.board, scene.named("instruments")) or "declare it under instruments")
+            continue
+        kind = find_kind(board.kind)
+        if kind.serves is not InstrumentClass.LINE:
+            scene.say((*place, "board"), f"{settings.board} is a {kind.serves.value}, not a line",
+                      "name a line board")
+            continue
+        count = kind.pins(board.model_dump(mode="json"))[0]
+        for number, pin in enumerate(settings.pins):
+            if count is not None and pin >= count:
+                scene.say((*place, "pins", number), f"{settings.board} has no pin {pin}",
+                          f"it has 0 to {count - 1}" if count else "it has no pins")
+            other = driven.setdefault((settings.board, pin), (*place, "pins", number))
+            if other != (*place, "pins", number):
+                scene.say((*place, "pins", number), f"pin {pin} of {settings.board} is used by "
+                          f"{dotted(other)} too", "give each its own")
 
 
 def _key(wanted: InstrumentClass) -> str:
@@ -249,6 +277,21 @@ def _power(scene: _Scene) -> None:
             scene.say((*place, "over_voltage_v"),
                       f"{protection:g} V is not above voltage_v ({volts:g} V): it would trip at once",
                       "set it about 0.5 V above voltage_v")
+        _protections(scene, place, slot.power)
+
+
+def _protections(scene: _Scene, place: KeyPath, power: Power) -> None:
+    """Protections that the supply lacks, or that would trip in a transmit burst."""
+    settings = scene.model.instruments.get(power.supply)
+    able = find_kind(settings.kind).abilities if settings is not None else frozenset()
+    for key, stated, ability, what in (
+            ("over_voltage_v", power.over_voltage_v, Ability.OVER_VOLTAGE, "over-voltage"),
+            ("over_current_a", power.over_current_a, Ability.OVER_CURRENT, "over-current")):
+        if stated is not None and settings is not None and ability not in able:
+            scene.say((*place, key), f"{power.supply} cannot protect against {what}", f"remove {key}")
+    if power.over_current_a is not None and power.over_current_a < power.current_limit_a:
+        scene.say((*place, "over_current_a"), f"{power.over_current_a:g} A is below current_limit_a "
+                  f"({power.current_limit_a:g} A)", "give at least the current limit")
 
 
 def _lines(scene: _Scene) -> None:

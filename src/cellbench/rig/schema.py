@@ -68,6 +68,9 @@ class Power(Strict):
     """Current limit, in ampere; not below the peak of a transmit burst."""
     over_voltage_v: Annotated[float, Field(gt=0, le=60)] | None = None
     """Over-voltage protection to set, in volt; unset: left as the supply has it."""
+    over_current_a: Annotated[float, Field(gt=0, le=20)] | None = None
+    """Over-current protection to set, in ampere, which switches the output off; unset: left as the supply has
+    it. Many supplies trip at the current limit itself: then the same figure as `current_limit_a`."""
 
 
 class UsbPower(Strict):

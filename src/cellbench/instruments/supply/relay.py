@@ -15,6 +15,9 @@ from cellbench.instruments.kinds import Ability, InstrumentClass, InstrumentKind
 from cellbench.instruments.line.model import LineBoard
 from cellbench.instruments.settings import RelaySupplySettings
 
+BOARD_KEY = "board_equipment"
+"""Among a plan's settings: the key of the board's equipment."""
+
 
 class RelayOutput:
     """One contact that feeds a slot."""
@@ -143,6 +146,10 @@ def _open(name: str, settings: Mapping[str, object]) -> RelayMarker:
     return RelayMarker(name, _where(settings))
 
 
+def _equipment(settings: Mapping[str, object]) -> str:
+    return f"contacts:{settings.get(BOARD_KEY, settings['board'])}:{_where(settings)}"
+
+
 def _where(settings: Mapping[str, object]) -> str:
     pins = settings.get("pins")
     listed = ", ".join(map(str, pins)) if isinstance(pins, list | tuple) else ""
@@ -156,7 +163,7 @@ def _pins(settings: Mapping[str, object]) -> tuple[int | None, int | None]:
 
 KINDS: tuple[InstrumentKind, ...] = (InstrumentKind(
     kind="supply.relay", serves=InstrumentClass.SUPPLY, settings=RelaySupplySettings, open=_open,
-    equipment=lambda settings: f"contacts:{_where(settings)}", pins=_pins,
+    equipment=_equipment, pins=_pins,
     models=("a contact of any line board, in the wire from a fixed source",),
     source="the line board's own: no dialogue of its own", abilities=frozenset({Ability.READ_BACK}),
     doubts="voltage_v and current_limit_a of the slot say what the source behind the contact gives; nothing "
