@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from cellbench import __version__
@@ -272,6 +273,8 @@ def _add_virtual(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
                     help="what its supplies speak, by the name of their kind (keysight-e36300)")
     up.add_argument("--with", action="append", default=[], dest="extras", metavar="INSTRUMENT",
                     help="analyser, attenuator: instruments beyond supplies and lines")
+    up.add_argument("--services", type=Path, default=None, metavar="MAP",
+                    help="use the servers of a map (cellbench services up --world --map MAP)")
     up.add_argument("--end-with", type=int, default=None, metavar="PID",
                     help="end some seconds after this process has ended")
     ctl = _command(virtual, "ctl", "make the far side or the board act: VERB key=value ...", _virtual_ctl)
@@ -286,7 +289,9 @@ def _virtual_up(arguments: argparse.Namespace) -> int:
 
     from cellbench.services.park import Park
     from cellbench.virtual.main import up
+    from cellbench.virtual.net.mapped import MappedPark
 
+    park = Park if arguments.services is None else partial(MappedPark, arguments.services)
     directory = arguments.dir or Path(tempfile.mkdtemp(prefix="cellbench-rack-"))
     return up(
         arguments.slot,
@@ -294,7 +299,7 @@ def _virtual_up(arguments: argparse.Namespace) -> int:
         timing=arguments.timing,
         powered=arguments.powered,
         settings=arguments.set,
-        park_factory=Park,
+        park_factory=park,
         seed=arguments.seed,
         end_with=arguments.end_with,
         supply_dialect=arguments.supply_dialect,

@@ -14,6 +14,7 @@ import yaml
 from .bench.attenuator import MODEL
 from .device.config import Timing
 from .device.pace import FAST_FACTOR
+from .net.mapped import MappedPark
 from .wiring import INPUT_LINES, RELAY_LINES
 
 if TYPE_CHECKING:
@@ -53,12 +54,19 @@ def rig_model(rack: Rack, secret: Path) -> dict[str, object]:
         "slots": {name: _slot(rack, slot, index)
                   for index, (name, slot) in enumerate(rack.slots.items())},
         "services": _services(rack),
-        "far_side": {"kind": "virtual", "control": str(rack.directory)},
+        "far_side": _far_side(rack),
         "attach_budget": {"capacity": 100_000, "refill_per_hour": 1_000_000.0},
     }
     if fast:
         model["minimum_on_time_s"] = round(max(on_times) * FAST_FACTOR, 3)
     return model
+
+
+def _far_side(rack: Rack) -> dict[str, object]:
+    """The rack itself, or the control port of the servers elsewhere that it uses."""
+    if isinstance(rack.park, MappedPark):
+        return rack.park.far_side or {"kind": "none"}
+    return {"kind": "virtual", "control": str(rack.directory)}
 
 
 def _instruments(rack: Rack, secret: Path) -> dict[str, object]:

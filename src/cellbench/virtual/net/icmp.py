@@ -121,7 +121,7 @@ async def echo(node: Node, source: Source, request: Request, timeout_s: float) -
                 await loop.create_future()  # nothing will come
                 return Echo(Outcome.TIMEOUT)
             transport, waiting = await loop.create_datagram_endpoint(
-                lambda: _Waiting(request), local_addr=(node.loopback, 0),
+                lambda: _Waiting(request), local_addr=(node.source, 0),
                 remote_addr=(endpoint.host, endpoint.port))
             node.note(SERVICE, Flow(source.cid, 0, 0))
             transport.sendto(packet(source.address, request))

@@ -50,6 +50,12 @@ class Internet:
         self._aliases = _aliases(world)
 
     @property
+    def elsewhere(self) -> bool:
+        """True when servers are beyond this machine's loopback, so that modules need another source."""
+        return any(not ipaddress.ip_address(place.host).is_loopback
+                   for places in self.park.endpoints().values() for place in places)
+
+    @property
     def resolvers(self) -> tuple[str, ...]:
         """The two resolvers that the network hands out, primary first."""
         return tuple(self.world.resolvers.values())[:2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import random
 import socket
 from collections.abc import Callable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .internet import Internet
 
 
+ANY = "0.0.0.0"
 ARRIVAL_S = 5.0
 """How long a visitor waits for a module that takes connections, in seconds."""
 
@@ -61,6 +63,11 @@ class Node:
         self._arrivals: dict[int, asyncio.Future[TcpLink]] = {}  # by the port of the remote host
         self._unblocked = asyncio.Event()
         self._unblocked.set()
+
+    @property
+    def source(self) -> str:
+        """The address that datagrams leave from: the module's own, or any where servers are elsewhere."""
+        return ANY if self._internet.elsewhere else self.loopback
 
     @property
     def remote_host(self) -> str:
@@ -113,7 +120,8 @@ class Node:
         if route.endpoint is None:
             await self._nobody(route)
             raise NetFailure(SocketError.UNREACHABLE)
-        sock, port = self._bound(socket.SOCK_STREAM, local_port)
+        near = ipaddress.ip_address(route.endpoint.host).is_loopback
+        sock, port = self._bound(socket.SOCK_STREAM, local_port, self.loopback if near else ANY)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await asyncio.get_running_loop().sock_connect(sock, (route.endpoint.host, route.endpoint.port))
@@ -137,7 +145,7 @@ class Node:
     def open_udp(self, source: Source, received: Callable[[bytes, Peer], None], *,
                  local_port: int = 0) -> UdpPort:
         """Open a UDP socket. Raises NetFailure when the local port is in use."""
-        sock, port = self._bound(socket.SOCK_DGRAM, local_port)
+        sock, port = self._bound(socket.SOCK_DGRAM, local_port, self.source)
         port = port or int(sock.getsockname()[1])
         opened = UdpPort(sock, Peer(source.address, port), _UdpRoutes(self, source, port), received,
                          blocked=self.blocked, forget=self._ports.discard)
@@ -146,7 +154,7 @@ class Node:
 
     def listen_tcp(self, source: Source, port: int, accepted: Callable[[TcpLink], None]) -> TcpAcceptor:
         """Listen on ``port``. Raises NetFailure when it is in use."""
-        sock, _ = self._bound(socket.SOCK_STREAM, port)
+        sock, _ = self._bound(socket.SOCK_STREAM, port, self.loopback)
         sock.listen(8)
 
         def arrived(connection: socket.socket, remote_port: int) -> None:
@@ -226,8 +234,8 @@ class Node:
         self._links.add(link)
         return link
 
-    def _bound(self, kind: socket.SocketKind, port: int) -> tuple[socket.socket, int]:
-        """A socket on the module's loopback address, and ``port``.
+    def _bound(self, kind: socket.SocketKind, port: int, address: str) -> tuple[socket.socket, int]:
+        """A socket on an address of the module, and ``port``.
 
         A port that this user may not bind (below 1024) is the module's alone: the host's socket takes any.
         """
@@ -236,10 +244,13 @@ class Node:
         if kind is socket.SOCK_STREAM:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            sock.bind((self.loopback, port))
+            sock.bind((address, port))
         except PermissionError:
-            sock.bind((self.loopback, 0))
+            sock.bind((address, 0))
         except OSError as error:
+            if address == ANY:  # on it the modules of a rack share their ports with each other and the host
+                sock.bind((address, 0))
+                return sock, port
             sock.close()
             raise NetFailure(number_of(error)) from error
         return sock, port

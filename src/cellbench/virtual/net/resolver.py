@@ -146,7 +146,7 @@ class _Question:
             self._next.set()
             return
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: _Exchange(self), local_addr=(self._node.loopback, 0),
+            lambda: _Exchange(self), local_addr=(self._node.source, 0),
             remote_addr=(route.endpoint.host, route.endpoint.port))
         self._transports.append(transport)
         self._open += 1
