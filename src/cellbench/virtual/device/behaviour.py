@@ -302,6 +302,28 @@ class Behaviour:
         "+URDFILE prints the name in quotes.", G, "LENA-R8 guide Table 31, LARA-R6 guide 10.2: without; "
         "public driver: with", r8=False, r6=False)
 
+    # certificates
+    certificates: int = fact("Certificates and keys that can be stored.", D, "public driver: 16",
+                             r8=16, r6=16)
+    pem_loose: bool = fact(
+        "A PEM whose lines are not broken as RFC 7468 wants is taken.",
+        D, "issue thread of the public driver (LENA-R8 02.00,A01.40 refuses it)", r8=False, r6=True)
+    key_password: bool = fact(
+        "PKCS8 keys with a password are taken.",
+        G, "LENA-R8 guide 9.1.1: not supported; LARA-R6 as the family", r8=False, r6=True)
+    usecmng_import_number: int = fact(
+        "First number of the answer to +USECMNG with operation 0.",
+        D, "public driver: 0; both guides print 1, which errata call doubtful", r8=0, r6=0)
+    usecmng_label_quoted: bool = fact(
+        "+USECMNG=3 prints CA, CC and PK in quotes.",
+        G, "LENA-R8 guide Table 22: without", r8=False, r6=False)
+    usecmng_date_with_time: bool = fact(
+        "+USECMNG=3 prints the end of validity with its time.",
+        G, "LENA-R8 guide Table 22: with; Table 24: the day alone", r8=True, r6=True)
+    usecmng_input_timeout_s: float = fact(
+        "Silence after which the prompt of +USECMNG gives up, true seconds.",
+        M, "error list of the LENA-R8 AT manual: no input for more than 20 s", r8=20.0, r6=20.0)
+
     # resolver and ping
     resolver_next_s: float = fact("Wait before the next resolver is asked too.", X, "", r8=5.0, r6=5.0)
     resolver_total_s: float = fact(
