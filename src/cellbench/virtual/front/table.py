@@ -31,12 +31,23 @@ from cellbench.virtual.device import (
 from cellbench.virtual.front.context import Handler, Handlers
 
 _SUBJECTS: tuple[tuple[str, Handlers], ...] = (
-    ("bands", bands.HANDLERS), ("calls", calls.HANDLERS),
-    ("certificates", certificates_at.HANDLERS), ("contexts", contexts_at.HANDLERS), ("dns", dns.HANDLERS),
-    ("files", files_at.HANDLERS), ("gpio", gpio.HANDLERS), ("identity", identity.HANDLERS),
-    ("misc", misc.HANDLERS), ("ping", ping.HANDLERS), ("power", power_at.HANDLERS),
-    ("radio", radio_at.HANDLERS), ("serial", serial_at.HANDLERS), ("sim", sim_at.HANDLERS), ("sms", sms.HANDLERS),
-    ("sockets", sockets.HANDLERS), ("usb", usb_at.HANDLERS),
+    ("bands", bands.HANDLERS),
+    ("calls", calls.HANDLERS),
+    ("certificates", certificates_at.HANDLERS),
+    ("contexts", contexts_at.HANDLERS),
+    ("dns", dns.HANDLERS),
+    ("files", files_at.HANDLERS),
+    ("gpio", gpio.HANDLERS),
+    ("identity", identity.HANDLERS),
+    ("misc", misc.HANDLERS),
+    ("ping", ping.HANDLERS),
+    ("power", power_at.HANDLERS),
+    ("radio", radio_at.HANDLERS),
+    ("serial", serial_at.HANDLERS),
+    ("sim", sim_at.HANDLERS),
+    ("sms", sms.HANDLERS),
+    ("sockets", sockets.HANDLERS),
+    ("usb", usb_at.HANDLERS),
 )
 
 
