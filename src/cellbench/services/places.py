@@ -39,6 +39,7 @@ class Peer:
     address: tuple[str, int]
     since: float
     send: Callable[[bytes], None]
+    """What whoever steers the servers has sent: no limit holds it back."""
     end: Callable[[bool], None] | None
     """Close the connection, or reset it when called with True; None where there is no connection."""
 
@@ -185,10 +186,8 @@ class UdpPlace(asyncio.DatagramProtocol):
     def send(self, data: bytes, to: tuple[str, int]) -> None:
         """Send one datagram; dropped while the place is closed, and where it would amplify."""
         guard = self._how.guard
-        if guard is not None and not self._proven and not guard.answer(to[0], len(data)):
-            return
-        if self._transport is not None:
-            self._transport.sendto(data, to)
+        if guard is None or self._proven or guard.answer(to[0], len(data)):
+            self._out(data, to)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """One datagram came in (asyncio's name)."""
@@ -202,13 +201,17 @@ class UdpPlace(asyncio.DatagramProtocol):
     def error_received(self, exc: Exception) -> None:
         """A client that is gone answers with a port unreachable; that is its affair (asyncio's name)."""
 
+    def _out(self, data: bytes, to: tuple[str, int]) -> None:
+        if self._transport is not None:
+            self._transport.sendto(data, to)
+
     def _note(self, address: tuple[str, int]) -> None:
         while len(self._known) >= _UDP_PEERS:
             oldest = next(iter(self._known))
             self._how.peers.pop(self._known.pop(oldest), None)
         number = self._known[address] = next(self._how.numbers)
         self._how.peers[number] = Peer("udp", address, time.monotonic(),
-                                       lambda data: self.send(data, address), None)
+                                       lambda data: self._out(data, address), None)
 
 
 class _Reader(asyncio.StreamReader):
