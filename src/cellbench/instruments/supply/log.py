@@ -73,7 +73,7 @@ class FastLogReader:
 
     def __init__(self, talk: Conversation, channel: int) -> None:
         self._talk = talk
-        self._ready = Flag(Query(f"STAT:OPER:INST:ISUM{channel}:COND?"), (_BLOCK_THERE,))
+        self._ready = Flag(Query(f"STAT:OPER:INST:ISUM{channel}:EVEN?"), (_BLOCK_THERE,))
 
     def start_hz(self, rate_hz: float) -> float:
         """Start at the nearest rate that is not slower, at most 500 kHz; the rate in hertz."""
