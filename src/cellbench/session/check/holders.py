@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import stat
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from cellbench.io.usb import UsbDevice
 from cellbench.rig.udev import PERMISSION_FILE, permission_rule
 from cellbench.session.check.model import Host
 from cellbench.session.check.rights import RELOAD
+
+_A_RUN = re.compile(r"-m (cellbench|pytest)\b|/(cellbench|pytest)( |$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def eviction(holder: Holder, node: Path, device: UsbDevice | None) -> str:
         )
     if name.startswith("gpsd"):
         return "`sudo systemctl disable --now gpsd.socket gpsd`, or take the port out of its DEVICES"
-    if "cellbench" in holder.command or "pytest" in holder.command:
+    if _A_RUN.search(holder.command):
         return "a run uses it: wait until it has ended, or interrupt it"
     return f"end it: `kill {holder.pid}`"
 

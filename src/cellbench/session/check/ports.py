@@ -17,7 +17,7 @@ from cellbench.session.check.model import KeyPath, Look, Scene, Trouble
 from cellbench.session.check.rights import missing_right
 from cellbench.session.check.tree import module_series, place_of, tty_owner
 
-_TURNED_AWAY_S = 0.2  # a server with one client at a time says so at once, or hangs up
+_TURNED_AWAY_S = 0.1  # a server with one client at a time says so at once, or hangs up
 _FLEETING = ("ttyUSB", "ttyACM")
 
 

@@ -70,11 +70,11 @@ def look_at_modem_manager(scene: Scene) -> Iterator[Look]:
     }
     unmarked = sorted(vid for vid in vendors if not _is_marked(rules, vid))
     if unmarked:
-        lines = "\n".join(permission_rule(vid) for vid in unmarked)
+        lines = "` and `".join(permission_rule(vid) for vid in unmarked)
         trouble = scene.error(
             ("slots", next(iter(slots)), "ports", "usb"),
             f"ModemManager runs (pid {daemon.pid}), and no udev rule keeps it from the ports of the modules",
-            f"write into {PERMISSION_FILE}, {RELOAD}:\n{lines}\n",
+            f"write `{lines}` into {PERMISSION_FILE}, {RELOAD}",
         )
         yield Look("ModemManager", f"runs (pid {daemon.pid}, user {daemon.user})", (trouble,))
 

@@ -86,14 +86,23 @@ def _module(device: UsbDevice, series: Series) -> FoundModule:
 
 
 def _usb_resources() -> tuple[str, ...]:
-    """Test and measurement devices on USB; none where the library for it is missing."""
-    import pyvisa
+    """Test and measurement devices on USB; none where the library for it is missing.
 
+    Asked of the USB part alone: VISA's own list would search the network as well.
+    """
+    from pyvisa.constants import InterfaceType
+    from pyvisa_py import highlevel, sessions
+
+    assert highlevel  # importing it registers the kinds of sessions
+    found: list[str] = []
     with warnings.catch_warnings(action="ignore"):  # of libraries for other interfaces
-        try:
-            return tuple(pyvisa.ResourceManager("@py").list_resources("USB?*"))
-        except Exception:  # backends raise whatever their libraries do
-            return ()
+        for (interface, _), kind in sessions.Session.iter_valid_session_classes():
+            if interface is InterfaceType.usb:
+                try:
+                    found += kind.list_resources()
+                except Exception:  # backends raise whatever their libraries do
+                    continue
+    return tuple(found)
 
 
 def _ask_visa(found: Survey, resource: str) -> None:
