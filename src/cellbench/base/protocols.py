@@ -31,6 +31,10 @@ class FarSide(Protocol):
         """True when this far side knows the verb."""
         ...
 
+    def why_not(self, verb: str) -> str:
+        """Why it cannot do a verb that it does not know, for a report."""
+        ...
+
 
 class Prompter(Protocol):
     """Asks a person, wherever one is reached."""

@@ -33,6 +33,7 @@ MAKERS: Mapping[str, Callable[[Mapping[str, object]], Server]] = MappingProxyTyp
 """Kind of server → what makes one; a new kind is one file and one row."""
 
 GROUP = "group"
+_NETWORKS_OWN = frozenset({"dns", "icmp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +120,12 @@ class Park:
 
     async def _start(self, name: str, definition: Mapping[str, object]) -> None:
         port = self.hosting.ports.get(name, 0)
-        how = Listening(self.hosting.host, port, self.hosting.guard, self.peers, self._numbers)
+        kind = str(definition.get("server", name))
+        # who asks a resolver is no peer of a module's socket
+        peers = {} if kind in _NETWORKS_OWN else self.peers
+        how = Listening(self.hosting.host, port, self.hosting.guard, peers, self._numbers)
         with listening(how):
-            server = self._servers[name] = MAKERS[str(definition.get("server", name))](definition)
+            server = self._servers[name] = MAKERS[kind](definition)
             await server.start()
 
     def _find(self, name: str) -> Server:

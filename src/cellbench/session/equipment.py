@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cellbench.base.clock import Deadline
 from cellbench.base.errors import CellbenchError, NotPossible, RigError
 from cellbench.host.transcript import Transcript
+from cellbench.io.pipe import PortLost, PortMissing
 from cellbench.record.attempt import Kind, TraceFile
 from cellbench.record.header import InstrumentEntry, UnitEntry
 from cellbench.record.transcript import write_transcript
@@ -20,10 +21,12 @@ from cellbench.rig.load import LoadedRig, complete, load_rig
 from cellbench.rig.reboot import restart, wake
 from cellbench.rig.schema import Apn, Service
 from cellbench.rig.slot import PowerState, Slot
+from cellbench.rig.usb_loss import explain_loss
 from cellbench.roots.farside import far_side
 from cellbench.roots.launch import Launched, launch
 from cellbench.session.bystander import RunBystander
 from cellbench.session.canaries import look
+from cellbench.session.traces import TraceKeeper
 from cellbench.session.verdicts import Canary
 
 if TYPE_CHECKING:
@@ -44,6 +47,7 @@ class Equipment:
         self._distrusted: set[str] = set()
         self._identified: set[str] = set()
         self.rig = self._find_rig()
+        self.traces = TraceKeeper(self.rig.model, run.config.getoption("--traces", None))
         self.bench = Bench(
             rig=self.rig,
             run=run.id,
@@ -60,6 +64,7 @@ class Equipment:
         """The module of a slot in a state; None for OFF. A module that an attempt left in doubt is
         power-cycled first."""
         slot = self.bench.slot(slot_name)
+        self.traces.attach(slot)
         doubted = slot_name in self._distrusted
         self._distrusted.discard(slot_name)
         if slot.model.power is None:
@@ -89,6 +94,7 @@ class Equipment:
     def give_back(self, slot_name: str, cause: str) -> None:
         """Switch a slot off and end its lease, if this process has it; the next use leases it anew."""
         self._distrusted.discard(slot_name)
+        self.traces.detach(slot_name)
         self.bench.give_back(slot_name, cause)
 
     @property
@@ -114,9 +120,10 @@ class Equipment:
             name for name in needs if name.startswith(_FAR_SIDE) and not far.can(name.removeprefix(_FAR_SIDE))
         ]
         if lacking:
-            verbs = ", ".join(name.removeprefix(_FAR_SIDE) for name in lacking)
+            verbs = [name.removeprefix(_FAR_SIDE) for name in lacking]
+            why = "; ".join(dict.fromkeys(far.why_not(verb) for verb in verbs))
             raise NotPossible(
-                f"the far side of slot {slot_name} cannot {verbs}",
+                f"the far side of slot {slot_name} cannot {', '.join(verbs)}: {why}",
                 remedy="name a far_side in the rig file that can",
             )
 
@@ -135,8 +142,23 @@ class Equipment:
         self._marks[slot_name] = transcript.mark()
         return write_transcript(folder, attempt, transcript.records(since))
 
+    def explained(self, slot_name: str, error: BaseException | None) -> BaseException | None:
+        """The error itself; in place of the end of a USB port what ended it: supply, hub, cable or module."""
+        if not isinstance(error, (PortLost, PortMissing)):
+            return error
+        slot = self.bench.slot(slot_name)
+        if not any(role.startswith("at") and channel.lost for role, channel in slot.channels.items()):
+            return error
+        try:
+            loss = explain_loss(slot)
+        except CellbenchError:
+            return error
+        self._run.event("usb-lost", slot_name, loss.seen, {"cause": loss.cause.value})
+        return loss.error()
+
     def close(self) -> None:
         """Switch off, give back, end a rack that this process launched."""
+        self.traces.close()
         try:
             self.bench.close()
         finally:

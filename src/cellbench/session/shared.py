@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cellbench.base.errors import NotPossible, RigError
-from cellbench.rig.schema import RigFile
+from cellbench.rig.schema import RigFile, ServicesFarSide
 from cellbench.session.procedure import Procedure
 
 DISTURBS = "far-side:server"
@@ -47,11 +47,17 @@ def turns_for(model: RigFile, slot: str, marked: Procedure | None) -> tuple[Turn
             raise NotPossible(f"rig {model.rig} has no {wanted}", remedy=f"name one of a `{wanted}.` kind "
                                                                           "under instruments")
         found += [Turn(f"instrument-{name}", True) for name in names]
-    if DISTURBS in marked.needs:
+    if DISTURBS in marked.needs or _must_be_told_apart(model, slot, marked):
         found.append(Turn(_SERVICES, True))
     elif any(name.startswith("service:") for name in marked.depends_on):
         found.append(Turn(_SERVICES, False))
     return tuple(sorted(set(found), key=lambda turn: turn.name))
+
+
+def _must_be_told_apart(model: RigFile, slot: str, marked: Procedure) -> bool:
+    """True when a far side knows the slot's connections only by nobody else having any."""
+    by_servers = any(isinstance(far, ServicesFarSide) for far in model.far_sides_of(slot))
+    return by_servers and any(name.startswith("far-side:remote-") for name in marked.needs)
 
 
 @contextlib.contextmanager

@@ -35,7 +35,7 @@ class AttenuatorDriver:
         coverage = _STATES.get(verb, {}).get(values.get("state", "")) if set(values) == {"state"} else None
         if coverage is None:
             asked = " ".join((verb, *(f"{key}={value}" for key, value in values.items())))
-            raise lacks(self.slot, asked, "attenuation brings about no such thing",
+            raise lacks(self.slot, asked, self.why_not(verb),
                         "it does coverage state=normal|weak|lost, link state=ok|blocked, "
                         "network state=found|lost")
         decibel = {"normal": self.settings.normal_db, "weak": self.settings.weak_db,
@@ -49,3 +49,7 @@ class AttenuatorDriver:
     def can(self, verb: str) -> bool:
         """coverage, link and network."""
         return verb in _STATES
+
+    def why_not(self, verb: str) -> str:
+        """It changes coverage alone."""
+        return "attenuation brings about no such thing"

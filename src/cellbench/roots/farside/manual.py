@@ -24,7 +24,7 @@ class ManualDriver:
     def act(self, verb: str, **values: str) -> None:
         """Ask the person and wait. NotPossible when the person cannot, OperatorError when none answers."""
         if verb not in self.verbs:
-            raise lacks(self.slot, verb, "the person is not asked for it", "name it under verbs")
+            raise lacks(self.slot, verb, self.why_not(verb), "name it under verbs")
         answer = self.bystander.prompter().ask(
             self._words(verb, values), about=f"slot {self.slot}", answers=(DONE, CANNOT),
             within_s=self.within_s)
@@ -38,6 +38,10 @@ class ManualDriver:
     def can(self, verb: str) -> bool:
         """True for what the rig file says the person can do."""
         return verb in self.verbs
+
+    def why_not(self, verb: str) -> str:
+        """The rig file does not name it."""
+        return "the person is not asked for it"
 
     def _words(self, verb: str, values: Mapping[str, str]) -> str:
         known = _SENTENCES.get(verb)

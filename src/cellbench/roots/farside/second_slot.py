@@ -41,7 +41,7 @@ class SecondSlotDriver:
         elif verb == "sms":
             self._sms(values)
         else:
-            raise lacks(self.slot, verb, _NOT_DRIVEN.get(verb, "another module calls and sends messages"))
+            raise lacks(self.slot, verb, self.why_not(verb))
 
     def report(self, what: str, **values: str) -> Mapping[str, str]:
         """NotPossible: what the other module sees is read from it by procedures on two slots."""
@@ -51,6 +51,10 @@ class SecondSlotDriver:
     def can(self, verb: str) -> bool:
         """call and sms."""
         return verb in ("call", "sms")
+
+    def why_not(self, verb: str) -> str:
+        """It is a telephone."""
+        return _NOT_DRIVEN.get(verb, "another module calls and sends messages, and nothing else")
 
     def _call(self, values: Mapping[str, str]) -> None:
         self._only(values, "number", "end")

@@ -56,7 +56,7 @@ class ServicesDriver:
             rest = {key: value for key, value in values.items() if key != "socket"}
             self._request(_SOCKET_VERBS[verb], {"id": self._only_peer(verb), **rest})
         else:
-            raise lacks(self.slot, verb, _BEYOND.get(verb, "the servers know no such verb"))
+            raise lacks(self.slot, verb, self.why_not(verb))
 
     def report(self, what: str, **values: str) -> Mapping[str, str]:
         """``what=server name=N``: what a server saw last."""
@@ -67,6 +67,10 @@ class ServicesDriver:
     def can(self, verb: str) -> bool:
         """What servers can do, wherever they are."""
         return verb in _VERBS
+
+    def why_not(self, verb: str) -> str:
+        """What is beyond servers."""
+        return _BEYOND.get(verb, "the servers know no such verb")
 
     def _only_peer(self, verb: str) -> str:
         if self._since is None:

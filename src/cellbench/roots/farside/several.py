@@ -34,6 +34,10 @@ class NoFarSide:
         """Never."""
         return False
 
+    def why_not(self, verb: str) -> str:
+        """There is none."""
+        return "the rig file names no far side"
+
 
 @dataclass(frozen=True, slots=True)
 class SeveralFarSides:
@@ -53,6 +57,10 @@ class SeveralFarSides:
     def can(self, verb: str) -> bool:
         """True when any of them knows the verb."""
         return any(one.can(verb) for one in self.of)
+
+    def why_not(self, verb: str) -> str:
+        """The reasons of all."""
+        return ", and ".join(dict.fromkeys(one.why_not(verb) for one in self.of))
 
     def _first(self, verb: str, what: str, work: Callable[[FarSide], T]) -> T:
         reasons = []

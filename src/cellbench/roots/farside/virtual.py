@@ -32,6 +32,10 @@ class ControlledFarSide:
             self._verbs = frozenset(line.split()[0] for line in answer.splitlines() if line.strip())
         return verb in self._verbs
 
+    def why_not(self, verb: str) -> str:
+        """Its control room has no such verb."""
+        return "the virtual rack has no such verb"
+
     def _ask(self, verb: str, values: Mapping[str, str]) -> Mapping[str, str]:
         lines = self._request(verb, values).splitlines()
         return dict(line.split("=", 1) for line in lines if "=" in line)
