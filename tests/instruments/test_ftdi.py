@@ -18,6 +18,7 @@ from usb.backend import IBackend
 from cellbench.base.errors import RigError
 from cellbench.instruments.kinds import find_kind
 
+TRANSCRIPT_OF = ("line.ftdi",)
 URL = "ftdi://ftdi:232h:CB0001/1"
 SET_LOW, GET_LOW, SET_HIGH, GET_HIGH, SEND_NOW = 0x80, 0x81, 0x82, 0x83, 0x87
 LENGTHS = {0x84: 1, 0x85: 1, 0x86: 3, 0x8A: 1, 0x8B: 1, 0x8C: 1, 0x8D: 1, 0x96: 1, 0x97: 1, 0x9E: 3}

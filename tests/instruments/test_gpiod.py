@@ -20,6 +20,8 @@ from cellbench.instruments.kinds import find_kind
 from cellbench.instruments.line.gpiod_board import GpiodLines
 from cellbench.instruments.line.settings import GpiodSettings
 
+TRANSCRIPT_OF = ("line.gpiod",)
+
 
 class Wire:
     """One pad: what the chip drives, and what the board around it pulls to."""

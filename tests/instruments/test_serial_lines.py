@@ -18,6 +18,7 @@ import serial.rfc2217
 from cellbench.base.errors import NotPossible, RigError
 from cellbench.instruments.kinds import find_kind
 
+TRANSCRIPT_OF = ("line.serial-lines",)
 DTR, RTS = 0, 1
 CTS, DSR, DCD, RI = range(4)
 

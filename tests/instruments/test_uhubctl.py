@@ -14,6 +14,7 @@ from cellbench.base.errors import RigError
 from cellbench.instruments.hub.uhubctl import read_status
 from cellbench.instruments.kinds import find_kind
 
+TRANSCRIPT_OF = ("hub.uhubctl",)
 STANDIN = Path(__file__).with_name("standin_uhubctl.py")
 
 # in the form of print_port_status in uhubctl.c

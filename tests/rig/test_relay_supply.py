@@ -8,6 +8,7 @@ from cellbench.rig.build import equipment_plan, slot_plan
 from cellbench.rig.capabilities import Capability, capabilities
 from cellbench.rig.load import load_rig, validate_file
 
+TRANSCRIPT_OF = ("supply.relay",)
 PSU = ("    kind: supply.scpi-generic\n    resource: TCPIP::192.168.1.20::5025::SOCKET\n    channels: 2\n",
        "    kind: supply.relay\n    board: relays1\n    pins: [6, 7]\n")
 
