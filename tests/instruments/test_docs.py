@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cellbench.instruments.docs import EVIDENCE, TITLES, files, page, transcript_of
-from cellbench.instruments.kinds import InstrumentClass, built_in_kinds
+from cellbench.instruments.docs import EVIDENCE, files, page, transcript_of
+from cellbench.instruments.kinds import built_in_kinds
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,7 +25,3 @@ def test_page_tells_each_kind_and_what_it_rests_on():
         assert (ROOT / found.file).is_file()
         assert f"[{found.evidence}](../{found.file})" in row
         assert found.evidence in EVIDENCE
-
-
-def test_every_class_of_kinds_has_its_heading():
-    assert set(TITLES) == set(InstrumentClass)

@@ -15,8 +15,6 @@ from cellbench.instruments.kinds import Ability, InstrumentClass, InstrumentKind
 PAGE = "docs/instruments.md"
 TESTS = "tests/instruments"
 _CLAIM = re.compile(r"^TRANSCRIPT_OF = (\([^)]*\))$", re.M)
-TITLES: Mapping[InstrumentClass, str] = {
-    InstrumentClass.SUPPLY: "Supplies", InstrumentClass.LINE: "Lines", InstrumentClass.HUB: "Hubs"}
 EVIDENCE: Mapping[str, str] = {
     "manual": "the manual's own text",
     "driver": "the manual's commands; answers as published drivers take them",
@@ -70,22 +68,25 @@ def page(root: Path) -> str:
     transcripts = {kind.kind: transcript_of(root, kind.kind) for kind in kinds}
     used = {found.evidence for found in transcripts.values() if found is not None}
     parts = [HEAD, "".join(f"- *{name}*: {words}\n" for name, words in EVIDENCE.items() if name in used)]
-    for serves, title in TITLES.items():
+    for serves in InstrumentClass:
         chosen = [kind for kind in kinds if kind.serves is serves]
         if chosen:
+            title = f"{serves.value.capitalize()}s".replace("ys", "ies")
             parts += [f"\n## {title}\n\n", "\n".join(_table(chosen, transcripts)), "\n"]
     parts += ["\n## What each rests on\n\n", "\n".join(_details(kinds, transcripts)), "\n\n", TAIL]
     return "".join(parts)
 
 
 def _table(kinds: list[InstrumentKind], transcripts: Mapping[str, Transcript | None]) -> Iterator[str]:
-    yield "| kind | models | it can | transcript | met in reality |"
-    yield "|-|-|-|-|-|"
+    columns = [ability for ability in Ability if any(ability in kind.abilities for kind in kinds)]
+    yield f"| kind | models | {' | '.join(ability.value for ability in columns)} | transcript | met in reality |"
+    yield f"|-|-|{'-|' * len(columns)}-|-|"
     for kind in kinds:
         found = transcripts[kind.kind]
         evidence = f"[{found.evidence}](../{found.file})" if found is not None else "none"
         name = f"[`{kind.kind}`](#{_anchor(kind.kind)})"
-        yield (f"| {name} | {_cell('; '.join(kind.models))} | {_abilities(kind)} | {evidence} "
+        able = " | ".join("yes" if ability in kind.abilities else "no" for ability in columns)
+        yield (f"| {name} | {_cell('; '.join(kind.models))} | {able} | {evidence} "
                f"| {'yes' if kind.met else 'no'} |")
 
 
@@ -97,16 +98,11 @@ def _details(kinds: tuple[InstrumentKind, ...],
         found = transcripts[kind.kind]
         if found is not None and found.source:
             yield f"Transcript: {found.source}."
+        if Ability.DRIVE in kind.abilities and Ability.READ_BACK not in kind.abilities:
+            yield "Nothing confirms what it drives."
         if kind.doubts:
             yield f"Not certain: {kind.doubts}."
         yield ""
-
-
-def _abilities(kind: InstrumentKind) -> str:
-    told = [ability.value for ability in Ability if ability in kind.abilities]
-    if Ability.DRIVE in kind.abilities and Ability.READ_BACK not in kind.abilities:
-        told.append("nothing confirms what it drives")
-    return ", ".join(told)
 
 
 def _claimed(text: str) -> tuple[str, ...]:
