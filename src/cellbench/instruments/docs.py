@@ -79,7 +79,8 @@ def page(root: Path) -> str:
 
 def _table(kinds: list[InstrumentKind], transcripts: Mapping[str, Transcript | None]) -> Iterator[str]:
     columns = [ability for ability in Ability if any(ability in kind.abilities for kind in kinds)]
-    yield f"| kind | models | {' | '.join(ability.value for ability in columns)} | transcript | met in reality |"
+    able = " | ".join(ability.value for ability in columns)
+    yield f"| kind | models | {able} | transcript | met in reality |"
     yield f"|-|-|{'-|' * len(columns)}-|-|"
     for kind in kinds:
         found = transcripts[kind.kind]
