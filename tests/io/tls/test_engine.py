@@ -148,6 +148,7 @@ class TestChecks:
         self._judge(ClientSettings(pin=good), server, None)
         wrong = Pin(authority.sign("server.example").certificate, level)
         self._judge(ClientSettings(pin=wrong), server, Failure.PIN)
+        self._judge(ClientSettings(pin=Pin(b"", level)), server, Failure.PIN)
 
     @staticmethod
     def _judge(settings: ClientSettings, server: TlsServer, why: Failure | None) -> None:
@@ -257,6 +258,14 @@ class TestResumption:
         server = TlsServer(ServerSettings(server_credentials, minimum=Version.TLS_1_3))
         session = self._first(ClientSettings(), server)
         assert self._second(ClientSettings(session=parse_session(session.compact().der)), server).resumed
+
+    def test_an_id_is_had_from_a_server_that_prefers_tickets(self, server_credentials) -> None:
+        server = TlsServer(ServerSettings(server_credentials, maximum=Version.TLS_1_2))
+        settings = ClientSettings(tickets=False)
+        session = self._first(settings, server)
+        assert session.ticket == b""
+        again = session_from_id(session.session_id, session.master_secret, datagram=False, suite=0xC02B)
+        assert self._second(replace(settings, session=again), server).resumed
 
     def test_a_server_without_resumption(self, server_credentials) -> None:
         server = TlsServer(ServerSettings(server_credentials, resumption=False, maximum=Version.TLS_1_2))

@@ -56,6 +56,8 @@ def client_context(settings: ClientSettings) -> Prepared:
     context = SSL.Context(SSL.DTLS_METHOD if settings.datagram else SSL.TLS_METHOD)
     _versions(context, settings.datagram, settings.minimum, settings.maximum)
     _suites(context, settings.suites, settings.datagram)
+    if not settings.tickets:
+        context.set_options(SSL.OP_NO_TICKET)
     verdict = _Verdict(settings)
     context.set_verify(SSL.VERIFY_PEER, verdict.check)
     _trust(context, settings.roots)
@@ -222,7 +224,10 @@ class _Verdict:
 
 
 def _pinned(certificate: x509.Certificate, pin: Pin) -> bool:
-    wanted = x509.load_der_x509_certificate(pin.certificate)
+    try:
+        wanted = x509.load_der_x509_certificate(pin.certificate)
+    except ValueError:
+        return False  # nothing can be equal to what is no certificate
     if pin.level is PinLevel.CERTIFICATE:
         return certificate == wanted
     if pin.level is PinLevel.KEY_INFORMATION:

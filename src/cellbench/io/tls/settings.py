@@ -70,7 +70,8 @@ class ClientSettings:
 
     ``suites`` are IANA numbers, empty for all that there are. ``least_rsa_bits`` and ``least_ec_bits``
     refuse a server whose certificate, or that of an issuer, has a shorter key. ``now`` is the clock that
-    validity dates are held against; None for the machine's. ``session`` is resumed if the server agrees.
+    validity dates are held against; None for the machine's. ``session`` is resumed if the server agrees;
+    without ``tickets`` the server is not asked for one, so that it gives a session id.
     """
 
     datagram: bool = False
@@ -85,6 +86,7 @@ class ClientSettings:
     psk: Psk | None = None
     pin: Pin | None = None
     session: Session | None = None
+    tickets: bool = True
     least_rsa_bits: int = 0
     least_ec_bits: int = 0
     now: datetime | None = None

@@ -324,6 +324,24 @@ class Behaviour:
         "Silence after which the prompt of +USECMNG gives up, true seconds.",
         M, "error list of the LENA-R8 AT manual: no input for more than 20 s", r8=20.0, r6=20.0)
 
+    # security profiles
+    usecprf_check: int = fact("Operation 0 of +USECPRF after a reset of the profile.",
+                              D, "test of the public driver", r8=0, r6=1)
+    tls13: bool = fact("TLS 1.3 is offered.", M, "LARA-R6 data sheet; LENA-R8 guide does not mention it",
+                       r8=False, r6=True)
+    dtls: bool = fact("DTLS is there.", G, "LENA-R8 guide speaks of SSL/TLS only; LARA-R6 guide 3",
+                      r8=False, r6=True)
+    session_resumption: bool = fact(
+        "+USECPRF has operation 13.", G, "LARA-R6 guide 3.4; LENA-R8 guide names it for FTPS alone",
+        r8=False, r6=True)
+    tls_version_exact: bool = fact(
+        "Operation 1 of +USECPRF is exactly the version offered, else the lowest.",
+        G, "both guides: minimum version; one public driver: exactly", r8=False, r6=False)
+    root_of_trust: bool = fact("+USECPRF has operations 11 and 14.", M, "LARA-R6 data sheet",
+                               r8=False, r6=True)
+    tls_connections: int = fact("Secure connections at once.", G, "LENA-R8 guide 9.1.3, LARA-R6 guide 3.3: 4",
+                                r8=4, r6=4)
+
     # resolver and ping
     resolver_next_s: float = fact("Wait before the next resolver is asked too.", X, "", r8=5.0, r6=5.0)
     resolver_total_s: float = fact(

@@ -43,6 +43,10 @@ class Rtc:
         """Local time."""
         return self._utc() + self._offset
 
+    def utc(self) -> datetime.datetime:
+        """Universal time as the module has it, with its zone."""
+        return (self.local() - self.quarters * _QUARTER).replace(tzinfo=datetime.UTC)
+
     def set_local(self, text: str) -> bool:
         """Set by +CCLK: ``yy/MM/dd,hh:mm:ss[±zz]``; False when that is no time."""
         zone = self.quarters
