@@ -145,6 +145,15 @@
     const found = range(side, row).map(n => make("li", text[side.text[n]]));
     return found.length ? [make("h3", name), make("ul", found)] : [];
   };
+  const captured = row => {
+    const c = data.captures, found = range(c, row).map(n => {
+      if (!text[c.file[n]]) return make("li", text[c.text[n]]);
+      const link = make("a", "open");
+      link.href = text[c.file[n]].split("/").map(encodeURIComponent).join("/");
+      return make("li", [`${text[c.text[n]]} `, link]);
+    });
+    return found.length ? [make("h3", "Traces of the module"), make("ul", found)] : [];
+  };
   const open = row => {
     const [id, , document_] = data.procedures[all.procedure[row]];
     const [, , sign, colour] = data.outcomes[all.outcome[row]];
@@ -153,7 +162,7 @@
     if (text[all.reason[row]]) verdict.append(": " + text[all.reason[row]]);
     const facts = [slot(row), data.slots[all.slot[row]][1], text[all.sections[row]], when(row) + " UTC", text[all.took[row]], `attempt ${all.number[row]}${all.final[row] ? "" : ", repeated later"}`];
     $("body").replaceChildren(make("h2", title(row)), make("p", facts.filter(Boolean).join(" · "), "quiet"), verdict,
-      ...listed("Evidence", data.evidence, row), ...measured(row), ...stepped(row), ...listed("Notes", data.notes, row),
+      ...listed("Evidence", data.evidence, row), ...measured(row), ...stepped(row), ...listed("Notes", data.notes, row), ...captured(row),
       ...transcripts(row), make("h3", "Procedure"), make("p", make("code", id)), ...(document_ ? [make("p", document_, "document")] : []));
     $("detail").showModal();
     $("detail").scrollTop = 0;

@@ -83,6 +83,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "in seconds; 0 for ever (default: 300)",
     )
     group.addoption(
+        "--traces",
+        choices=("never", "failures", "always"),
+        default=None,
+        help="record the modules' trace ports: kept around attempts that did not go well, or always "
+        "(default: as the rig file says, else never)",
+    )
+    group.addoption(
         "--reports",
         default=None,
         metavar="LIST",

@@ -196,6 +196,10 @@ class Channel:
             self.resume()
         return took
 
+    def resume_at_sync(self) -> None:
+        """The module has restarted: the next sync() tells it its settings again."""
+        self._resume_due = True
+
     def resume(self) -> None:
         """Tell the module again what this port had told it: echo and the form of codes and errors."""
         self._resume_due = False

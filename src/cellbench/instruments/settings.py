@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from cellbench.base.errors import RigError
 
 FORMS: Mapping[str, str] = {
+    r"^[a-z][a-z_\-]{0,30}[0-9]{0,2}$": "role of a port",
     r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,31}$": "a name: up to 32 letters, digits, dots, hyphens and underscores",
     r"^[a-z][a-z0-9\-]{0,31}$": "a role: up to 32 lower-case letters, digits and hyphens",
     r"^[a-z][a-z0-9_]{0,63}$": "a name: lower-case letters, digits and underscores",
@@ -105,6 +106,41 @@ class RelayBoardSettings(InstrumentSettings):
     """How many digital inputs it has; inputs count from 0."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 2.0
     """Longest wait for one answer, in seconds."""
+
+
+class AnalyserSettings(VisaSettings):
+    """A spectrum analyser or power meter, reached through VISA."""
+
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+    """Longest wait for one answer, a whole sweep among them, in seconds."""
+
+
+class AttenuatorSettings(VisaSettings):
+    """A step attenuator, reached through VISA."""
+
+    channels: Annotated[int, Field(ge=1, le=16)] = 1
+    """How many channels it has."""
+
+
+class SerialAttenuatorSettings(AttenuatorSettings):
+    """A step attenuator whose words stand here, from its manual."""
+
+    set: Text
+    """Line that sets a channel: `{value}` is the attenuation in decibel, `{channel}` the channel."""
+    ask: Text
+    """Line that asks for a channel's attenuation."""
+    answer: Text = "{number}"
+    """Form of the answer to `ask`, a regular expression in which `{number}` is the attenuation."""
+    accepted: Text | None = None
+    """What it answers to `set`; unset: nothing."""
+    identify: Text | None = None
+    """Line that asks what it is, with `identity` for the beginning of its answer; unset: it cannot say."""
+    line_end: Literal["lf", "cr", "cr-lf"] = "cr-lf"
+    """End of lines, both ways."""
+    digits: Annotated[int, Field(ge=0, le=3)] = 2
+    """Decimals of `{value}`."""
+    tolerance_db: Annotated[float, Field(ge=0, le=3)] = 0.13
+    """What the attenuation read back may differ by, in decibel: half a step."""
 
 
 class RelaySupplySettings(InstrumentSettings):

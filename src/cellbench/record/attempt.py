@@ -27,6 +27,7 @@ class Kind(enum.StrEnum):
     MEASUREMENT = "measurement"  # MeasurementRecord
     NOTE = "note"  # Note
     TRACE = "trace"  # TraceFile
+    CAPTURE = "capture"  # CaptureFile
     ATTEMPT_ENDED = "attempt.ended"  # AttemptEnded
     EVENT = "event"  # Event
     SEGMENT = "segment"  # SegmentStarted: the first record of a worker's file
@@ -109,6 +110,28 @@ class TraceFile:
     first: int
     last: int
     dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureFile:
+    """What a trace port streamed around an attempt (:mod:`cellbench.record.capture`).
+
+    ``file`` is relative to the run's folder, "" when nothing was kept; ``reason`` says why it was kept, or
+    was not. ``dropped`` counts bytes of the stretch that had fallen out of the ring, ``gaps`` how often the
+    port vanished in it.
+    """
+
+    attempt: str
+    port: str
+    role: str
+    file: str = ""
+    bytes: int = 0
+    sha256: str = ""
+    began_utc_ns: int = 0
+    ended_utc_ns: int = 0
+    dropped: int = 0
+    gaps: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +224,7 @@ class Attempt:
     traces: tuple[TraceFile, ...] = ()
     unit: int = -1
     peer: str = ""
+    captures: tuple[CaptureFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

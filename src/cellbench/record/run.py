@@ -13,6 +13,7 @@ from cellbench.record.attempt import (
     Attempt,
     AttemptEnded,
     AttemptStarted,
+    CaptureFile,
     Event,
     Kind,
     MeasurementRecord,
@@ -104,6 +105,7 @@ class _Open:
     measurements: list[MeasurementRecord] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     traces: list[TraceFile] = field(default_factory=list)
+    captures: list[CaptureFile] = field(default_factory=list)
 
     def close(self) -> Attempt:
         """The finished attempt."""
@@ -113,7 +115,7 @@ class _Open:
             started.sections or (ended.sections if ended else ()), self.utc_ns,
             ended.duration_s if ended else None, ended.verdict if ended else None,
             tuple(self.steps.values()), tuple(self.measurements), tuple(self.notes), tuple(self.traces),
-            self.unit, started.peer)
+            self.unit, started.peer, tuple(self.captures))
 
 
 @dataclass(slots=True)
@@ -212,6 +214,10 @@ class _Builder:
         trace = decode(TraceFile, record.data)
         self.attempt(trace.attempt, record).traces.append(trace)
 
+    def on_capture(self, record: Record) -> None:
+        capture = decode(CaptureFile, record.data)
+        self.attempt(capture.attempt, record).captures.append(capture)
+
     def on_attempt_ended(self, record: Record) -> None:
         ended = decode(AttemptEnded, record.data)
         attempt = self.attempt(ended.attempt, record)
@@ -237,6 +243,7 @@ _HANDLERS: dict[str, Callable[[_Builder, Record], None]] = {
     Kind.MEASUREMENT: _Builder.on_measurement,
     Kind.NOTE: _Builder.on_note,
     Kind.TRACE: _Builder.on_trace,
+    Kind.CAPTURE: _Builder.on_capture,
     Kind.ATTEMPT_ENDED: _Builder.on_attempt_ended,
     Kind.EVENT: _Builder.on_event,
     Kind.RUN_ENDED: _Builder.on_run_ended,

@@ -13,6 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree as xml
 
 from cellbench.record.attempt import Attempt
+from cellbench.record.capture import capture_words
 from cellbench.record.rollup import final_attempts, verdict_of
 from cellbench.record.run import RunRecord
 from cellbench.record.transcript import utc_text
@@ -88,6 +89,7 @@ def _output(attempt: Attempt, tried: list[Attempt]) -> str:
               for one in attempt.measurements]
     lines += attempt.notes
     lines += [f"transcript: {trace.file}" for trace in attempt.traces]
+    lines += [capture_words(capture) for capture in attempt.captures]
     return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cellbench.record.attempt import Attempt, MeasurementRecord, Step
+from cellbench.record.capture import capture_words
 from cellbench.record.codec import encode
 from cellbench.record.rollup import verdict_of
 from cellbench.record.run import RunRecord
@@ -67,7 +68,8 @@ def _attempt(run: RunRecord, attempt: Attempt) -> Json:
         "duration_s": attempt.duration_s, "verdict": _verdict(verdict_of(attempt)),
         "steps": [_step(step) for step in attempt.steps],
         "measurements": [_measurement(measured) for measured in attempt.measurements],
-        "notes": list(attempt.notes), "transcripts": [trace.file for trace in attempt.traces],
+        "notes": [*attempt.notes, *(capture_words(one) for one in attempt.captures)],
+        "transcripts": [trace.file for trace in attempt.traces],
     }
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from cellbench.base.trace import Span, TraceRecord
 from cellbench.record.attempt import Attempt
+from cellbench.record.capture import capture_words
 from cellbench.record.measurement import Judgement
 from cellbench.record.rollup import final_attempts, verdict_of
 from cellbench.record.run import RunRecord
@@ -78,6 +79,7 @@ def result_columns(run: RunRecord) -> dict[str, object]:
                                                    "port", "first", "last"), pool),
         "notes": _side(run, _notes, ("text",), pool),
         "traces": _traces(run, pool, budget),
+        "captures": _side(run, _captures, ("text", "file"), pool),
         "texts": list(pool.numbers),
     }
 
@@ -123,6 +125,10 @@ def _evidence(attempt: Attempt) -> Iterable[tuple[object, ...]]:
 
 def _notes(attempt: Attempt) -> Iterable[tuple[object, ...]]:
     return ((note,) for note in attempt.notes)
+
+
+def _captures(attempt: Attempt) -> Iterable[tuple[object, ...]]:
+    return ((capture_words(one), one.file) for one in attempt.captures)
 
 
 def _steps(attempt: Attempt) -> Iterable[tuple[object, ...]]:

@@ -18,6 +18,7 @@ from cellbench.instruments.settings import Host, InstrumentSettings, Secret, Str
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,31}$")]
 Role = Annotated[str, Field(pattern=r"^[a-z][a-z0-9\-]{0,31}$")]
 Location = Annotated[str, Field(pattern=r"^[0-9]{1,3}-[0-9]{1,3}(\.[0-9]{1,3}){0,6}$")]
+PortRole = Annotated[str, Field(pattern=r"^[a-z][a-z_\-]{0,30}[0-9]{0,2}$")]
 Pin = Annotated[int, Field(ge=0, le=1023)]
 
 
@@ -193,6 +194,31 @@ class Ports(Strict):
     """USB; its serial ports are found by location, VID:PID and descriptor order."""
 
 
+class TraceMode(enum.Enum):
+    """When the modules' trace ports are recorded."""
+
+    NEVER = "never"
+    FAILURES = "failures"
+    ALWAYS = "always"
+
+
+class Traces(Strict):
+    """Recording of the modules' trace ports on USB (LENA-R8: CP and AP trace, LARA-R6: diag)."""
+
+    record: TraceMode = TraceMode.NEVER
+    """`never`; `failures`: recorded all the time and kept around attempts that did not go well; `always`:
+    kept for every attempt."""
+    ports: tuple[PortRole, ...] = ()
+    """Which ports, by role (`cp-trace`, `ap-trace`, `diag`; a log on the auxiliary UART: `aux_uart`); unset:
+    all trace ports of the composition."""
+    ring_mib: Annotated[float, Field(gt=0, le=256)] = 4.0
+    """Mebibytes kept for each port; what is older falls out and is counted."""
+    keep_s: Annotated[float, Field(gt=0, le=86_400)] = 300.0
+    """Seconds kept for each port."""
+    run_mib: Annotated[float, Field(gt=0, le=1_000_000)] = 512.0
+    """Mebibytes that one process of a run writes at most; later traces are left out, and that is said."""
+
+
 class Sim(Strict):
     """The SIM in a slot."""
 
@@ -343,6 +369,8 @@ class Slot(Strict):
     """SIM."""
     network: Apn | None = None
     """Network of this slot, in place of the rig's."""
+    traces: Traces | None = None
+    """Recording of this slot's trace ports, in place of the rig's."""
     limits: Text | None = None
     """Limits file of this slot, in place of the product's; relative to this file."""
     capabilities: tuple[DeclaredCapability, ...] = ()
@@ -426,6 +454,8 @@ class RigFile(Strict):
     """Budget of attaches per SIM and network."""
     minimum_on_time_s: Annotated[float, Field(ge=0, le=600)] | None = None
     """Shortest time on before a power-off, in seconds; unset: the profile's fact (30 s)."""
+    traces: Traces = Traces()
+    """Recording of the modules' trace ports."""
     limits: dict[Text, Text] = Field(default_factory=dict)
     """Limits file per product (series, variant or ordering code → file relative to this one); the most
     specific key that matches a slot counts."""
@@ -436,6 +466,10 @@ class RigFile(Strict):
         if isinstance(chosen, SeveralFarSides):
             return chosen.of
         return () if isinstance(chosen, NoFarSide) else (chosen,)
+
+    def traces_of(self, slot: str) -> Traces:
+        """How a slot's trace ports are recorded."""
+        return self.slots[slot].traces or self.traces
 
     def network_of(self, slot: str) -> Apn | None:
         """The network a slot meets."""

@@ -20,6 +20,7 @@ from cellbench.host.portgroup import PortGroup
 from cellbench.host.transcript import Transcript
 from cellbench.io.pipe import LinePort, PortMissing
 from cellbench.io.ports import open_pipe
+from cellbench.io.recorder import StreamRecorder
 from cellbench.io.usb import UsbDevice, find_device
 from cellbench.io.usb_port import PortPlace, UsbSerialPort
 from cellbench.rig.schema import Slot as SlotModel
@@ -50,6 +51,7 @@ class SlotPorts:
     elsewhere: frozenset[str] = frozenset()
     settle_s: float = 3.0
     channels: dict[str, Channel] = field(default_factory=dict)
+    recorders: dict[str, StreamRecorder] = field(default_factory=dict)  # trace ports that are being read
     group: PortGroup = field(default_factory=PortGroup)  # the module serves its ports in turn
     next_record: dict[str, int] = field(default_factory=dict)  # a trace goes on at each opening
     up_since_ns: int = 0  # monotonic: when all USB ports of the present enumeration were first seen
@@ -195,7 +197,10 @@ class SlotPorts:
         return UsbView(view.device, (self._chosen[1],), view.nodes, view.nets)
 
     def _asks(self, index: int, node: Path) -> bool | None:
-        """Ask a port, unless one of our own channels has it open: that channel is asked through."""
+        """Ask a port, unless one of our own channels has it open: that channel is asked through. A recorder
+        is not disturbed."""
+        if any(recorder.port_name == str(node) for recorder in self.recorders.values()):
+            return None
         for role, channel in self.channels.items():
             if self._on_usb(role) and channel.port_name == str(node) and channel.is_up:
                 return None if channel.silent(ASK_S) else True
@@ -251,7 +256,11 @@ class SlotPorts:
         chosen = self._chosen
         if chosen is not None and chosen[0] == view.device.devnum and chosen[1] in view.candidates:
             view = UsbView(view.device, (chosen[1],), view.nodes, view.nets)
-        node = view.nodes[self._port_of(view, role)]
+        try:
+            node = view.nodes[self._port_of(view, role)]
+        except NotPossible as error:
+            shown = f"{view.device.words} at {view.device.location} shows {view.composition.name!r} now"
+            raise PortMissing(f"{error.message}: {shown}") from error
         return PortPlace(node, view.device.location, view.device.devnum)
 
     def _port_of(self, view: UsbView, role: str) -> int:

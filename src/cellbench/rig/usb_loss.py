@@ -21,7 +21,7 @@ from cellbench.host.errors import AtError, AtTimeout, UnexpectedReset
 from cellbench.io.pipe import PortLost, PortMissing
 from cellbench.io.usb import missing_hub
 from cellbench.rig.slot import Slot
-from cellbench.rig.usb_view import UsbTrouble
+from cellbench.rig.usb_view import UsbAbsent, UsbTrouble
 from cellbench.wire.at.session import GREETING
 
 _POLL_S = 0.02
@@ -37,6 +37,7 @@ class LossCause(enum.Enum):
     MODULE_OFF = "module switched off"
     MODULE_RESET = "module reset"
     UNPLUGGED = "unplugged"
+    DOWNLOAD = "boot into download mode"
     SILENT = "module silent"
 
 
@@ -47,6 +48,7 @@ _REMEDIES = {
     LossCause.UNPLUGGED: "look at the module's USB cable and plug",
     LossCause.MODULE_OFF: "nothing at the bench switched it off: look at PWR_ON and the supply's voltage",
     LossCause.MODULE_RESET: "nothing at the bench asked for it: see the trace of the moments before",
+    LossCause.DOWNLOAD: "USB_BOOT must be low while it boots: look at that line and its wiring",
     LossCause.SILENT: "power-cycle it; if it stays silent, look at its supply and its firmware",
 }
 
@@ -173,6 +175,8 @@ class _Inquiry:
         return self._alive("it goes on answering on the UART")
 
     def _reset(self, seen: str) -> Loss:
+        for channel in self.slot.channels.values():
+            channel.resume_at_sync()
         return self.loss(LossCause.MODULE_RESET, seen, returned=self._returns())
 
     def _silent_on_uart(self, uart: Channel) -> Loss:
@@ -180,11 +184,23 @@ class _Inquiry:
         while not self.deadline.expired:
             if not uart.silent(_ALIVE_S):
                 return self._reset("it was silent on the UART and then answered again")
+            download = self._download()
+            if download is not None:
+                return download
             if self.slot.usb_appears(0.0) and self._answers_on_usb():
                 return self._by_usb_alone(None)
             time.sleep(_POLL_S)
         late = self.bench()
         return late or self.loss(LossCause.SILENT, "it does not answer on the UART either")
+
+    def _download(self) -> Loss | None:
+        try:
+            view = self.slot.ports.scene().view()
+        except (UsbTrouble, UsbAbsent):
+            return None
+        if not view.of_role("fw-update"):
+            return None
+        return self.loss(LossCause.DOWNLOAD, f"it is back as {view.device.words}", returned=True)
 
     def _answers_on_usb(self) -> bool:
         channel = next((one for role, one in self.slot.channels.items() if role.startswith("at")), None)
@@ -212,7 +228,9 @@ class _Inquiry:
         if not self._returns() or not open_at:
             late = self.bench()
             seen = "V_INT says that it is on" if v_int else "nothing but USB reaches it, and it stays away"
-            return late or self.loss(LossCause.UNPLUGGED, seen)
+            return late or self._download() or self.loss(LossCause.UNPLUGGED, seen)
+        if (download := self._download()) is not None:
+            return download
         channel, told = open_at[0], open_at[0].settings.cmee
         settings = channel.settings
         try:
@@ -225,7 +243,7 @@ class _Inquiry:
             settings.cmee = told
         channel.resume()
         if told is not None and now is not None and now != told:
-            return self.loss(LossCause.MODULE_RESET, "it has forgotten what it was told", returned=True)
+            return self._reset("it has forgotten what it was told")
         return self.loss(LossCause.UNPLUGGED, "it still knows what it was told", returned=True)
 
     def _returns(self) -> bool:

@@ -41,6 +41,8 @@ class Attempt:
 
     def judge(self, error: BaseException | None, phase: str) -> Verdict:
         """The verdict of one phase; the attempt keeps the gravest."""
+        if error is not None and self.run.equipment is not None and self.slot:
+            error = self.run.equipment.explained(self.slot, error)
         verdict = decide(error, phase, self.recorder.dependencies, self._watch)
         self.add(verdict)
         return verdict
@@ -87,6 +89,9 @@ class AttemptBook:
             Kind.ATTEMPT_STARTED,
             AttemptStarted(name, procedure, slot, self._numbers[procedure, slot], sections, peer),
         )
+        if self._run.equipment is not None:
+            for used in filter(None, (slot, peer)):
+                self._run.equipment.traces.begin(used)
         if peer:
             self._run.event("took-part", peer, f"with {slot} in {procedure}", {"attempt": name})
             recorder.note(f"on slot {slot} with slot {peer}")
@@ -105,6 +110,11 @@ class AttemptBook:
                 for trace in self._run.equipment.store_traces(own, slot, self._run.folder):
                     journal.append(Kind.TRACE, replace(trace, attempt=attempt.id))
         verdict = attempt.verdict or Verdict(Outcome.ABORTED, None, "never judged")
+        if self._run.equipment is not None:
+            for slot in slots:
+                own = attempt.id if slot == attempt.slot else f"{attempt.id}-{slot}"
+                for kept in self._run.equipment.traces.store(own, slot, self._run.folder, verdict):
+                    journal.append(Kind.CAPTURE, replace(kept, attempt=attempt.id))
         journal.append(
             Kind.ATTEMPT_ENDED,
             AttemptEnded(
