@@ -10,10 +10,12 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from cellbench.base.errors import CellbenchError
 from cellbench.base.protocols import FarSide
 from cellbench.catalogue.modules import profile_for
 from cellbench.guardian.budget import AttachBudget
 from cellbench.guardian.client import GuardianClient, Lease
+from cellbench.guardian.errors import LeaseEnded
 from cellbench.host.transcript import Transcript
 from cellbench.rig.build import equipment_plan, slot_plan
 from cellbench.rig.load import LoadedRig
@@ -80,26 +82,34 @@ class Bench:
             slot.close()
 
     def close(self, *, hard: bool = False, cause: str = "end of run") -> None:
-        """Switch every slot off and give the leases back."""
+        """Switch every slot off and give the leases back.
+
+        One slot's failure keeps no other on; the first one is raised when all is done. A lease that has
+        ended is none: whoever ended it made the slot safe.
+        """
+        failed: list[CellbenchError] = []
         for slot in self._slots.values():
             try:
                 if slot.model.power is not None:
                     slot.power_off(hard=hard, cause=cause)
+            except LeaseEnded:
+                pass
+            except CellbenchError as error:
+                failed.append(error)
             finally:
                 slot.close()
         self._slots.clear()
         if self._guardian is not None:
             self._guardian.close()
             self._guardian = None
+        if failed:
+            raise failed[0]
 
     def _open(self, name: str) -> Slot:
-        model = self.rig.model.slots[name]
-        lease = None
-        switched = model.power is not None or model.usb_power is not None
-        if switched or model.lines.driven() or model.lines.read():
-            lease = self.guardian().lease(
-                slot_plan(self.rig, name), run=self.run, controller_pid=self.controller_pid or os.getpid()
-            )
+        # also where nothing is switched: a port serves one run at a time, whoever's
+        lease = self.guardian().lease(
+            slot_plan(self.rig, name), run=self.run, controller_pid=self.controller_pid or os.getpid()
+        )
         return self._make(name, lease)
 
     def _enrolled(self) -> GuardianClient:

@@ -278,7 +278,11 @@ class RunHooks:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Switch off, close the books, set the exit status."""
         if self.run.equipment is not None:
-            self.run.equipment.close()
+            try:
+                self.run.equipment.close()
+            except CellbenchError as error:
+                self.problems.append(f"switching off at the end of the run: {error}")
+                self.verdicts.append(Verdict(Outcome.ERROR, error.owner))
         self.run.switched_off = True
         if self.run.part is Part.WORKER:
             self.run.end(int(exitstatus), "worker finished")
