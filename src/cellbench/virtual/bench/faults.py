@@ -29,8 +29,8 @@ class TalkFaults:
     error: int | None = None
     stale: bool = False
     deaf: bool = False
-    left_over: str | None = None
-    """The answer that is still in the supply's output buffer."""
+    left_over: str = "0"
+    """The last answer made, whoever asked."""
 
     def answer(self, made: str | None) -> str | None:
         """What the client gets for the answer that was made."""

@@ -63,14 +63,13 @@ class Supply:
     async def mend(self) -> None:
         """End every fault of the conversation."""
         await self.cut(Cut.NO)
-        self.faults = TalkFaults()
+        self.faults = TalkFaults(left_over=self.faults.left_over)
 
     def opened(self, link: Link) -> None:
         """A client has the place: nothing of the one before is left in the buffers."""
         self._link = link
         self._buffer.clear()
         self._overrun = False
-        self.faults.left_over = None
 
     def received(self, data: bytes) -> None:
         """Collect messages and answer them; a message ends with LF."""

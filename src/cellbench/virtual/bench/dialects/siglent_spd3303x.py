@@ -1,7 +1,8 @@
 """Siglent SPD3303X: two channels of 32 V, 3.2 A that programs can set; CH3 (2.5, 3.3 or 5 V) only switches.
 
 There is no query for an output's state but the bits of SYSTem:STATus?, no protection that programs can set
-or read, and of the common commands *IDN?, *SAV and *RCL alone. How an error reads beyond ``0  No Error`` is
+or read (an output that went off is switched on as any other), and of the common commands *IDN?, *SAV and
+*RCL alone. How an error reads beyond ``0  No Error`` is
 a guess.
 """
 
@@ -65,7 +66,9 @@ class Spd3303x:
             if params[0].upper() == "CH3":
                 self._third = on
                 return
-            bank.switch(self._named(params[0]), on)
+            place = self._named(params[0])
+            bank.outputs[place].clear_trip()
+            bank.switch(place, on)
 
         def track(params: Sequence[str]) -> None:
             if params[0] not in ("0", "1", "2"):
