@@ -94,7 +94,10 @@ SCPI_ERRORS = (ErrorQuery(),)
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """How one family converses. ``identity`` is a pattern for the whole answer to *IDN?."""
+    """How one family converses. ``identity`` is a pattern for the whole answer to ``identify``.
+
+    ``identify`` "": it cannot say what it is. ``errors`` (): it keeps no error queue.
+    """
 
     kind: str
     models: str
@@ -149,6 +152,14 @@ class Conversation:
         for error in errors:
             _log.warning("instrument %s had in its error queue: %s", self.name, error)
         return errors
+
+    def tell_and_wait(self, command: str, done: Query) -> None:
+        """Send one command that takes its time, wait until it says that it is done, read the error queue."""
+        self._session.write(command)
+        answer = self._session.query(done.text)
+        if done.figure(answer, 0) is None:
+            raise self.unclear(done.text, answer, "a number")
+        self._check(command)
 
     def number(self, query: Query, channel: int = 0) -> float:
         """One figure."""
@@ -224,6 +235,8 @@ class Conversation:
 
     def _in_step(self, asked: str) -> None:
         """One look at the error queue after a query: its answer shows that none is left over."""
+        if not self._manners.errors:
+            return  # nothing to look at: the form of the answer alone must do
         query = self._manners.errors[0]
         answer = self._session.query(query.text)
         error = query.error(answer)
@@ -238,12 +251,12 @@ class Conversation:
         self._renewed()
         for command in self._manners.greeting:
             session.write(command)
-        identity = session.query(self._manners.identify)
+        identity = session.query(self._manners.identify) if self._manners.identify else ""
         where = f"instrument {self.name} ({session.resource})"
         if self._expected is not None and not identity.startswith(self._expected):
             raise RigError(f"{where} says it is {identity!r}, the rig file expects {self._expected!r}",
                            remedy="correct the address or the identity in the rig file")
-        if re.fullmatch(self._manners.identity, identity, re.IGNORECASE) is None:
+        if self._manners.identify and not re.fullmatch(self._manners.identity, identity, re.IGNORECASE):
             raise RigError(f"{where} says it is {identity!r}, which is none of {self._manners.models}",
                            remedy="choose the kind that fits the model, or correct the address")
         self._identity = identity

@@ -45,6 +45,14 @@ BUILT_IN: Mapping[str, str] = {
     "line.ftdi": "cellbench.instruments.line.ftdi",
     "line.serial-lines": "cellbench.instruments.line.serial_lines",
     "hub.uhubctl": "cellbench.instruments.hub.uhubctl",
+    "analyser.scpi": "cellbench.instruments.analyser.scpi",
+    "analyser.keysight-x": "cellbench.instruments.analyser.scpi",
+    "analyser.rs-fs": "cellbench.instruments.analyser.scpi",
+    "analyser.rigol-dsa": "cellbench.instruments.analyser.scpi",
+    "analyser.siglent-ssa": "cellbench.instruments.analyser.scpi",
+    "analyser.power-meter": "cellbench.instruments.analyser.scpi",
+    "attenuator.scpi": "cellbench.instruments.attenuator.text",
+    "attenuator.serial": "cellbench.instruments.attenuator.text",
 }
 
 
@@ -54,6 +62,8 @@ class InstrumentClass(enum.Enum):
     SUPPLY = "supply"
     LINE = "line"
     HUB = "hub"
+    ANALYSER = "analyser"
+    ATTENUATOR = "attenuator"
 
 
 class Ability(enum.Enum):
@@ -73,6 +83,9 @@ class Ability(enum.Enum):
     LETS_GO = "lets go of its outputs when it is closed"
     INPUTS = "reads inputs"
     SWITCH_USB = "switches USB port power"
+    MEASURE_POWER = "measures RF power"
+    FIND_PEAK = "finds the highest signal"
+    ATTENUATE = "sets attenuation"
 
 
 @dataclass(frozen=True, slots=True)

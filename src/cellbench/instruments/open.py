@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import cast
 
 from cellbench.base.errors import RigError
+from cellbench.instruments.analyser.model import Analyser
+from cellbench.instruments.attenuator.model import Attenuator
 from cellbench.instruments.hub.model import Hub
 from cellbench.instruments.kinds import InstrumentClass, InstrumentKind, find_kind
 from cellbench.instruments.line.model import LineBoard
@@ -29,6 +31,16 @@ def open_lines(kind: str, settings: Mapping[str, object], *, name: str = "") -> 
 def open_hub(kind: str, settings: Mapping[str, object], *, name: str = "") -> Hub:
     """Open a hub with switched ports; as open_supply."""
     return cast(Hub, _of_class(kind, InstrumentClass.HUB).open(name or kind, settings))
+
+
+def open_analyser(kind: str, settings: Mapping[str, object], *, name: str = "") -> Analyser:
+    """Open an analyser or power meter; as open_supply."""
+    return cast(Analyser, _of_class(kind, InstrumentClass.ANALYSER).open(name or kind, settings))
+
+
+def open_attenuator(kind: str, settings: Mapping[str, object], *, name: str = "") -> Attenuator:
+    """Open a step attenuator; as open_supply."""
+    return cast(Attenuator, _of_class(kind, InstrumentClass.ATTENUATOR).open(name or kind, settings))
 
 
 def equipment_key(kind: str, settings: Mapping[str, object]) -> str:
