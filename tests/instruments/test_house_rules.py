@@ -37,6 +37,7 @@ ROOT = HERE.parents[1]
 SAMPLES = {
     "resource": "TCPIP::127.0.0.1::{port}::SOCKET", "host": "127.0.0.1", "port": "{port}",
     "url": "socket://127.0.0.1:{port}", "location": "99-9", "relays": 8, "family": "numato-usb",
+    "set": "ATT {value}", "ask": "ATT?",
 }
 SPECIAL = {"line.gpiod": {"chip": "/dev/gpiochip99"}, "line.ftdi": {"url": "ftdi://ftdi:232h:NONE/1"},
            "hub.uhubctl": {"program": "uhubctl-of-nobody"}}

@@ -1,0 +1,1 @@
+"""ACME's bench instruments for cellbench."""
