@@ -142,6 +142,16 @@ class SerialAttenuatorSettings(AttenuatorSettings):
     tolerance_db: Annotated[float, Field(ge=0, le=3)] = 0.13
     """What the attenuation read back may differ by, in decibel: half a step."""
 
+    @model_validator(mode="after")
+    def _can_be_told_apart(self) -> SerialAttenuatorSettings:
+        if self.identity is not None and self.identify is None:
+            raise ValueError("identity is the beginning of the answer to identify: give that line too")
+        if "{value}" not in self.set:
+            raise ValueError("set has no {value}")
+        if self.answer.count("{number}") != 1:
+            raise ValueError("answer has not one {number}")
+        return self
+
 
 class RelaySupplySettings(InstrumentSettings):
     """Contacts that only switch: a fixed source feeds the slots through a line board."""

@@ -103,7 +103,8 @@ def _open_mini_circuits(name: str, settings: Mapping[str, object]) -> TextAttenu
     stated = checked(AttenuatorSettings, MINI_CIRCUITS.kind, name, settings)
     link = Link(stated.timeout_s, "\r\n", stated.rate_bit_s or 9600, stated.flow or "none")
     words = ONE if stated.channels == 1 else SEVERAL
-    return TextAttenuator(name, stated.resource, MINI_CIRCUITS, words, link, channels=stated.channels, expected=stated.identity)
+    return TextAttenuator(name, stated.resource, MINI_CIRCUITS, words, link, channels=stated.channels,
+                          expected=stated.identity)
 
 
 def _open_serial(name: str, settings: Mapping[str, object]) -> TextAttenuator:
