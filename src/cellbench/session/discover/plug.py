@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cellbench.base.clock import Deadline
@@ -16,11 +16,17 @@ _LOOK_S = 0.1
 _SETTLE_S = 1.0  # a device shows before its serial ports do
 
 
-def changes(sysfs: Path, dev: Path, deadline: Deadline) -> Iterator[tuple[bool, UsbDevice]]:
+def snapshot(sysfs: Path, dev: Path) -> Mapping[str, UsbDevice]:
+    """What is on the bus now, by location."""
+    return {one.location: one for one in list_devices(sysfs, dev)}
+
+
+def changes(
+    sysfs: Path, dev: Path, before: Mapping[str, UsbDevice], deadline: Deadline
+) -> Iterator[tuple[bool, UsbDevice]]:
     """Devices as they appear (True, once their ports have settled) and go (False), until the deadline."""
-    before = {one.location: one for one in list_devices(sysfs, dev)}
     while not deadline.expired:
-        now = {one.location: one for one in list_devices(sysfs, dev)}
+        now = snapshot(sysfs, dev)
         for location in before.keys() - now.keys():
             yield False, before[location]
         for location in sorted(now.keys() - before.keys()):

@@ -11,7 +11,7 @@ from cellbench.base.clock import Deadline
 from cellbench.base.errors import UsageError
 from cellbench.rig.load import validate_file
 from cellbench.session.discover.draft import Interview
-from cellbench.session.discover.plug import changes, describe
+from cellbench.session.discover.plug import changes, describe, snapshot
 from cellbench.session.discover.questions import Asker
 from cellbench.session.discover.survey import Survey, survey
 from cellbench.session.discover.writing import limits_beside, rig_text
@@ -63,9 +63,11 @@ def discover(
 
 def watch_plugs(seconds: float | None, sysfs: Path = Path("/sys"), dev: Path = Path("/dev")) -> int:
     """Print what appears on USB and what goes, until ``seconds`` have passed (None: until Ctrl-C)."""
+    before = snapshot(sysfs, dev)
+    deadline = Deadline.after(seconds if seconds is not None else 1e9)
     print("plug something in; Ctrl-C ends", file=sys.stderr, flush=True)
     try:
-        for came, device in changes(sysfs, dev, Deadline.after(seconds if seconds is not None else 1e9)):
+        for came, device in changes(sysfs, dev, before, deadline):
             print(f"{'+' if came else '-'} {describe(device)}", flush=True)
     except KeyboardInterrupt:
         print(file=sys.stderr)
