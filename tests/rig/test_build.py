@@ -10,7 +10,7 @@ from cellbench.instruments.kinds import find_kind
 from cellbench.rig.build import equipment_plan, slot_plan
 from cellbench.rig.capabilities import Capability, capabilities, remedy_for, require
 from cellbench.rig.load import complete, load_rig
-from cellbench.rig.services import ServiceMap
+from cellbench.rig.services import ServiceMap, Services
 
 
 @pytest.fixture
@@ -91,6 +91,16 @@ def test_services(rig, tmp_path):
         echo.path("upload")
     assert services.has("echo")
     assert not services.has("broker")
+
+
+def test_services_as_procedures_take_them(rig):
+    services = Services(rig)
+    assert services["echo"].port == 7
+    assert list(services) == ["echo"]
+    assert "broker" not in services
+    assert services.get("broker") is None
+    with pytest.raises(NotPossible, match=r"no service broker; it has echo; name it under services in .*\.yaml"):
+        services["broker"]
 
 
 def test_service_with_everything(rig_file, monkeypatch):

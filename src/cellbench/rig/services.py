@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cellbench.base.errors import NotPossible
 from cellbench.rig.check import file_beside
 from cellbench.rig.load import LoadedRig
-from cellbench.rig.schema import Probe
+from cellbench.rig.schema import Probe, Service
 from cellbench.rig.secrets import resolve_secret
 
 
@@ -40,6 +41,36 @@ class ServicePlace:
                               remedy=f"it has {', '.join(self.paths)}" if self.paths else
                               f"name it under services.{self.role}.paths in the rig file")
         return self.paths[purpose]
+
+
+class Services(Mapping[str, Service]):
+    """Role → where it is, as procedures take it: a role that the rig lacks is NotPossible, not a KeyError."""
+
+    __slots__ = ("_rig",)
+
+    def __init__(self, rig: LoadedRig) -> None:
+        self._rig = rig
+
+    def __getitem__(self, role: str) -> Service:
+        found = self._rig.model.services.get(role)
+        if found is None:
+            roles = ", ".join(self) or "none"
+            raise NotPossible(f"the rig {self._rig.model.rig} has no service {role}; it has {roles}",
+                              remedy=f"name it under services in {self._rig.path}")
+        return found
+
+    def __contains__(self, role: object) -> bool:
+        return role in self._rig.model.services
+
+    def get(self, role: str, default: Any = None) -> Any:
+        """Where a role is, ``default`` when the rig lacks it."""
+        return self._rig.model.services.get(role, default)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rig.model.services)
+
+    def __len__(self) -> int:
+        return len(self._rig.model.services)
 
 
 class ServiceMap:

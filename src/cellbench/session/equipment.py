@@ -20,6 +20,7 @@ from cellbench.rig.dut import Dut, DutState
 from cellbench.rig.load import LoadedRig, complete, load_rig
 from cellbench.rig.reboot import restart, wake
 from cellbench.rig.schema import Apn, Service
+from cellbench.rig.services import Services
 from cellbench.rig.slot import PowerState, Slot
 from cellbench.rig.usb_loss import explain_loss
 from cellbench.roots.farside import far_side
@@ -99,8 +100,8 @@ class Equipment:
 
     @property
     def services(self) -> Mapping[str, Service]:
-        """The service map: role → where it is."""
-        return self.rig.model.services
+        """The service map: role → where it is; NotPossible for a role that the rig lacks."""
+        return Services(self.rig)
 
     def network(self, slot_name: str) -> Apn:
         """The network that a slot's SIM meets; RigError when the rig file names none."""
