@@ -40,7 +40,7 @@ SAMPLES = {
     "set": "ATT {value}", "ask": "ATT?",
 }
 SPECIAL = {"line.gpiod": {"chip": "/dev/gpiochip99"}, "line.ftdi": {"url": "ftdi://ftdi:232h:NONE/1"},
-           "hub.uhubctl": {"program": "uhubctl-of-nobody"}}
+           "hub.uhubctl": {"program": "uhubctl-of-nobody"}, "attenuator.serial": {"identify": "ID?"}}
 # worked by people or by another instrument's connection: nothing is reached at opening
 NOT_REACHED = {"line.manual", "supply.relay"}
 

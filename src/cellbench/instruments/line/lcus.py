@@ -57,8 +57,7 @@ class LcusBoard:
         """True while the relay is on; NotPossible where the board does not answer."""
         pin_in_range(self.name, pin, self._relays)
         if not self._read_back:
-            raise NotPossible(f"instrument {self.name} does not tell its relays' states",
-                              remedy="set read_back: true if this board answers the status query")
+            raise NotPossible(f"instrument {self.name} does not tell its relays' states")
         self._open()
         self._states()  # the first answer may be stale
         return self._states()[pin]

@@ -61,8 +61,7 @@ class SerialLines:
     def is_closed(self, pin: int) -> bool:
         """Never possible: the adapter does not tell what it drives; NotPossible."""
         line = Output(pin_in_range(self.name, pin, len(Output)))
-        raise NotPossible(f"instrument {self.name} does not tell the state of {line.name}",
-                          remedy="read the line at the module instead")
+        raise NotPossible(f"instrument {self.name} does not tell the state of {line.name}")
 
     def read(self, input: int) -> bool:
         """The level at CTS (input 0), DSR (1), DCD (2) or RI (3): True is high."""
