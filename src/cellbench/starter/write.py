@@ -14,10 +14,13 @@ from cellbench import __version__
 from cellbench.base.errors import FrameworkError, OperatorError, UsageError
 
 _FILES = "cellbench.starter"
-_SAMPLES = "cellbench.rigs"
+_SAMPLES, _SCHEMAS = "cellbench.rigs", "cellbench.schemas"
+_IN_REPOSITORY = {_SAMPLES: "rigs", _SCHEMAS: "reports/schema"}
 _WRITTEN = ("README.md", "Makefile", "pytest.ini", "requirements.txt", "guides/product.yaml",
             "suites/test_product.py")
 _LIMITS = ("limits/lena-r8.yaml", "limits/lara-r6.yaml")
+_FOR_EDITORS = ("rig.schema.json", "limits.schema.json")
+"""Named by the first line of rig files and limits, for completion in editors."""
 _BOARDS = ("evk-r8.yaml", "evk-r6.yaml")
 _NOT_COUNTED = frozenset({".git", ".venv", "venv"})
 """Names that do not make a directory a used one."""
@@ -84,7 +87,8 @@ def _texts(rig: FirstRig) -> dict[str, str]:
     texts = {name: _filled(_text(_FILES, f"files/{name}"), marks) for name in _WRITTEN}
     texts[".gitignore"] = _text(_FILES, "files/gitignore")
     boards = _BOARDS if rig is FirstRig.EVK else ("virtual.yaml", *_BOARDS)
-    texts |= {f"rigs/{name}": _without_schema(_text(_SAMPLES, name)) for name in (*boards, *_LIMITS)}
+    texts |= {f"rigs/{name}": _text(_SAMPLES, name) for name in (*boards, *_LIMITS)}
+    texts |= {f"reports/schema/{name}": _text(_SCHEMAS, name) for name in _FOR_EDITORS}
     return texts
 
 
@@ -94,17 +98,11 @@ def _filled(text: str, marks: Mapping[str, str]) -> str:
     return text
 
 
-def _without_schema(text: str) -> str:
-    """A sample without the line for editors, which names a file of the repository."""
-    first, _, rest = text.partition("\n")
-    return rest if first.startswith("# yaml-language-server") else text
-
-
 def _text(package: str, name: str) -> str:
     try:
         place = resources.files(package)
     except ModuleNotFoundError:  # an editable installation: the samples lie in the repository
-        place = Path(__file__).resolve().parents[3] / package.removeprefix("cellbench.")
+        place = Path(__file__).resolve().parents[3] / _IN_REPOSITORY[package]
     try:
         return place.joinpath(name).read_text(encoding="utf-8")
     except OSError as problem:
