@@ -11,6 +11,7 @@ from cellbench.base.clock import SYSTEM_CLOCK
 from cellbench.base.errors import RigError
 from cellbench.guardian import safety
 from cellbench.guardian.equipment import Instrument
+from cellbench.guardian.keys import equipment_key
 from cellbench.guardian.locks import Lock, Owner, Use, read_account
 from cellbench.guardian.log import GuardianLog
 from cellbench.guardian.plan import EquipmentPlan, InstrumentPlan
@@ -146,6 +147,6 @@ class EquipmentTable:
 def _look_up(name: str, plan: InstrumentPlan) -> tuple[str, InstrumentKind]:
     kind = find_kind(plan.kind)  # may import a driver: off the loop
     try:
-        return kind.equipment(plan.settings), kind
+        return equipment_key(kind, plan.settings), kind
     except (KeyError, TypeError, ValueError) as error:
         raise RigError(f"instrument {name}: its settings do not say where it is ({error!r})") from error

@@ -9,7 +9,9 @@ from cellbench.base.errors import CellbenchError, Owner
 from cellbench.guardian import paths
 from cellbench.guardian.client import GuardianClient
 from cellbench.guardian.glance import Glance
+from cellbench.guardian.keys import equipment_key
 from cellbench.guardian.locks import holder_of
+from cellbench.instruments.kinds import find_kind
 from cellbench.rig.build import equipment_plan, slot_plan
 from cellbench.session.check.model import Look, Scene, Trouble
 
@@ -84,10 +86,8 @@ def look_at_leftovers(scene: Scene) -> Iterator[Look]:
 
 
 def _key(scene: Scene, name: str) -> str:
-    from cellbench.instruments.open import equipment_key
-
     settings = scene.rig.model.instruments[name]
-    return equipment_key(settings.kind, settings.model_dump(mode="json", exclude={"kind"}))
+    return equipment_key(find_kind(settings.kind), settings.model_dump(mode="json", exclude={"kind"}))
 
 
 def _told(glance: Glance) -> str:
