@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from cellbench.base.errors import RigError
 from cellbench.catalogue.modules import profile_for
+from cellbench.guardian.keys import canonical
 from cellbench.guardian.plan import (
     USB_POWER,
     DrivenLinePlan,
@@ -112,7 +113,7 @@ def _ports(rig: LoadedRig, slot: Slot) -> tuple[str, ...]:
 
 def _uart_key(rig: LoadedRig, uart: UartPort) -> str:
     if uart.url is not None:
-        return os.path.realpath(uart.url) if uart.url.startswith("/") else uart.url.lower()
+        return canonical(uart.url)
     if uart.location is None:
         raise ValueError("a UART port has neither url nor location")
     # an adapter may have several ports, each for another slot
