@@ -73,7 +73,8 @@ def test_a_killed_run_leaves_each_contact_in_its_idle_state(bench, board, monkey
     monkeypatch.setattr(bench, "equipment", lambda: equipment)
     plan = bench.slot()
     slot = SlotPlan(name="slot-1", output=plan.output, read=plan.read, driven={
-        "pwr_on": DrivenLinePlan("lcus", 0), "reset_n": DrivenLinePlan("lcus", 3, closed_when_asserted=False)})
+        "pwr_on": DrivenLinePlan("lcus", 0),
+        "reset_n": DrivenLinePlan("lcus", 3, closed_when_asserted=False)})
     program = bench.hold(slot)
     (pid,) = bench.pids(program)
     assert board.switched[:2] == [(1, False), (4, True)]  # idle before the supply came on
