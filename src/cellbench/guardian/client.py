@@ -149,6 +149,10 @@ class Lease:
             return self._samples("record_current", seconds)
         return self._samples("record_current", seconds, rate_hz=rate_hz)
 
+    def attenuate(self, instrument: str, channel: int, decibel: float) -> None:
+        """Set an attenuator that the slot's plan names; returns when its read-back agreed."""
+        self._ask("attenuate", instrument=instrument, channel=channel, decibel=decibel)
+
     @contextmanager
     def hold_still(self, at_most_s: float) -> Iterator[None]:
         """Keep all other slots of this guardian from switching lines and supplies meanwhile.

@@ -22,12 +22,21 @@ from cellbench.guardian.errors import InstrumentSilent, OutputNotReached, Supply
 from cellbench.guardian.locks import Lock, Owner, Use
 from cellbench.guardian.plan import InstrumentPlan
 from cellbench.guardian.prompts import InstrumentPrompter, PromptBook
+from cellbench.instruments.analyser.model import Analyser
+from cellbench.instruments.attenuator.model import Attenuator
 from cellbench.instruments.kinds import InstrumentClass, InstrumentKind
 from cellbench.instruments.line.model import Contacts, LineBoard
-from cellbench.instruments.open import open_hub, open_lines, open_supply
+from cellbench.instruments.open import (
+    open_analyser,
+    open_attenuator,
+    open_hub,
+    open_lines,
+    open_supply,
+)
 from cellbench.instruments.supply.model import Supply
 
 T = TypeVar("T")
+Handle = Supply | Contacts | Attenuator | Analyser
 
 JOB_S = 10.0  # longest wait of a run for one job at an instrument
 _URGENT, _NORMAL, _LAST = 0, 1, 2
@@ -37,7 +46,7 @@ _URGENT, _NORMAL, _LAST = 0, 1, 2
 class _Job:
     priority: int
     number: int
-    work: Callable[[Supply | Contacts], Any] | None = field(compare=False)
+    work: Callable[[Handle], Any] | None = field(compare=False)
     future: Future[Any] = field(compare=False)
 
 
@@ -46,9 +55,9 @@ class Session:
 
     __slots__ = ("_handle", "_jobs", "_numbers", "_open", "_thread", "abandoned", "finished")
 
-    def __init__(self, name: str, opener: Callable[[], Supply | Contacts]) -> None:
+    def __init__(self, name: str, opener: Callable[[], Handle]) -> None:
         self._open = opener
-        self._handle: Supply | Contacts | None = None
+        self._handle: Handle | None = None
         self._jobs: queue.PriorityQueue[_Job] = queue.PriorityQueue()
         self._numbers = itertools.count()
         self.abandoned = threading.Event()
@@ -56,7 +65,7 @@ class Session:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def submit(self, work: Callable[[Supply | Contacts], T], *, urgent: bool) -> Future[T]:
+    def submit(self, work: Callable[[Handle], T], *, urgent: bool) -> Future[T]:
         """Queue a job."""
         future: Future[T] = Future()
         self._jobs.put(_Job(_URGENT if urgent else _NORMAL, next(self._numbers), work, future))
@@ -79,7 +88,7 @@ class Session:
             self._refuse_rest()
             self.finished.set()
 
-    def _do(self, job: _Job, work: Callable[[Supply | Contacts], Any]) -> None:
+    def _do(self, job: _Job, work: Callable[[Handle], Any]) -> None:
         try:
             if self._handle is None:
                 self._handle = self._open()
@@ -159,7 +168,7 @@ class Instrument:
         """Do something with a supply, on its thread; InstrumentSilent when it takes longer."""
         self._must_be(InstrumentClass.SUPPLY)
         return await self._job(
-            cast(Callable[[Supply | Contacts], T], work), urgent=urgent, timeout_s=timeout_s
+            cast(Callable[[Handle], T], work), urgent=urgent, timeout_s=timeout_s
         )
 
     async def on_board(
@@ -168,7 +177,7 @@ class Instrument:
         """Do something with a board of lines; as on_supply."""
         self._must_be(InstrumentClass.LINE)
         return await self._job(
-            cast(Callable[[Supply | Contacts], T], work), urgent=urgent, timeout_s=timeout_s
+            cast(Callable[[Handle], T], work), urgent=urgent, timeout_s=timeout_s
         )
 
     async def on_contacts(
@@ -177,8 +186,13 @@ class Instrument:
         """Do something with the contacts of a board of lines or the ports of a hub; as on_supply."""
         self._must_be(InstrumentClass.LINE, InstrumentClass.HUB)
         return await self._job(
-            cast(Callable[[Supply | Contacts], T], work), urgent=urgent, timeout_s=timeout_s
+            cast(Callable[[Handle], T], work), urgent=urgent, timeout_s=timeout_s
         )
+
+    async def on_attenuator(self, work: Callable[[Attenuator], T], *, timeout_s: float = JOB_S) -> T:
+        """Do something with an attenuator; as on_supply."""
+        self._must_be(InstrumentClass.ATTENUATOR)
+        return await self._job(cast(Callable[[Handle], T], work), urgent=False, timeout_s=timeout_s)
 
     def abandon(self) -> Session:
         """Leave a hung connection to itself and start with a new one; the old session."""
@@ -200,18 +214,22 @@ class Instrument:
         self._session.stop()
         self.lock.release(keep_account=keep_account)
 
-    def _open(self) -> Supply | Contacts:
+    def _open(self) -> Handle:
         settings = {key: value for key, value in self._plan.settings.items() if key != "kind"}
         if self._serves is InstrumentClass.SUPPLY:
             return open_supply(self._plan.kind, settings, name=self.name)
         if self._serves is InstrumentClass.HUB:
             return open_hub(self._plan.kind, settings, name=self.name)
+        if self._serves is InstrumentClass.ATTENUATOR:
+            return open_attenuator(self._plan.kind, settings, name=self.name)
+        if self._serves is InstrumentClass.ANALYSER:
+            return open_analyser(self._plan.kind, settings, name=self.name)
         board = open_lines(self._plan.kind, settings, name=self.name)
         if isinstance(board, AsksPeople):
             board.meet(self._prompter)
         return board
 
-    async def _job(self, work: Callable[[Supply | Contacts], T], *, urgent: bool, timeout_s: float) -> T:
+    async def _job(self, work: Callable[[Handle], T], *, urgent: bool, timeout_s: float) -> T:
         job = self._session.submit(work, urgent=urgent)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(job), timeout_s + self._patience_s)

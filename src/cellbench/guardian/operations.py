@@ -46,6 +46,7 @@ class Operations:
             "sense": self._sense,
             "inrush": self._inrush,
             "record_current": self._record_current,
+            "attenuate": self._attenuate,
             "hold": self._hold,
             "unhold": self._unhold,
         }
@@ -169,6 +170,18 @@ class Operations:
         for name in lease.slot.releases():
             line = lease.slot.driven[name]
             await lease.instruments[line.board].on_contacts(_contact(line, False), urgent=True)
+
+    # -- coverage ------------------------------------------------------------------------------
+
+    async def _attenuate(self, lease: SlotLease, args: Args) -> Result:
+        name, channel, decibel = str(args["instrument"]), cast(int, args["channel"]), _number(args, "decibel")
+        found = lease.instruments.get(name)
+        if found is None:
+            raise NotPossible(f"slot {lease.slot.name} leases no attenuator {name}",
+                              remedy="name it under far_side in the rig file")
+        await found.on_attenuator(lambda handle: handle.set_attenuation_db(channel, decibel))
+        self._log.write(f"slot {lease.slot.name}: {name} channel {channel} at {decibel:g} dB")
+        return {}
 
     # -- stillness -----------------------------------------------------------------------------
 

@@ -217,6 +217,7 @@ class SlotPlan:
     ``output`` None: nothing here switches the module's supply. ``ports`` are further things that only
     one run may use at a time, as locked for all users of the host while the slot is leased: the
     real path of a device, a port's URL, ``usb:<real path of the sysfs root>:<location>``.
+    ``shared`` are instruments that other slots use as well (attenuators of its far side).
     ``release_order`` names driven lines; those it omits follow in the order of ``driven``.
     """
 
@@ -226,6 +227,7 @@ class SlotPlan:
     read: Mapping[str, ReadLinePlan] = field(default_factory=dict)
     ports: tuple[str, ...] = ()
     release_order: tuple[str, ...] = RELEASE_ORDER
+    shared: tuple[str, ...] = ()
 
     def releases(self) -> tuple[str, ...]:
         """The driven lines in the order in which they are released."""
@@ -235,7 +237,7 @@ class SlotPlan:
     def instruments(self) -> frozenset[str]:
         """The names of the instruments that this slot uses."""
         boards = {line.board for line in self.driven.values()} | {line.board for line in self.read.values()}
-        return frozenset(boards | ({self.output.supply} if self.output else set()))
+        return frozenset({*boards, *self.shared, *([self.output.supply] if self.output else [])})
 
     def to_json(self) -> dict[str, object]:
         """As a JSON object."""
@@ -246,6 +248,7 @@ class SlotPlan:
             "read": {name: line.to_json() for name, line in self.read.items()},
             "ports": list(self.ports),
             "release_order": list(self.release_order),
+            "shared": list(self.shared),
         }
 
     @classmethod
@@ -261,4 +264,5 @@ class SlotPlan:
             read={name: ReadLinePlan.from_json(line) for name, line in read.items()},
             ports=tuple(cast(list[str], data["ports"])),
             release_order=tuple(cast(list[str], data["release_order"])),
+            shared=tuple(cast(list[str], data.get("shared", []))),
         )

@@ -22,7 +22,7 @@ from cellbench.instruments.kinds import find_kind
 from cellbench.instruments.settings import RelaySupplySettings, Secret
 from cellbench.instruments.supply.relay import BOARD_KEY
 from cellbench.rig.load import LoadedRig
-from cellbench.rig.schema import Level, Power, Slot, UartPort
+from cellbench.rig.schema import AttenuatorFarSide, Level, Power, Slot, UartPort
 from cellbench.rig.secrets import reference, resolve_secret
 
 
@@ -44,7 +44,8 @@ def slot_plan(rig: LoadedRig, name: str) -> SlotPlan:
         read={line: ReadLinePlan(settings.on, settings.input,
                                  high_when_asserted=settings.active is Level.HIGH)
               for line, settings in slot.lines.read().items()},
-        ports=_ports(rig, slot))
+        ports=_ports(rig, slot),
+        shared=_attenuators(rig, name))
 
 
 def usb_rests_on(slot: Slot) -> bool:
@@ -62,6 +63,12 @@ def _driven(slot: Slot) -> dict[str, DrivenLinePlan]:
         driven[USB_POWER] = DrivenLinePlan(slot.usb_power.hub, slot.usb_power.port,
                                            closed_when_asserted=not usb_rests_on(slot))
     return driven
+
+
+def _attenuators(rig: LoadedRig, slot: str) -> tuple[str, ...]:
+    """The attenuators of a slot's far sides."""
+    found = (far.on for far in rig.model.far_sides_of(slot) if isinstance(far, AttenuatorFarSide))
+    return tuple(dict.fromkeys(found))
 
 
 def _instrument(rig: LoadedRig, name: str) -> InstrumentPlan:

@@ -38,4 +38,7 @@ class RunBystander:
 
     def attenuate(self, slot: str, instrument: str, channel: int, decibel: float) -> None:
         """Set an attenuator of the rig, through the lease of ``slot``."""
-        raise NotPossible(f"slot {slot}: {instrument} channel {channel} cannot be set to {decibel:g} dB here")
+        lease = self._equipment.bench.slot(slot).lease
+        if lease is None:
+            raise NotPossible(f"slot {slot} leases no equipment")
+        lease.attenuate(instrument, channel, decibel)
