@@ -21,8 +21,8 @@ def rig_with_contact(rack_file: Path) -> Path:
     The rack's slots keep the power that --powered gave them: the contact is driven and read back over the
     board's real protocol, and stands in a wire that the rack does not have.
     """
-    text = re.sub(r"  psu1:\n(    .*\n)+", "  psu1:\n    kind: supply.relay\n    board: relays1\n    pins: [20]\n",
-                  rack_file.read_text())
+    contact = "  psu1:\n    kind: supply.relay\n    board: relays1\n    pins: [20]\n"
+    text = re.sub(r"  psu1:\n(    .*\n)+", contact, rack_file.read_text())
     path = rack_file.with_name("switched.yaml")
     path.write_text(f"{text}limits:\n  LARA-R6: {LIMITS}\n")
     return path
