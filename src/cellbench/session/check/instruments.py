@@ -133,7 +133,7 @@ def _before_opening(scene: Scene, name: str) -> list[Trouble]:
     place = _address(scene, name)
     address = _stated(scene, name, place[-1]) if len(place) > 2 else ""
     local = re.sub(r"^ASRL(/[^:]+)::INSTR$", r"\1", address)
-    if local.startswith("/"):
+    if local.startswith("/") and place[-1] != "chip":
         return [
             trouble
             for trouble in look_at_node(scene, place, Path(local))
