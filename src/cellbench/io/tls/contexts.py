@@ -54,8 +54,7 @@ def client_context(settings: ClientSettings) -> Prepared:
     """A client's context; ValueError when none of the suites exists in this build."""
     binding.check_symbols()
     context = SSL.Context(SSL.DTLS_METHOD if settings.datagram else SSL.TLS_METHOD)
-    _versions(context, settings.datagram, settings.minimum, settings.maximum)
-    _suites(context, settings.suites, settings.datagram)
+    _offer(context, settings)
     if not settings.tickets:
         context.set_options(SSL.OP_NO_TICKET)
     verdict = _Verdict(settings)
@@ -85,8 +84,7 @@ def server_context(settings: ServerSettings) -> Prepared:
     """A server's context, shared by its connections: it keeps their sessions."""
     binding.check_symbols()
     context = SSL.Context(SSL.DTLS_METHOD if settings.datagram else SSL.TLS_METHOD)
-    _versions(context, settings.datagram, settings.minimum, settings.maximum)
-    _suites(context, settings.suites, settings.datagram)
+    _offer(context, settings)
     prepared = Prepared(context, lambda: None)
     if settings.credentials is not None:
         _use(context, settings.credentials)
@@ -106,8 +104,7 @@ def _names(prepared: Prepared, settings: ServerSettings) -> None:
     others: dict[bytes, SSL.Context] = {}
     for name, credentials in settings.by_name.items():
         other = SSL.Context(SSL.DTLS_METHOD if settings.datagram else SSL.TLS_METHOD)
-        _versions(other, settings.datagram, settings.minimum, settings.maximum)
-        _suites(other, settings.suites, settings.datagram)
+        _offer(other, settings)
         _use(other, credentials)
         others[name.encode("ascii")] = other
     prepared.kept.append(others)
@@ -127,32 +124,29 @@ def _resumption(context: SSL.Context, settings: ServerSettings) -> None:
     context.set_session_id(b"cellbench")
 
 
-def _versions(context: SSL.Context, datagram: bool, minimum: Version | None, maximum: Version | None) -> None:
-    context.set_min_proto_version((minimum or _FIRST[datagram]).value)
-    context.set_max_proto_version((maximum or _LAST[datagram]).value)
+def _offer(context: SSL.Context, settings: ClientSettings | ServerSettings) -> None:
+    """Versions and suites. Suites of TLS 1.3 alone, or none of them, narrow the versions (RFC 8446 B.4).
 
-
-def _suites(context: SSL.Context, suites: tuple[int, ...], datagram: bool) -> None:
-    """OpenSSL's security level 0 lets old suites, short keys and SHA-1 take part: refusing is the check's."""
-    if not suites:
-        context.set_cipher_list(b"ALL:PSK:COMPLEMENTOFDEFAULT:@SECLEVEL=0")
-        return
-    older = [name for suite in suites if suite not in _TLS13_SUITES
-             and (name := binding.suite_name(suite)) is not None]
-    newer = [name for suite in suites if suite in _TLS13_SUITES
-             and (name := binding.suite_name(suite)) is not None]
-    if not older and not newer:
-        listed = ", ".join(f"{suite:04X}" for suite in suites)
+    OpenSSL's security level 0 lets old suites, short keys and SHA-1 take part: refusing is the check's.
+    """
+    minimum = (settings.minimum or _FIRST[settings.datagram]).value
+    maximum = (settings.maximum or _LAST[settings.datagram]).value
+    known = [(suite, name) for suite in settings.suites if (name := binding.suite_name(suite)) is not None]
+    if settings.suites and not known:
+        listed = ", ".join(f"{suite:04X}" for suite in settings.suites)
         raise ValueError(f"this build of OpenSSL has none of the suites {listed}")
-    if older:
-        context.set_cipher_list(":".join([*older, "@SECLEVEL=0"]).encode())
-    else:
-        context.set_min_proto_version(Version.TLS_1_3.value)
-        context.set_cipher_list(b"ALL:@SECLEVEL=0")
+    older = [name for suite, name in known if suite not in _TLS13_SUITES]
+    newer = [name for suite, name in known if suite in _TLS13_SUITES]
+    if newer and not older:
+        minimum = max(minimum, Version.TLS_1_3.value)
+    if older and not newer and not settings.datagram:
+        maximum = min(maximum, Version.TLS_1_2.value)
+    context.set_min_proto_version(minimum)
+    context.set_max_proto_version(maximum)
+    offered = ":".join([*older, "@SECLEVEL=0"]) if older else "ALL:PSK:COMPLEMENTOFDEFAULT:@SECLEVEL=0"
+    context.set_cipher_list(offered.encode())
     if newer:
         context.set_tls13_ciphersuites(":".join(newer).encode())
-    elif not datagram:
-        context.set_max_proto_version(Version.TLS_1_2.value)
 
 
 def _trust(context: SSL.Context, roots: tuple[bytes, ...]) -> None:

@@ -275,6 +275,11 @@ class Behaviour:
         "Bytes a socket keeps unread.", G, "LARA-R6 guide 5.3.3: 12 kB; LENA-R8 unknown", r8=12288, r6=12288)
     write_queue: int = fact(
         "Bytes a socket keeps unsent.", G, "LARA-R6 guide 5.3.3: 8 kB; LENA-R8 unknown", r8=8192, r6=8192)
+    secure_write_queue: int = fact(
+        "Bytes a secure socket keeps unsent.", G, "LARA-R6 guide 5.11: 1 kB; LENA-R8 unknown",
+        r8=1024, r6=1024)
+    usosec_dtls: bool = fact(
+        "+USOSEC is taken on a UDP socket.", G, "LARA-R6 guide 5.11; LENA-R8 has TLS only", r8=False, r6=True)
     connect_s: float = fact("+USOCO of TCP to its answer, beyond the handshake itself.", X, "",
                             r8=0.2, r6=0.2)
     connect_timeout_s: float = fact(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cellbench.virtual.device.contexts import CLAT_ADDRESS
 from cellbench.virtual.device.dns import Dns
+from cellbench.virtual.device.secure import SecureConnections
 from cellbench.virtual.device.sockets_model import (
     Announcer,
     AnySocket,
@@ -23,6 +24,7 @@ from cellbench.virtual.net.failure import NetFailure, SocketError
 from cellbench.virtual.net.node import Node
 from cellbench.virtual.net.resolver import LookupTrouble
 from cellbench.virtual.net.route import Peer, Source
+from cellbench.virtual.net.secure import Link, SecureDatagrams
 from cellbench.virtual.net.tcp import TcpLink
 
 if TYPE_CHECKING:
@@ -118,7 +120,10 @@ class SocketEngine:
         """Connect; a failed attempt frees the socket (LENA-R8 guide 9.2.1, LARA-R6 guide 5.1)."""
         try:
             if isinstance(one, UdpSocket):
-                one.peer = await self.peer_of(one, host, port)
+                peer = await self.peer_of(one, host, port)
+                if one.secure:
+                    await self._secure_udp(one, peer)
+                one.peer = peer
             else:
                 await self._connect_tcp(one, host, port)
         except NetFailure as failure:
@@ -159,7 +164,10 @@ class SocketEngine:
             async with asyncio.timeout(pace.own(self._facts.connect_timeout_s)):
                 peer = await self.peer_of(one, host, port)
                 await pace.take(self._facts.connect_s)
-                link = await self.node.connect_tcp(one.source, peer, local_port=one.local_port)
+                plain = await self.node.connect_tcp(one.source, peer, local_port=one.local_port)
+                link: Link = plain
+                if one.secure:
+                    link = await self._module.subsystem(SecureConnections).over_tcp(plain, one.profile)
         except TimeoutError:
             raise self.failure(SocketError.TIMED_OUT, one) from None
         except NetFailure as failure:
@@ -192,7 +200,28 @@ class SocketEngine:
                          f'"{link.local.host}",{link.local.port}')
         self._attach(new, link)
 
-    def _attach(self, one: TcpSocket, link: TcpLink) -> None:
+    async def _secure_udp(self, one: UdpSocket, peer: Peer) -> None:
+        """The DTLS handshake with the peer, inside +USOCO (facts sheet internet 7)."""
+
+        def begun(dtls: SecureDatagrams) -> None:
+            one.dtls = dtls
+
+        port = one.port
+        if port is None:
+            raise self.failure(SocketError.INVALID, one)
+        one.peer = peer
+        pace = self._module.pace
+        try:
+            async with asyncio.timeout(pace.own(self._facts.connect_timeout_s)):
+                await self._module.subsystem(SecureConnections).over_udp(
+                    one.profile, begun, lambda data: port.send(data, peer),
+                    lambda data: one.deliver(data, peer), lambda number: self.over(one, number))
+        except TimeoutError:
+            raise self.failure(SocketError.TIMED_OUT, one) from None
+        except NetFailure as failure:
+            raise self.failure(failure.number, one) from None
+
+    def _attach(self, one: TcpSocket, link: Link) -> None:
         one.link = link
         one.local_port = link.local.port
         apply_all(one)
@@ -226,7 +255,8 @@ class SocketEngine:
             return len(data)
         if one.remote_closed or one.link is None:
             return 0
-        if whole and one.link.unacknowledged + len(data) > self._facts.write_queue:
+        queue = self._facts.secure_write_queue if one.secure else self._facts.write_queue
+        if whole and one.link.unacknowledged + len(data) > queue:
             raise self.failure(SocketError.AGAIN, one)
         one.sent += len(data)
         one.link.send(data)
@@ -238,7 +268,10 @@ class SocketEngine:
         if one.port is None or self.sockets.get(one.number) is not one:
             raise self.failure(SocketError.INVALID, one)
         try:
-            one.port.send(data, peer)
+            if one.dtls is not None:
+                one.dtls.send(data)
+            else:
+                one.port.send(data, peer)
         except NetFailure as failure:
             raise self.failure(failure.number, one) from None
         one.sent += len(data)
@@ -318,6 +351,10 @@ class SocketEngine:
         """Free number and resources."""
         one.announcer.silence()
         if isinstance(one, UdpSocket):
+            if one.dtls is not None:
+                dtls, one.dtls = one.dtls, None
+                dtls.close()
+                self._module.subsystem(SecureConnections).over(dtls)
             if one.port is not None:
                 one.port.close()
         else:

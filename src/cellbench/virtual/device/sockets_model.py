@@ -16,7 +16,8 @@ from typing import Protocol
 
 from cellbench.virtual.net.failure import SocketError
 from cellbench.virtual.net.route import Peer, Source
-from cellbench.virtual.net.tcp import TcpAcceptor, TcpLink
+from cellbench.virtual.net.secure import Link, SecureDatagrams
+from cellbench.virtual.net.tcp import TcpAcceptor
 from cellbench.virtual.net.udp import UdpPort
 
 
@@ -113,6 +114,8 @@ class BaseSocket:
     received: int = 0
     direct: Direct | None = None
     options: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
+    secure: bool = False  # +USOSEC
+    profile: int | None = None  # its security profile
 
 
 @dataclass(slots=True, eq=False)
@@ -121,7 +124,7 @@ class TcpSocket(BaseSocket):
 
     queue: int = 12288
     buffer: bytearray = field(default_factory=bytearray)
-    link: TcpLink | None = None
+    link: Link | None = None
     acceptor: TcpAcceptor | None = None
     connecting: asyncio.Task[None] | None = None
     closing: bool = False
@@ -229,6 +232,7 @@ class UdpSocket(BaseSocket):
     stored: deque[Datagram] = field(default_factory=deque)
     port: UdpPort | None = None
     peer: Peer | None = None  # set by +USOCO
+    dtls: SecureDatagrams | None = None
 
     @property
     def unread(self) -> int:
@@ -241,7 +245,15 @@ class UdpSocket(BaseSocket):
         return len(self.stored[0].data) if self.stored and self.stored[0].begun else self.unread
 
     def received_datagram(self, data: bytes, peer: Peer) -> None:
-        """A datagram came in; one that finds no room is lost, a connected socket takes its peer's alone."""
+        """A datagram came in; a connected socket takes its peer's alone."""
+        if self.dtls is not None:
+            if peer == self.peer:
+                self.dtls.received(data)
+            return
+        self.deliver(data, peer)
+
+    def deliver(self, data: bytes, peer: Peer) -> None:
+        """A datagram in the clear; one that finds no room is lost."""
         if not data or self.unread + len(data) > self.queue or self.peer not in (None, peer):
             return
         self.received += len(data)

@@ -27,6 +27,7 @@ from cellbench.virtual.device import (
     sim_at,
     sms,
     sockets,
+    sockets_secure,
     usb_at,
 )
 from cellbench.virtual.front.context import Handler, Handlers
@@ -49,6 +50,7 @@ _SUBJECTS: tuple[tuple[str, Handlers], ...] = (
     ("sim", sim_at.HANDLERS),
     ("sms", sms.HANDLERS),
     ("sockets", sockets.HANDLERS),
+    ("secure sockets", sockets_secure.HANDLERS),
     ("usb", usb_at.HANDLERS),
 )
 

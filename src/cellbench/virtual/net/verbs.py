@@ -11,7 +11,7 @@ from ..device.sockets_engine import SocketEngine
 from ..device.sockets_model import AnySocket, TcpSocket, UdpSocket
 from .failure import NetFailure, SocketError
 from .route import Peer
-from .tcp import TcpLink
+from .secure import Link
 
 if TYPE_CHECKING:
     from ..rack import Rack, VirtualSlot
@@ -36,7 +36,7 @@ def _socket(slot: VirtualSlot, values: Mapping[str, str]) -> AnySocket:
     return found
 
 
-def _link(slot: VirtualSlot, values: Mapping[str, str]) -> TcpLink:
+def _link(slot: VirtualSlot, values: Mapping[str, str]) -> Link:
     """The connection of the module's TCP socket."""
     found = _socket(slot, values)
     if not isinstance(found, TcpSocket):
