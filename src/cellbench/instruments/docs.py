@@ -71,7 +71,8 @@ def page(root: Path) -> str:
     for serves in InstrumentClass:
         chosen = [kind for kind in kinds if kind.serves is serves]
         if chosen:
-            title = f"{serves.value.capitalize()}s".replace("ys", "ies")
+            title = serves.value.capitalize()
+            title = f"{title[:-1]}ies" if title.endswith("y") else f"{title}s"
             parts += [f"\n## {title}\n\n", "\n".join(_table(chosen, transcripts)), "\n"]
     parts += ["\n## What each rests on\n\n", "\n".join(_details(kinds, transcripts)), "\n\n", TAIL]
     return "".join(parts)

@@ -52,7 +52,8 @@ def supply_kind(dialect: Dialect) -> InstrumentKind:
 
 
 def _abilities(dialect: Dialect) -> frozenset[Ability]:
-    able = {Ability.SET_VOLTAGE, Ability.LIMIT_CURRENT, Ability.MEASURE_VOLTAGE, Ability.ERROR_QUEUE}
+    able = {Ability.SET_VOLTAGE, Ability.LIMIT_CURRENT, Ability.MEASURE_VOLTAGE, Ability.ERROR_QUEUE,
+            Ability.READ_BACK}
     having = {Ability.MEASURE_CURRENT: dialect.measure_current is not None,
               Ability.OVER_VOLTAGE: bool(dialect.set_over_voltage),
               Ability.OVER_CURRENT: bool(dialect.set_over_current), Ability.TELL_TRIP: bool(dialect.trips),

@@ -55,7 +55,7 @@ N6700 = Dialect(
     source="Keysight N6700 User's Guide and N6705 User's Guide, External Data Logging; Programmer's "
            "Reference: SOURce, OUTPut, MEASure, STATus:QUEStionable (bit 0 OV, bit 1 OC) as public "
            "drivers use it",
-    evidence=Evidence.MANUAL,
+    evidence=Evidence.DRIVER,
     doubts="modules with one measurement converter cannot measure voltage while current is logged",
     identity=r"(Keysight|Agilent) Technologies,N67(00|01|02|05)[ABC],.*",
     channels=4,

@@ -6,9 +6,9 @@ from cellbench.instruments.supply.dialect import Dialect, Evidence, Trip
 DP800 = Dialect(
     kind="supply.rigol-dp800",
     models="Rigol DP811(A), DP821(A), DP831(A), DP832(A)",
-    source="Rigol DP800 Programming Guide (December 2015), :SOURce, :OUTPut:OVP, :OUTPut:OCP, :MEASure, "
-           ":SYSTem:ERRor",
-    evidence=Evidence.MANUAL,
+    source="Rigol DP800 Programming Guide (December 2015): page 2-57 (:OUTPut:OCP:VALue) as text, the rest "
+           "by a public abridgement of the guide and by public drivers",
+    evidence=Evidence.DRIVER,
     identity=r"RIGOL TECHNOLOGIES,DP8(11|21|31|32)A?,.*",
     counts={"DP811": 1, "DP821": 2, "DP83[12]": 3}, channels=1,
     select=None, selected=None,

@@ -7,8 +7,9 @@ SPD3303X = Dialect(
     kind="supply.siglent-spd3303x",
     models="Siglent SPD3303X, SPD3303X-E",
     source="Siglent SPD3303X/3303X-E Quick Start QS0503X-E01B/EN_02A, remote control: CH<n>:VOLTage, "
-           "CH<n>:CURRent, OUTPut, MEASure, SYSTem:STATus (bits 4 and 5: channels on), SYSTem:ERRor",
-    evidence=Evidence.MANUAL,
+           "CH<n>:CURRent, OUTPut, MEASure, SYSTem:STATus (bits 4 and 5: channels on), "
+           "SYSTem:ERRor; by a public abridgement of it",
+    evidence=Evidence.DRIVER,
     doubts="CH3 is set by a switch at its front: channels 1 and 2 alone. No protection can be set or read "
            "from remote. The pause between commands is from public drivers",
     identity=r"Siglent Technologies, ?SPD3303X(-E)?,.*",

@@ -15,7 +15,7 @@ CPX_QL = Dialect(
     models="Aim-TTi CPX200DP, CPX400DP/SP, QL355P/TP, QL564P/TP, PL-P and PLH-P",
     source="Aim-TTi CPX400DP Instruction Manual, Remote Commands (answers end in CR LF, commands in LF); "
            "MX180T manual page 35 for the same commands' answers; public drivers for LSR<n>?",
-    evidence=Evidence.MANUAL,
+    evidence=Evidence.DRIVER,
     doubts="bits of LSR<n>? differ in newer families (QPX, MX: use an own dialect); OVP<n>? answers with or "
            "without its VP<n> by model: both are taken",
     identity=r"THURLBY[ -]THANDAR ?, ?(CPX|QL|PL|PLH)\w*\s*,.*",
