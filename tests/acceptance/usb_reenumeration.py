@@ -52,6 +52,7 @@ BACK_S = 30.0
 EXPLAIN_S = 5.0  # modules boot within a second at the fast pace
 LOST_S = 10.0
 HUB_EVERY = 12
+SHARES = {"r8": 26, "r6-00b": 35, "r6-01b": 39}  # percent of the steps; LENA-R8 has the most ports to come up
 EVENTS = {"unplug": 30, "replug": 22, "reset": 22, "power": 3, "download": 5, "twin": 6}
 CAUSES = {"unplug": LossCause.UNPLUGGED, "replug": LossCause.UNPLUGGED, "hub": LossCause.HUB_GONE,
           "reset": LossCause.MODULE_RESET, "power": LossCause.POWER_CUT, "download": LossCause.DOWNLOAD,
@@ -154,7 +155,8 @@ def main(steps: int = 0, seed: int = 1) -> list[dict[str, object]]:
     steps = steps or int(os.environ.get("CELLBENCH_USB_STEPS", "1000"))
     with _scene(seed) as scene:
         apart = steps - max(1, steps // HUB_EVERY)
-        shares = {name: len(range(number, apart, len(SLOTS))) for number, name in enumerate(SLOTS)}
+        shares = {name: apart * share // 100 for name, share in SHARES.items()}
+        shares["r6-01b"] += apart - sum(shares.values())
         with ThreadPoolExecutor(len(SLOTS)) as pool:
             tallies = list(pool.map(lambda name: _alone(scene, name, shares[name]), SLOTS))
         for number in range(steps - apart):  # what concerns all slots at once
@@ -321,8 +323,7 @@ def _follow(scene: Scene, name: str, tally: Tally, where: str) -> None:
     for role in roles:
         channel = slot.channel(role)
         channel.sync(BACK_S)
-        imei = channel.send("AT+CGSN").text
-        channel.send("AT+CMEE=2")
+        imei = channel.send("AT+CMEE=2;+CGSN").text
         if imei != scene.imei[name] or channel.port_name != truth[role]:
             tally.wrong_ports.append(f"{where}: {role} on {channel.port_name} says IMEI {imei}")
     if view.composition.name not in ("USIO 3", "USIO 4"):  # those have no main UART

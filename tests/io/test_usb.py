@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cellbench.base.clock import Deadline
-from cellbench.io.usb import find_device, list_devices, wait_device, wait_gone
+from cellbench.io.usb import find_device, hub_of, list_devices, missing_hub, wait_device, wait_gone
 
 
 class Tree:
@@ -101,3 +101,35 @@ def test_waiting_until_a_device_is_gone(tree):
     assert not wait_gone(tree.sysfs, tree.dev, "1-1", Deadline.after(0.03))
     threading.Timer(0.03, tree.unplug, ("1-1",)).start()
     assert wait_gone(tree.sysfs, tree.dev, "1-1", Deadline.after(5.0), poll_s=0.005)
+
+
+def test_every_interface_with_class_driver_and_what_became_of_it(tree):
+    tree.plug("1-1", "1782", "4d13", {2: "ttyUSB0"})
+    for number, triple, driver, net in ((0, ("02", "06", "00"), "cdc_ether", "usb0"),
+                                        (1, ("0a", "00", "00"), "", "")):
+        place = tree.devices / f"1-1:1.{number}"
+        place.mkdir()
+        names = ("bInterfaceNumber", "bInterfaceClass", "bInterfaceSubClass", "bInterfaceProtocol")
+        for name, value in zip(names, (f"{number:02x}", *triple), strict=True):
+            (place / name).write_text(value + "\n")
+        if driver:
+            (tree.sysfs / "drivers" / driver).mkdir(parents=True)
+            (place / "driver").symlink_to(tree.sysfs / "drivers" / driver)
+        if net:
+            (place / "net" / net).mkdir(parents=True)
+    device = find_device(tree.sysfs, tree.dev, "1-1")
+    assert device is not None
+    assert [(one.number, one.usb_class, one.driver, one.nets) for one in device.functions] == [
+        (0, 2, "cdc_ether", ("usb0",)), (1, 10, "", ()), (2, 0, "", ())]
+    assert device.functions[2].nodes == (tree.dev / "ttyUSB0",)
+    assert device.id == "1782:4d13"
+
+
+def test_hubs_above_a_place(tree):
+    assert hub_of("1-4.2.1") == "1-4.2"
+    assert hub_of("1-4") == "usb1"
+    assert missing_hub(tree.sysfs, "1-4.2") == "usb1"
+    (tree.devices / "usb1").mkdir()
+    assert missing_hub(tree.sysfs, "1-4.2") == "1-4"
+    (tree.devices / "1-4").mkdir()
+    assert missing_hub(tree.sysfs, "1-4.2") is None

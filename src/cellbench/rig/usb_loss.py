@@ -26,7 +26,7 @@ from cellbench.wire.at.session import GREETING
 
 _POLL_S = 0.02
 _ALIVE_S = 0.5
-_LOOKS = 3  # a device that is just enumerating anew is looked for so many times before the UART is asked
+_LOOKS = 2  # a device that is just enumerating anew is looked for so many times before the UART is asked
 
 
 class LossCause(enum.Enum):
