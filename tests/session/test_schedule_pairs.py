@@ -89,12 +89,14 @@ def test_one_slot_alone_cannot(project: Callable) -> None:
 
 
 def test_a_slot_that_dies_or_is_lost_costs_no_other(project: Callable) -> None:
-    """a1's worker dies in a procedure on two slots; a4's can never be started."""
+    """a1's worker dies in a procedure on two slots, a2's in one of its own; a4's can never be started."""
     ours = project(
         """
         @procedure(title="single", series=BOTH)
         def test_single(slot_name):
             ran(f"single-{slot_name}")
+            if slot_name == "a2":
+                os.kill(os.getpid(), signal.SIGKILL)
 
         @procedure(title="two", series=BOTH, slots=2)
         def test_two(slot_name, peer_name):
@@ -121,6 +123,7 @@ def test_a_slot_that_dies_or_is_lost_costs_no_other(project: Callable) -> None:
                           "more-a1-a2": 1, "more-a2-a3": 1}
     found = [verdict for verdict in ours.verdicts() if verdict[2] != "PASS"]
     assert found == [("a1", "test_two", "ERROR", "framework"),
+                     ("a2", "test_single", "ERROR", "framework"),
                      ("a3", "test_two", "NOT_POSSIBLE", "rig"),
                      ("a3", "test_two_more", "NOT_POSSIBLE", "rig"),
                      ("a4", "start of the worker", "ERROR", "framework")]

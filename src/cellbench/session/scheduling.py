@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from cellbench.roots.launch import Launched
 
-_DEATHS_BEFORE_LOST = 3
+_STARTS = 3  # a slot is lost when so many of its workers died before they were ready
+_IDLE_DEATHS = 10  # or so many that were ready and had begun no test: something kills them
 _NO_TEST = "start of the worker"  # what a slot's ERROR is called when its tests never became known
 
 
@@ -44,7 +45,7 @@ class ControllerHooks:
         self._launched: Launched | None = None
         self._session: pytest.Session | None = None
         self._crashes = 0
-        self._deaths: Counter[str] = Counter()
+        self._deaths: Counter[tuple[str, bool]] = Counter()
         self._ends: dict[str, str] = {}
         self._last_slot = ""
         self._signals: Interrupts | None = None
@@ -83,7 +84,7 @@ class ControllerHooks:
         slot = self._last_slot = self._slot_of.pop(worker, self._last_slot)
         if not error or error == "keyboard-interrupt":
             return  # it has run all it had: its slot needs no other worker
-        self._deaths[slot] += 1
+        self._deaths[slot, self.scheduler is not None and node in self.scheduler.nodes] += 1
         self._ends[worker] = self._hangs.killed.get(worker) or how_it_ended(node, self.run.folder)
         self.run.event("worker-lost", slot, f"worker {worker} died: {self._ends[worker]}")
 
@@ -135,8 +136,9 @@ class ControllerHooks:
             slot = self._last_slot
             if self.run.interrupted or (self.scheduler and not self.scheduler.needs_worker(slot)):
                 return None
-            if self._deaths[slot] >= _DEATHS_BEFORE_LOST:
-                self._lose(slot, f"its worker died {self._deaths[slot]} times before it had run a test: "
+            unready, idle = self._deaths[slot, False], self._deaths[slot, True]
+            if unready >= _STARTS or idle >= _IDLE_DEATHS:
+                self._lose(slot, f"its worker died {unready + idle} times before it had run a test: "
                                  f"{self._ends.get(node.gateway.id, '')}")
                 return None
             self._free[:] = [slot] if slot else []
@@ -214,7 +216,8 @@ class ControllerHooks:
         """A worker that runs tests, even one that dies in them, is no worker that dies at its start."""
         node = getattr(report, "node", None)
         if node is not None:
-            self._deaths[self._slot_of.get(node.gateway.id, self._last_slot)] = 0
+            slot = self._slot_of.get(node.gateway.id, self._last_slot)
+            self._deaths[slot, False] = self._deaths[slot, True] = 0
 
     # -- scheduling ------------------------------------------------------------------------------
 
