@@ -18,6 +18,7 @@ class Capability(enum.Enum):
     SET_VOLTAGE = "set-voltage"
     MEASURE_VOLTAGE = "measure-voltage"
     MEASURE_CURRENT = "measure-current"
+    LOG_CURRENT = "log-current"
     SEE_TRIP = "see-trip"
     DRIVE_PWR_ON = "drive-pwr-on"
     DRIVE_RESET_N = "drive-reset-n"
@@ -48,6 +49,7 @@ _NEEDS = {
     Capability.SET_VOLTAGE: "a supply whose voltage can be set under power",
     Capability.MEASURE_VOLTAGE: "a supply that measures voltage under power",
     Capability.MEASURE_CURRENT: "a supply that measures current under power",
+    Capability.LOG_CURRENT: "a supply with a fast current log under power",
     Capability.SEE_TRIP: "a supply with protection under power",
     Capability.DRIVE_DTR: "a UART with dtr among its wired lines",
     Capability.DRIVE_RTS: "a UART with rts among its wired lines",
@@ -59,6 +61,7 @@ _NEEDS = {
 _ABILITIES = {
     Capability.SET_VOLTAGE: Ability.SET_VOLTAGE, Capability.MEASURE_VOLTAGE: Ability.MEASURE_VOLTAGE,
     Capability.MEASURE_CURRENT: Ability.MEASURE_CURRENT, Capability.SEE_TRIP: Ability.TELL_TRIP,
+    Capability.LOG_CURRENT: Ability.LOG_CURRENT,
 }
 _DRIVEN = {"pwr_on": Capability.DRIVE_PWR_ON, "reset_n": Capability.DRIVE_RESET_N,
            "usb_boot": Capability.DRIVE_USB_BOOT, "vusb_det": Capability.DRIVE_VUSB_DET}

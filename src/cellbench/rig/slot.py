@@ -19,7 +19,7 @@ from cellbench.base.clock import Deadline
 from cellbench.base.errors import NotPossible, RigError, UnitError
 from cellbench.base.protocols import AttachBudget
 from cellbench.catalogue.modules.model import ModuleProfile
-from cellbench.guardian.client import Lease, Reading
+from cellbench.guardian.client import Lease, Reading, Sample
 from cellbench.guardian.plan import USB_POWER
 from cellbench.host.channel import Channel
 from cellbench.host.errors import AtTimeout
@@ -245,6 +245,11 @@ class Slot:
         if not samples:
             raise NotPossible(f"the supply of slot {self.name} measures no current")
         return sum(samples) / len(samples)
+
+    def log_current(self, seconds: float, rate_hz: float) -> tuple[Sample, ...]:
+        """The current by the supply's own fast log, at ``rate_hz`` or the nearest rate that it has; at_s is
+        counted from the log's beginning. NotPossible when the supply has no fast log."""
+        return self._powered_lease().record_current(seconds, rate_hz)
 
     def settle_current(self, window_s: float, *, within: float = 0.2, at_most_s: float = 15.0) -> float:
         """Seconds until two windows in a row have the same mean (20 %). UnitError when there are none."""
