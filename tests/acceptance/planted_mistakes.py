@@ -595,6 +595,18 @@ def on_usb(bench: Bench) -> Iterator[Mistake]:
         r"at 1-1\.2 is a LARA-R6 .*the slot says LENA-R8",
         r"cables of two slots may be exchanged",
     )
+    yield Mistake(
+        "a supply channel of another slot",
+        told(put("slots", "a", "power", "channel", 4)),
+        r"at 1-1\.1 is on, and the supply of slot a is off",
+        r"rig interlock",
+    )
+    yield Mistake(
+        "an input of another slot",
+        told(put("slots", "a", "lines", "v_int", "input", 12)),
+        r"at 1-1\.1 is on, and V_INT of slot a is read as low",
+        r"the input is another slot's",
+    )
     bare = bench.tree()
     for interface in (bare / "bus/usb/devices").glob("1-1.1:1.*"):
         (interface / "driver").unlink(missing_ok=True)

@@ -139,7 +139,7 @@ def _holder(pid: int, how: str, proc: Path) -> Holder:
         user = user_name(folder.stat().st_uid)
     except OSError:
         user = "?"
-    command = shlex.join(word for word in words if word)
+    command = " ".join(shlex.join(word for word in words if word).split())  # one line, whatever it is
     return Holder(pid, _text(folder / "comm") or "a process", user, command, how)
 
 

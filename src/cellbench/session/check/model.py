@@ -10,6 +10,7 @@ from pathlib import Path
 from cellbench.base.clock import SYSTEM_CLOCK, Clock
 from cellbench.base.errors import CellbenchError
 from cellbench.guardian.glance import Glance
+from cellbench.io.usb import find_device
 from cellbench.rig.load import LoadedRig
 from cellbench.session.check.kernel import Sync, kernel_sync
 
@@ -93,13 +94,18 @@ class Scene:
         return self.error(place, error.message, error.remedy or "see docs/checking-a-rig.md")
 
     def is_on(self, slot: str) -> bool | None:
-        """Whether a slot's module is on, as far as the bench can read; None when nothing tells."""
+        """Whether a slot's module is on, as far as the bench can read; None when nothing tells.
+
+        A supply that is off counts most, then V_INT; where neither tells, a device at its USB location.
+        """
         glance = self.glances.get(slot)
-        if glance is None:
-            return None
-        if glance.output is not None and not glance.output.enabled:
+        if glance is not None and glance.output is not None and not glance.output.enabled:
             return False
-        return glance.asserted.get("v_int")
+        if glance is not None and "v_int" in glance.asserted:
+            return glance.asserted["v_int"]
+        usb = self.rig.model.slots[slot].ports.usb
+        there = usb is not None and find_device(self.sysfs, self.dev, usb.location) is not None
+        return True if there else None
 
     @property
     def sysfs(self) -> Path:

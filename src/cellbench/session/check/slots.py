@@ -95,9 +95,7 @@ def _told(glance: Glance) -> str:
     if glance.output is not None:
         current = "" if glance.output.current_a is None else f", {glance.output.current_a:.3f} A"
         volts = "" if glance.output.voltage_v is None else f", {glance.output.voltage_v:.2f} V"
-        words.append(
-            f"supply {'on' if glance.output.enabled else 'off'}{volts}{current}"
-        )
+        words.append(f"supply {'on' if glance.output.enabled else 'off'}{volts}{current}")
     words += [
         f"{line} {'asserted' if on else 'released'}"
         for line, on in sorted(glance.asserted.items())

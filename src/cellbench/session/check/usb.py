@@ -128,6 +128,7 @@ def _troubles(scene: Scene, where: KeyPath, slot: str, there: UsbDevice) -> Iter
             "correct the location or the series; the USB cables of two slots may be exchanged",
         )
         return
+    yield from _should_be_off(scene, where, slot, there)
     try:
         UsbScene(slot, there.location, profile, scene.rig.model.usb, elsewhere).view(there)
     except CellbenchError as error:
@@ -135,6 +136,26 @@ def _troubles(scene: Scene, where: KeyPath, slot: str, there: UsbDevice) -> Iter
             yield scene.raised(where, error)
     for node in there.ttys:
         yield from look_at_node(scene, where, node)
+
+
+def _should_be_off(scene: Scene, where: KeyPath, slot: str, there: UsbDevice) -> Iterator[Trouble]:
+    """A device on USB while the bench reads that the slot's module is off."""
+    glance = scene.glances.get(slot)
+    if glance is None:
+        return
+    if glance.output is not None and not glance.output.enabled:
+        yield scene.error(
+            where,
+            f"{place_of(there)} is on, and the supply of slot {slot} is off",
+            f"location or power is another slot's, or something else feeds it: `cellbench rig interlock "
+            f"{scene.rig.path}` tells",
+        )
+    elif glance.asserted.get("v_int") is False:
+        yield scene.error(
+            (*where[:2], "lines", "v_int"),
+            f"{place_of(there)} is on, and V_INT of slot {slot} is read as low",
+            "the input is another slot's, not connected, or its threshold is above 1.8 V",
+        )
 
 
 def _named(scene: Scene) -> set[str]:
