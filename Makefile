@@ -7,7 +7,7 @@ RIG    ?= rigs/virtual.yaml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench soak acceptance production validation virtual check interlock docs lock clean
+.PHONY: help venv demo test matrix lint bench soak acceptance production validation virtual check interlock docs lock clean
 
 help:  ## list what make can do
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ demo: $(STAMP)  ## a tour of 40 procedures and a production run on the virtual r
 
 test: $(STAMP)  ## the framework's own tests and all suites on the virtual rack
 	@$(PYTEST) tests suites -n auto --spare-workers 2 --rig rigs/virtual.yaml --timing fast --progress off $(ARGS)
+
+matrix: $(STAMP)  ## the scheduler's tests with the oldest and newest pytest and xdist
+	@$(BIN)/python tests/session/matrix.py
 
 lint: $(STAMP)  ## ruff, mypy, import contracts, house rules
 	@$(BIN)/ruff check .
