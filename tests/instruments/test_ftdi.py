@@ -245,6 +245,15 @@ def test_an_unplugged_chip_is_a_rig_error_and_comes_back(chip):
     pins.close()
 
 
+def test_without_the_package_the_extra_is_named(monkeypatch):
+    monkeypatch.delitem(sys.modules, "cellbench.instruments.line.ftdi_board", raising=False)
+    for name in ("pyftdi", "pyftdi.ftdi", "pyftdi.gpio", "pyftdi.usbtools"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(RigError, match=r"instrument ftdi .* needs the package pyftdi") as caught:
+        board()
+    assert caught.value.remedy == "pip install 'cellbench[ftdi]'"
+
+
 def test_no_such_chip_and_no_libusb_name_their_remedy(monkeypatch):
     UsbTools.flush_cache()
     with pytest.raises(RigError, match="cannot be reached"):

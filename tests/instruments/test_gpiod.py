@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from types import SimpleNamespace
 
 import gpiod
@@ -195,6 +196,14 @@ def test_real_nodes_that_are_no_chip(node, why):
     with pytest.raises(RigError, match=f"instrument gpio: {node} cannot be opened: {why}") as caught:
         find_kind("line.gpiod").open("gpio", {"chip": node})
     assert "gpiodetect" in caught.value.remedy
+
+
+def test_without_the_package_the_extra_is_named(monkeypatch):
+    monkeypatch.delitem(sys.modules, "cellbench.instruments.line.gpiod_board")
+    monkeypatch.setitem(sys.modules, "gpiod", None)
+    with pytest.raises(RigError, match=r"instrument gpio .* needs the package gpiod") as caught:
+        find_kind("line.gpiod").open("gpio", {})
+    assert caught.value.remedy == "pip install 'cellbench[gpio]'"
 
 
 def test_active_low_goes_with_push_pull_alone():

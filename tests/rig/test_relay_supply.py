@@ -26,6 +26,18 @@ def test_output_is_a_contact_of_the_board(rig):
     assert set(equipment_plan(rig).instruments) == {"psu1", "relays1"}
 
 
+@pytest.mark.parametrize("board", [
+    "{kind: line.serial-lines, url: /dev/ttyUSB0}",
+    "{kind: line.lcus, url: /dev/ttyUSB0, relays: 2, read_back: false}",
+])
+def test_board_without_read_back_feeds_nobody(rig_file, board):
+    path = rig_file((PSU[0], "    kind: supply.relay\n    board: lines2\n    pins: [0, 1]\n"),
+                    ("slots:\n", f"  lines2: {board}\nslots:\n"), (", over_voltage_v: 4.4", ""))
+    (found,) = validate_file(path)
+    assert found.path == "instruments.psu1.board"
+    assert "does not read back what it drives" in found.message
+
+
 def test_inverted_contact_feeds_while_it_is_open(rig_file, monkeypatch):
     monkeypatch.setenv("RELAY_PASSWORD", "x")
     rig = load_rig(rig_file((PSU[0], PSU[1] + "    inverted: true\n"), (", over_voltage_v: 4.4", "")))

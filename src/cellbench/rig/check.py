@@ -122,6 +122,10 @@ def _relay_supplies(scene: _Scene) -> None:
             scene.say((*place, "board"), f"{settings.board} is a {kind.serves.value}, not a line",
                       "name a line board")
             continue
+        if Ability.READ_BACK not in kind.abilities or getattr(board, "read_back", True) is False:
+            scene.say((*place, "board"), f"{settings.board} ({board.kind}) does not read back what it "
+                      "drives: nobody would know whether a slot is without supply", "name a board that does")
+            continue
         count = kind.pins(board.model_dump(mode="json"))[0]
         for number, pin in enumerate(settings.pins):
             if count is not None and pin >= count:
