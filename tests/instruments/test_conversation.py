@@ -8,8 +8,10 @@ import struct
 import threading
 import time
 import tty
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -19,6 +21,7 @@ from cellbench.instruments.supply.dialects.tti import CPX_QL
 from cellbench.instruments.supply.scpi import DIALECTS, ScpiSupply
 from cellbench.instruments.visa import Link, VisaSession, _unpacked
 
+TRANSCRIPTS = Path(__file__).parent / "transcripts"
 PLAIN = Manners("supply.of-this-test", "ACME LAB", r"ACME,.*", ())
 NUMBERS = st.floats(-1e6, 1e6, allow_nan=False)
 
@@ -208,22 +211,14 @@ def test_lines_keep_their_distance_where_the_family_asks_for_it(play, dialogue):
     session.close()
 
 
+def identification_in_transcript(kind):
+    opening = yaml.safe_load((TRANSCRIPTS / f"{kind}.yaml").read_text())["opening"]
+    return re.search(r"^> \*IDN\?\n(?:[^<].*\n)*?< (.+)$", opening, re.MULTILINE)[1]
+
+
 @pytest.mark.parametrize("dialect", DIALECTS[1:], ids=lambda dialect: dialect.kind)
 def test_no_family_takes_anothers_identification(dialect):
-
-
-    known = {
-        "supply.keysight-e36300": "Keysight Technologies,E36312A,MY57000123,1.0.4",
-        "supply.keysight-e36100": "Keysight Technologies,E36103A,MY58000001,1.0.4",
-        "supply.keysight-n6700": "Agilent Technologies,N6705B,MY50000123,D.01.08",
-        "supply.rs-nge100": "Rohde&Schwarz,NGE103B,5601.3800k03/101863,1.54",
-        "supply.rs-hmp": "HAMEG,HMP4040,103452,HW50020003/SW2.62",
-        "supply.rs-ngm200": "Rohde&Schwarz,NGM202,3638.4472k03/100019,03.068",
-        "supply.rigol-dp800": "RIGOL TECHNOLOGIES,DP832,DP8C1234567890,00.01.14",
-        "supply.siglent-spd3303x": "Siglent Technologies,SPD3303X-E,SPD3XGC4150001,1.01.01.01.05,V1.2",
-        "supply.tti-cpx-ql": "THURLBY THANDAR, QL355TP, 279730, 1.00-4.00",
-        "supply.gwinstek-gpp": "GW INSTEK,GPP-4323,SN:GEW840001,V1.17",
-    }
+    known = {one.kind: identification_in_transcript(one.kind) for one in DIALECTS[1:]}
     fits = [kind for kind, said in known.items() if re.fullmatch(dialect.identity, said, re.IGNORECASE)]
     assert fits == [dialect.kind]
 
