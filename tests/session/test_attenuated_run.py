@@ -46,7 +46,7 @@ def rig(tmp_path: Path) -> Iterator[Path]:
     line = process.stdout.readline() if readable else ""
     assert line, process.communicate(timeout=5)[1]
     model = yaml.safe_load(Path(json.loads(line)["rig_file"]).read_text())
-    model["far_side"] = {"kind": "attenuator", "on": "attenuator1", "weak_db": 40.0, "lost_db": 60.0}
+    model["far_side"] = {"kind": "attenuator", "on": "attenuator1", "weak_db": 30.0, "lost_db": 60.0}
     path = tmp_path / "attenuated.yaml"
     path.write_text(yaml.safe_dump(model))
     yield path
@@ -66,7 +66,7 @@ def test_coverage_by_decibels(rig: Path, tmp_path: Path) -> None:
     log = (tmp_path / "guardian" / "guardian.log").read_text()
     stop(tmp_path / "guardian")
     assert ran.returncode == 0, ran.stdout[-3000:]
-    assert all(f"attenuator1 channel 1 at {decibel} dB" in log for decibel in (60, 40, 0)), log
+    assert all(f"attenuator1 channel 1 at {decibel} dB" in log for decibel in (60, 30, 0)), log
     (journal,) = (tmp_path / "out").glob("*/journal.jsonl")
     found = [json.loads(line) for line in journal.read_text().splitlines()]
     verdicts = [one["data"]["verdict"] for one in found if one["kind"] == "attempt.ended"]
