@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import pkgutil
 import re
 import socket
 import subprocess
 import sys
 import threading
+import tty
 from pathlib import Path
 
 import pytest
@@ -210,45 +212,77 @@ def frame():
 
 
 FRAME = frame()
-OVER_TCP = [kind for kind in KINDS if kind.kind in FRAME.kinds_with_transcript()
-            and FRAME.dialogues(kind.kind)[0].link == "tcp"]
+WITH_BYTES = [kind for kind in KINDS if kind.kind in FRAME.kinds_with_transcript()]
 
 
-class DyingServer:
-    """Plays a transcript's opening, then hangs up for good."""
+class Dying:
+    """Plays a transcript's opening and, once the driver has opened, hangs up for good."""
 
     def __init__(self, rows):
         self._rows = rows
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.port = self._server.getsockname()[1]
-        self.gone = threading.Event()
+        self.place = {}
+        self.opened, self.gone = threading.Event(), threading.Event()
+        self.prepare()
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self):
-        link, _ = self._server.accept()
-        self._server.close()
-        with link:
-            link.settimeout(20)
-            for row in self._rows:
-                if row.verb == "say":
-                    link.sendall(row.data)
-                    continue
-                got = b""
-                while row.verb == "get" and len(got) < len(row.data):
-                    got += link.recv(len(row.data) - len(got))
+        self.accept()
+        for row in self._rows:
+            if row.verb == "say":
+                self.say(row.data)
+                continue
+            got = b""
+            while row.verb == "get" and len(got) < len(row.data):
+                got += self.hear(len(row.data) - len(got))
+        self.opened.wait(20)
+        self.hang_up()
         self.gone.set()
 
 
-@by_name(OVER_TCP)
+class DyingServer(Dying):
+    def prepare(self):
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.place = {"host": "127.0.0.1", "port": self._server.getsockname()[1]}
+
+    def accept(self):
+        self._link, _ = self._server.accept()
+        self._server.close()
+        self._link.settimeout(20)
+        self.say, self.hear, self.hang_up = self._link.sendall, self._link.recv, self._link.close
+
+
+class DyingPort(Dying):
+    def prepare(self):
+        self._master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        self.place = {"device": os.ttyname(self._slave)}
+
+    def accept(self):
+        return
+
+    def say(self, data):
+        os.write(self._master, data)
+
+    def hear(self, most):
+        return os.read(self._master, most)
+
+    def hang_up(self):
+        os.close(self._slave)
+        os.close(self._master)
+
+
+@by_name(WITH_BYTES)
 def test_every_method_of_a_dead_connection_raises_only_what_it_may(one):
     """RigError, or NotPossible for what the model cannot do; never a bare OSError, never a hang."""
     data = FRAME.load(one.kind)
     ends = {"host": "\n", "instrument": "\n", **data.get("ends", {})}
-    server = DyingServer(FRAME._rows(data["opening"], ends))
-    settings = {key: FRAME._filled(value, {"host": "127.0.0.1", "port": server.port})
+    dying = DyingServer if data.get("link", "tcp") == "tcp" else DyingPort
+    far = dying(FRAME._rows(data["opening"], ends))
+    settings = {key: FRAME._filled(value, far.place)
                 for key, value in {**data["settings"], "timeout_s": 0.5}.items()}
     instrument = one.open("the-one", settings)
-    assert server.gone.wait(20)
+    far.opened.set()
+    assert far.gone.wait(20)
     targets = [instrument]
     if one.serves is InstrumentClass.SUPPLY:
         targets.append(instrument.output(1))
