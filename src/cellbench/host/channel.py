@@ -37,7 +37,7 @@ _STRAYS_KEPT = 1000
 _LONGEST_PAUSE_S = 1.0  # URCs without end may not keep a command back for longer
 _STRING_WAIT_S = 0.1  # how long a half received string may still grow before a new command gives it up
 _SYNC_TRY_S = 0.5  # how long sync() waits for one OK
-_REOPEN_S = 0.02  # between two looks for a port that vanished
+_REOPEN_S = 0.05  # between two looks for a port that vanished
 
 
 class Channel:

@@ -21,7 +21,7 @@ from cellbench.host.transcript import Transcript
 from cellbench.io.pipe import LinePort, PortMissing
 from cellbench.io.ports import open_pipe
 from cellbench.io.recorder import StreamRecorder
-from cellbench.io.usb import UsbDevice, find_device
+from cellbench.io.usb import UsbDevice, find_device, is_present
 from cellbench.io.usb_port import PortPlace, UsbSerialPort
 from cellbench.rig.schema import Slot as SlotModel
 from cellbench.rig.schema import UartPort, UsbRoots
@@ -97,6 +97,9 @@ class SlotPorts:
         trouble, since = "", 0.0
         while True:
             device = scene.device()
+            if device is None and not deadline.expired:
+                time.sleep(_POLL_S)
+                continue
             try:
                 return self._told_apart(self._noted(scene.view(device)))
             except (UsbTrouble, UsbAbsent) as error:
@@ -113,9 +116,12 @@ class SlotPorts:
         return self.view(timeout_s).device
 
     def usb_appears(self, seconds: float) -> bool:
-        """True when anything shows at the slot's USB location within ``seconds``."""
+        """True when anything shows at the slot's USB location within ``seconds``; False without USB."""
+        if self.model.ports.usb is None:
+            return False
         deadline = Deadline.after(seconds)
-        while self._usb_device() is None:
+        scene = self.scene()
+        while not is_present(scene.sysfs, scene.location):
             if deadline.expired:
                 return False
             time.sleep(_POLL_S)
@@ -173,9 +179,6 @@ class SlotPorts:
         raise self._no_port(role)
 
     # -- inside ----------------------------------------------------------------------------------
-
-    def _usb_device(self) -> UsbDevice | None:
-        return self.scene().device() if self.model.ports.usb is not None else None
 
     def _on_usb(self, role: str) -> bool:
         return role not in ("uart", "aux_uart") and self.model.ports.usb is not None
@@ -249,8 +252,12 @@ class SlotPorts:
 
     def _place(self, role: str) -> PortPlace:
         """Where a port on USB is now; PortMissing when it is not."""
+        scene = self.scene()
+        device = scene.device()
+        if device is None:
+            raise PortMissing(f"slot {self.name}: nothing is on USB at {scene.location}")
         try:
-            view = self.scene().view()
+            view = scene.view(device)
         except (UsbTrouble, UsbAbsent) as error:
             raise PortMissing(error.message, remedy=error.remedy) from error
         chosen = self._chosen
