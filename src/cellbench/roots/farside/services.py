@@ -35,7 +35,7 @@ class ServicesDriver:
     slot: str
     host: str
     port: int
-    token: str | None = field(repr=False)
+    token: str | None = field(default=None, repr=False)
     _since: str | None = None
 
     def __post_init__(self) -> None:
