@@ -35,6 +35,9 @@ class Trip:
     flag: Flag
     clear: tuple[str, ...] = ()
     """Empty: the trip is forgotten when the output is switched on again."""
+    sure: bool = True
+    """False: no source has the clearing command; where the model refuses it, the trip counts as forgotten
+    until the output is switched on again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -268,10 +268,11 @@ class ScpiSupply:
         """Clear all protections of one channel."""
         for trip in self.dialect.trips:
             self._seen.pop((channel, trip.name), None)
-            if not trip.clear:
+            if not (trip.clear and trip.sure):
                 self._forgiven.add((channel, trip.name))
-        for command in dict.fromkeys(command for trip in self.dialect.trips for command in trip.clear):
-            self.command(channel, command)
+        sure = {command: trip.sure for trip in self.dialect.trips for command in trip.clear}
+        for command, known in sure.items():
+            (self.command if known else self.command_first)(channel, command)
 
     def ready(self, channel: int) -> None:
         """The dialogue is open and the channel selected."""

@@ -17,7 +17,7 @@ from cellbench.instruments.supply.dialects import (
     tti,
 )
 from cellbench.instruments.supply.engine import ScpiOutput, ScpiSupply
-from cellbench.instruments.visa import Link
+from cellbench.instruments.visa import Link, VisaSession
 
 __all__ = ["DIALECTS", "GENERIC", "KINDS", "Dialect", "ScpiOutput", "ScpiSupply", "supply_kind"]
 
@@ -34,12 +34,25 @@ def _equipment(settings: Mapping[str, object]) -> str:
 def supply_kind(dialect: Dialect) -> InstrumentKind:
     """The kind that a declaration makes; also for packages that bring a family of their own."""
 
+    def link_to(stated: ScpiSupplySettings) -> Link:
+        return Link(stated.timeout_s, dialect.terminator, stated.rate_bit_s or dialect.rate_bit_s,
+                    stated.flow or dialect.flow, dialect.gap_s)
+
     def opener(name: str, settings: Mapping[str, object]) -> ScpiSupply:
         stated = checked(ScpiSupplySettings, dialect.kind, name, settings)
-        link = Link(stated.timeout_s, dialect.terminator, stated.rate_bit_s or dialect.rate_bit_s,
-                    stated.flow or dialect.flow, dialect.gap_s)
         return ScpiSupply(name, dialect, resource=stated.resource, identity=stated.identity,
-                          channels=stated.channels, link=link)
+                          channels=stated.channels, link=link_to(stated))
+
+    def blind_off(name: str, settings: Mapping[str, object], channel: int) -> None:
+        stated = checked(ScpiSupplySettings, dialect.kind, name, settings)
+        session = VisaSession(name, stated.resource, link_to(stated), greet=lambda _: None)
+        session.open()
+        try:
+            for command in (dialect.select, dialect.output_off):
+                if command is not None:
+                    session.write(command.format(channel=channel))
+        finally:
+            session.close()
 
     def pins(settings: Mapping[str, object]) -> tuple[int | None, int | None]:
         stated = settings.get("channels")
@@ -48,7 +61,8 @@ def supply_kind(dialect: Dialect) -> InstrumentKind:
 
     return InstrumentKind(kind=dialect.kind, serves=InstrumentClass.SUPPLY, settings=ScpiSupplySettings,
                           open=opener, equipment=_equipment, pins=pins, models=(dialect.models,),
-                          source=dialect.source, abilities=_abilities(dialect), doubts=_doubts(dialect))
+                          source=dialect.source, abilities=_abilities(dialect), doubts=_doubts(dialect),
+                          blind_off=blind_off)
 
 
 def _abilities(dialect: Dialect) -> frozenset[Ability]:

@@ -9,9 +9,9 @@ GPP = Dialect(
     source="GW Instek GPP Series User Manual page 128 and GPP-3060/6030 User Manual page 136 "
            "(:OUTPut<n>:OVP); public drivers for :SOURce<n>, :MEASure<n>, :OUTPut<n>:STATe",
     evidence=Evidence.DRIVER,
-    doubts=":OUTPut<n>:OCP:TRIGer? is by analogy with OVP; no command is known that clears a trip: it counts "
-           "as forgotten until the output is switched on again. VSET<n>, ISET<n> mean the same"
-           " and are not used",
+    doubts=":OUTPut<n>:OCP:TRIGer? is by analogy with OVP, and :CLEar of both by analogy with other "
+           "supplies: where it is refused, a trip counts as forgotten until the output is switched on again. "
+           "VSET<n> and ISET<n> mean the same and are not used",
     identity=r"GW ?-?INSTEK, ?GPP-?\d{4}\w*,.*",
     counts={"GPP-?1326": 1, "GPP-?2323": 2, "GPP-?3323": 3, "GPP-?4323": 4, "GPP-?(3060|6030|3650)": 3},
     channels=2,
@@ -26,8 +26,10 @@ GPP = Dialect(
     over_voltage=Query(":OUTPut{channel}:OVP?", r"{number}V?"),
     set_over_current=(":OUTPut{channel}:OCP {value}", ":OUTPut{channel}:OCP:STATe ON"),
     over_current=Query(":OUTPut{channel}:OCP?", r"{number}A?"),
-    trips=(Trip("over-current", Flag(Query(":OUTPut{channel}:OCP:TRIGer?"))),
-           Trip("over-voltage", Flag(Query(":OUTPut{channel}:OVP:TRIGer?")))),
+    trips=(Trip("over-current", Flag(Query(":OUTPut{channel}:OCP:TRIGer?")), (":OUTPut{channel}:OCP:CLEar",),
+                sure=False),
+           Trip("over-voltage", Flag(Query(":OUTPut{channel}:OVP:TRIGer?")), (":OUTPut{channel}:OVP:CLEar",),
+                sure=False)),
     rate_bit_s=115200,
 )
 
