@@ -216,16 +216,21 @@ def _socket(handle: Any) -> socket.socket | None:
 def _serial_port(handle: Any) -> Any:
     """The pyserial port below an ASRL session; other sessions have none."""
     interface = getattr(_session(handle), "interface", None)
-    return interface if hasattr(interface, "in_waiting") else None
+    return interface if hasattr(type(interface), "in_waiting") else None  # a dead port fails when it is asked
 
 
 def _spoke(handle: Any, wait_s: float) -> bool:
-    """True when bytes, or the end of a TCP connection, come within ``wait_s``."""
+    """True when bytes, or the end of a connection, come within ``wait_s``."""
     below = _socket(handle)
     if below is not None:
         return bool(select.select([below], [], [], wait_s)[0])
     port = _serial_port(handle)
-    return port is not None and wait_s == 0 and port.in_waiting > 0
+    if port is None or wait_s > 0:
+        return False
+    try:
+        return bool(port.in_waiting > 0)
+    except OSError:
+        return True  # the port is gone: opening it anew says so
 
 
 def _flush(handle: Any) -> None:
