@@ -136,6 +136,11 @@ def test_a_port_without_lines_is_a_rig_error():
         os.close(slave)
 
 
+def test_a_port_number_that_is_none_is_a_rig_error():
+    with pytest.raises(RigError, match="instrument lines: port 'rfc2217://a:99999': not of the form"):
+        open_lines("rfc2217://a:99999")
+
+
 def test_a_server_that_goes_is_a_rig_error_and_the_next_call_opens_anew(server):
     board = open_lines(server.url)
     server.close()

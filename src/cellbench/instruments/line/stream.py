@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cellbench.base.clock import Deadline
-from cellbench.base.errors import CellbenchError, RigError
+from cellbench.base.errors import CellbenchError, OperatorError, RigError
 from cellbench.io.pipe import LinePort
 from cellbench.io.ports import open_pipe
 
@@ -28,7 +28,11 @@ class BoardStream:
         self._url = url
         self._timeout_s = timeout_s
         self._is_open = False
-        self._pipe: LinePort = open_pipe(url, rate=rate)
+        try:
+            self._pipe: LinePort = open_pipe(url, rate=rate)
+        except OperatorError as error:
+            raise RigError(f"instrument {name}: {error.message}",
+                           remedy=error.remedy or "correct url in the rig file") from error
 
     @property
     def where(self) -> str:
