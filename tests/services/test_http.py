@@ -22,7 +22,7 @@ DEADLINE_S = 20.0
 def with_server(scenario: Callable[[HttpServer], Awaitable[None]], tls: ServerSettings | None = None,
                 **definition: object) -> None:
     async def run() -> None:
-        server = HttpServer(definition, tls=tls)
+        server = HttpServer({**definition, "tls": tls})
         await server.start()
         try:
             async with asyncio.timeout(DEADLINE_S):

@@ -15,12 +15,12 @@ import h11
 
 from cellbench.base.protocols import Endpoint
 from cellbench.io.tls.engine import TlsServer
-from cellbench.io.tls.settings import ServerSettings
 
 from .http_pages import Answer, Fault, Request, answer_to
 from .places import TcpPlace
 from .server import PLAIN_STATES, SLOW_S, State
 from .tls import HandshakeFacts, over_tls
+from .tls_settings import tls_settings
 
 _CHUNK = 65_536
 _LARGEST_BODY = 8 * 1024 * 1024
@@ -28,18 +28,17 @@ _IDLE_S = 60.0
 
 
 class HttpServer:
-    """HTTP/1.0 and 1.1 on one port; with ``tls`` every connection begins with a handshake.
+    """HTTP/1.0 and 1.1 on one port; with ``definition["tls"]`` every connection begins with a handshake.
 
     ``mute`` takes requests and never answers, ``slow`` answers ``slow_s`` seconds later, ``reset``
     forgets uploaded files and TLS sessions.
     """
 
-    def __init__(self, definition: Mapping[str, object], *, tls: ServerSettings | None = None,
-                 port: int = 0) -> None:
+    def __init__(self, definition: Mapping[str, object]) -> None:
         self._slow_s = float(str(definition.get("slow_s", SLOW_S)))
         self._state = State.UP
-        self._tls = tls
-        self._place = TcpPlace(self._first, port=port)
+        self._tls = tls = tls_settings(definition)
+        self._place = TcpPlace(self._first)
         self._files: dict[str, bytes] = {}
         self._last: dict[str, str] = {}
         self._secure: TlsServer | None = None if tls is None else TlsServer(tls)

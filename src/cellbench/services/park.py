@@ -24,9 +24,21 @@ def _echo_tls(definition: Mapping[str, object]) -> Server:
     return EchoTlsServer(definition)
 
 
+def _http(definition: Mapping[str, object]) -> Server:
+    """As above."""
+    from .http import HttpServer
+
+    return HttpServer(definition)
+
+
 MAKERS: Mapping[str, Callable[[Mapping[str, object]], Server]] = MappingProxyType({
     "echo": EchoServer,
     "echo-tls": _echo_tls,
+    "http": _http,
+    "https": _http,
+    "https-slow": _http,
+    "https-rsa1024": _http,
+    "https-aes128": _http,
     "dns": DnsServer,
     "icmp": IcmpServer,
 })

@@ -347,6 +347,20 @@ class Behaviour:
     tls_connections: int = fact("Secure connections at once.", G, "LENA-R8 guide 9.1.3, LARA-R6 guide 3.3: 4",
                                 r8=4, r6=4)
 
+    # HTTP client
+    http_version: str = fact(
+        "Version of HTTP in requests.", D, "test of the public driver: its server answers 1.0",
+        r8="1.0", r6="1.0")
+    http_answer_always: bool = fact(
+        "An answer other than 2xx is stored and counts as good.",
+        D, "test of the public driver: LENA-R8 says 0 and keeps the older file", r8=False, r6=True)
+    http_secure_moves_port: bool = fact(
+        "Operation 6 of +UHTTP moves the port to 443 and back unless it was set by hand.",
+        G, "LARA-R6 guide 10.4; LENA-R8 guide 9.3.1: set 443 by hand", r8=False, r6=True)
+    uhttp_read_with_op: bool = fact(
+        "The read form of +UHTTP prints the operation's number.",
+        M, "sibling's manual; a public driver skips it", r8=True, r6=True)
+
     # resolver and ping
     resolver_next_s: float = fact("Wait before the next resolver is asked too.", X, "", r8=5.0, r6=5.0)
     resolver_total_s: float = fact(

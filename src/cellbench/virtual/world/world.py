@@ -106,7 +106,8 @@ class World:
 
     ``names``: name → addresses, IPv4 before IPv6, the first one being what a resolver answers first.
     ``resolvers``: server name → address, in the order primary, secondary, public. ``raw``: the whole file,
-    for parts that later readers shape themselves.
+    for parts that later readers shape themselves. ``tls``: server name → certificate and key as PEM, and
+    what the server narrows.
     """
 
     vars: Mapping[str, str]
@@ -122,6 +123,7 @@ class World:
     blackholes: frozenset[str]
     remote_host: str
     raw: Mapping[str, object]
+    tls: Mapping[str, Mapping[str, object]]
 
     def substitute(self, text: str) -> str:
         """``text`` with every ``{name}`` of ``vars`` replaced; unknown names stay."""
@@ -148,6 +150,8 @@ class World:
         for resolver in self.resolvers:
             plain[resolver] = {"server": "dns", "names": names}
         plain["dns"] = {"server": "group", "members": [name for name in self.resolvers if name != PUBLIC]}
+        for name, settings in self.tls.items():
+            plain[name] = {**_mapping(plain[name]), "tls": dict(settings)}
         hosts = {address: {"ttl": host.ttl, "hops": host.hops} for address, host in self.icmp_hosts.items()}
         plain["icmp"] = {"server": "icmp", "hosts": hosts, "latency_s": self.icmp_latency_s}
         return plain
@@ -199,7 +203,17 @@ def _shape(raw: Mapping[str, object], extra: Mapping[str, object]) -> World:
         blackholes=frozenset({variables["blackhole"]}),
         remote_host=str(extra["remote_host"]),
         raw=MappingProxyType(dict(raw)),
+        tls=MappingProxyType({name: _tls(_mapping(value)) for name, value in _mapping(extra["tls"]).items()}),
     )
+
+
+def _tls(entry: Mapping[str, object]) -> Mapping[str, object]:
+    """The pair of files that an entry names, and the rest of it."""
+    pair = str(entry["pair"])
+    settings = {key: value for key, value in entry.items() if key != "pair"}
+    for key, ending in (("certificate", "crt"), ("key", "key")):
+        settings[key] = (HERE / "certs" / f"{pair}.{ending}").read_text(encoding="ascii")
+    return MappingProxyType(settings)
 
 
 def _names(entry: Mapping[str, object], extra: Mapping[str, object]) -> dict[str, tuple[str, ...]]:

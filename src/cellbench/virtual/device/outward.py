@@ -1,0 +1,210 @@
+"""Connections of the embedded clients: context, name, connection, TLS, and bytes to await.
+
+A client asks for a stream and reads and writes; everything that can go wrong on the way is one exception
+that names the stage, from which each client takes its own class and code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cellbench.virtual.device.contexts import CLAT_ADDRESS
+from cellbench.virtual.device.dns import Dns
+from cellbench.virtual.device.secure import SecureConnections
+from cellbench.virtual.net.failure import NetFailure, SocketError
+from cellbench.virtual.net.resolver import LookupTrouble
+from cellbench.virtual.net.route import Peer, Source
+from cellbench.virtual.net.secure import Link, SecureFailure
+
+if TYPE_CHECKING:
+    from cellbench.virtual.device.contexts import Context
+    from cellbench.virtual.device.module import Module
+
+_ROOM = 65_536
+
+
+class Stage(enum.Enum):
+    """Where a client's connection failed."""
+
+    CONTEXT = "no packet data connection"
+    NAME = "the host name is not resolved"
+    CONNECT = "the server does not take the connection"
+    SECURE = "no secure connection"
+    LOST = "the connection is lost"
+
+
+class OutwardFailure(Exception):
+    """A client's connection cannot be had, or is gone."""
+
+    def __init__(self, stage: Stage, number: SocketError = SocketError.NONE) -> None:
+        super().__init__(stage.value)
+        self.stage = stage
+        self.number = number
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A connection that a client wants; ``cid`` None: the series' default context for clients."""
+
+    host: str
+    port: int
+    cid: int | None = None
+    ipv6: bool | None = None
+    secure: bool = False
+    profile: int | None = None
+
+
+class Stream:
+    """A client's connection as bytes to await; the user of its link."""
+
+    def __init__(self, link: Link, source: Source, over: Callable[[Stream], None]) -> None:
+        self.source = source
+        self.local = link.local
+        self.remote = link.remote
+        self._link = link
+        self._over = over
+        self._buffer = bytearray()
+        self._ended = False
+        self._failed: SocketError | None = None
+        self._changed = asyncio.Event()
+        link.start(self)
+
+    # what the link tells
+    def window(self) -> int:
+        """Room for bytes that came and were not read."""
+        return _ROOM - len(self._buffer)
+
+    def received(self, data: bytes) -> None:
+        """Bytes from the server."""
+        self._buffer += data
+        self._changed.set()
+
+    def ended(self) -> None:
+        """The server closed in order."""
+        self._ended = True
+        self._changed.set()
+
+    def failed(self, number: SocketError) -> None:
+        """The connection is gone."""
+        self._failed = number
+        self._changed.set()
+
+    # what the client does
+    @property
+    def waiting(self) -> int:
+        """Bytes that came and were not read."""
+        return len(self._buffer)
+
+    async def read(self, most: int = _ROOM) -> bytes:
+        """What has come, at least one byte; b"" at the end. OutwardFailure(LOST) when it broke."""
+        while not self._buffer:
+            if self._failed is not None:
+                raise OutwardFailure(Stage.LOST, self._failed)
+            if self._ended:
+                return b""
+            self._changed.clear()
+            await self._changed.wait()
+        data = bytes(self._buffer[:most])
+        del self._buffer[: len(data)]
+        if self._link.open:
+            self._link.resume()
+        return data
+
+    def send(self, data: bytes) -> None:
+        """Queue bytes for the server; OutwardFailure(LOST) when the connection is gone."""
+        if self._failed is not None or not self._link.open:
+            raise OutwardFailure(Stage.LOST, self._failed or SocketError.NOT_CONNECTED)
+        self._link.send(data)
+
+    async def sent(self) -> None:
+        """Return when the far side's stack has taken all; OutwardFailure(LOST) when it breaks."""
+        while self._link.open and self._link.unacknowledged:
+            await asyncio.sleep(0.002)
+        if self._failed is not None:
+            raise OutwardFailure(Stage.LOST, self._failed)
+
+    async def close(self, linger_s: float) -> None:
+        """End in order; after ``linger_s`` seconds reset."""
+        self._over(self)
+        await self._link.close(linger_s)
+
+    def abort(self, number: SocketError = SocketError.NETWORK_DOWN) -> None:
+        """End at once; whoever reads is told."""
+        self._over(self)
+        self._link.abort()
+        if self._failed is None and not self._ended:
+            self.failed(number)
+
+
+class Outward:
+    """The connections of all embedded clients of one boot (a subsystem)."""
+
+    def __init__(self, module: Module) -> None:
+        self._module = module
+        self._streams: set[Stream] = set()
+        module.contexts.on_change(self._context_changed)
+
+    def power_off(self) -> None:
+        """Everything ends at once."""
+        for stream in tuple(self._streams):
+            stream.abort()
+
+    def source(self, cid: int | None, ipv6: bool | None) -> tuple[Source, bool]:
+        """Context and address of a client; OutwardFailure(CONTEXT) without one."""
+        contexts = self._module.contexts
+        context = contexts.usable(cid) if cid is not None else contexts.for_client()
+        if context is None or self._module.internet is None:
+            raise OutwardFailure(Stage.CONTEXT)
+        ipv4 = context.ipv4 or (CLAT_ADDRESS if context.xlat else None)
+        wanted = (bool(ipv6) and context.ipv6 is not None) or ipv4 is None
+        address = context.ipv6 if wanted else ipv4
+        if address is None:
+            raise OutwardFailure(Stage.CONTEXT)
+        return Source(context.cid, address), wanted
+
+    async def address(self, host: str, source: Source, *, ipv6: bool) -> str:
+        """The address of a name or of itself; OutwardFailure(NAME)."""
+        try:
+            return str(ipaddress.ip_address(host))
+        except ValueError:
+            pass
+        try:
+            return (await self._module.subsystem(Dns).lookup(host, ipv6=ipv6, source=source))[0]
+        except LookupTrouble:
+            raise OutwardFailure(Stage.NAME) from None
+
+    async def open(self, wanted: Wanted) -> Stream:
+        """Connect; OutwardFailure says at which stage it failed. Time-outs are the caller's."""
+        module = self._module
+        source, ipv6 = self.source(wanted.cid, wanted.ipv6)
+        address = await self.address(wanted.host, source, ipv6=ipv6)
+        module.contexts.traffic()
+        internet = module.internet
+        if internet is None:
+            raise OutwardFailure(Stage.CONTEXT)
+        try:
+            plain = await internet.node(module.name).connect_tcp(source, Peer(address, wanted.port))
+        except NetFailure as failure:
+            raise OutwardFailure(Stage.CONNECT, failure.number) from None
+        link: Link = plain
+        if wanted.secure:
+            try:
+                link = await module.subsystem(SecureConnections).over_tcp(plain, wanted.profile)
+            except SecureFailure as failure:
+                raise OutwardFailure(Stage.SECURE, failure.number) from None
+            except NetFailure as failure:
+                raise OutwardFailure(Stage.LOST, failure.number) from None
+        stream = Stream(link, source, self._streams.discard)
+        self._streams.add(stream)
+        return stream
+
+    def _context_changed(self, context: Context, active: bool) -> None:
+        if not active:
+            for stream in tuple(self._streams):
+                if stream.source.cid == context.cid:
+                    stream.abort()
