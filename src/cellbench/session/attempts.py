@@ -73,7 +73,7 @@ class AttemptBook:
 
     def begin(self, item: pytest.Item, marked: Procedure | None, limit_s: float) -> Attempt:
         """The record that an attempt has begun is written before anything of it runs."""
-        from cellbench.session.hooks import peer_of_item, procedure_id, slot_of
+        from cellbench.session.collecting import peer_of_item, procedure_id, slot_of
 
         procedure, slot, peer = procedure_id(item), slot_of(item), peer_of_item(item)
         self._numbers[procedure, slot] += 1

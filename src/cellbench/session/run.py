@@ -203,7 +203,7 @@ def slots_for(config: pytest.Config, path: Path) -> tuple[str, ...]:
 
 def open_run(config: pytest.Config, path: Path) -> Run:
     """Make the run of this session and register its hooks."""
-    from cellbench.session import hooks, scheduling
+    from cellbench.session import collecting, hooks, scheduling
 
     worker = getattr(config, "workerinput", None)
     slots = slots_for(config, path)
@@ -239,6 +239,7 @@ def open_run(config: pytest.Config, path: Path) -> Run:
     config.stash[RUN] = run
     around = hooks.RunHooks(run)
     config.pluginmanager.register(around, "cellbench-run")
+    config.pluginmanager.register(collecting.CollectHooks(run), "cellbench-collect")
     config.pluginmanager.register(hooks.StopGate(around), "cellbench-stop")
     if run.part is not Part.WORKER and _wants_progress(config):
         from cellbench.session.progress import Progress
