@@ -287,9 +287,12 @@ def _add_virtual(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _virtual_up(arguments: argparse.Namespace) -> int:
     import tempfile
 
-    from cellbench.services.park import Park
-    from cellbench.virtual.main import up
-    from cellbench.virtual.net.mapped import MappedPark
+    from cellbench.base.extras import optional
+
+    with optional("virtual", "the virtual rack"):
+        from cellbench.services.park import Park
+        from cellbench.virtual.main import up
+        from cellbench.virtual.net.mapped import MappedPark
 
     park = Park if arguments.services is None else partial(MappedPark, arguments.services)
     directory = arguments.dir or Path(tempfile.mkdtemp(prefix="cellbench-rack-"))
@@ -326,7 +329,7 @@ def _add_services(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     up.add_argument("--bind", default=None, metavar="ADDRESS", help="default: 127.0.0.1; --public: 0.0.0.0")
     up.add_argument("--name", default=None, help="what modules call this host: a name or an address")
     up.add_argument("--public", action="store_true", help="on a public address: tight limits by client")
-    up.add_argument("--dir", type=Path, default=Path("services"), help="of log and authority")
+    up.add_argument("--dir", type=Path, default=Path("cellbench-services"), help="of log and authority")
     up.add_argument("--ports", type=Path, default=None, metavar="FILE", help="YAML: server: port")
     up.add_argument("--ca", type=Path, default=None, help="an authority of your own, PEM (else one is made)")
     up.add_argument("--ca-key", type=Path, default=None, help="its key, PEM")
@@ -350,7 +353,10 @@ def _add_services(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def _services_up(arguments: argparse.Namespace) -> int:
-    from cellbench.roots.serve import serve
+    from cellbench.base.extras import optional
+
+    with optional("virtual", "serving what modules talk to"):
+        from cellbench.roots.serve import serve
 
     return serve(
         bind=arguments.bind,

@@ -21,7 +21,9 @@ EVERYTHING = """
 import importlib, pkgutil
 import cellbench
 from cellbench.base.errors import OperatorError
-EXEMPT = 'cellbench.virtual', 'cellbench.services', 'cellbench.__main__', 'cellbench.suites'
+EXEMPT = ('cellbench.virtual', 'cellbench.services', 'cellbench.roots.serve', 'cellbench.io.tls',
+          'cellbench.instruments.line.gpiod_board', 'cellbench.instruments.line.ftdi_board',
+          'cellbench.__main__', 'cellbench.suites')
 bad = []
 for one in pkgutil.walk_packages(cellbench.__path__, 'cellbench.', onerror=lambda name: None):
     if one.name.startswith(EXEMPT):
@@ -33,7 +35,8 @@ for one in pkgutil.walk_packages(cellbench.__path__, 'cellbench.', onerror=lambd
 print('\\n'.join(bad))
 """
 
-EXTRAS = ["dnslib", "psycopg", "psycopg2", "gpiod", "pyftdi", "ppk2_api", "usb"]
+EXTRAS = ["dnslib", "OpenSSL", "cryptography", "h11", "psycopg", "psycopg2", "gpiod", "pyftdi", "ppk2_api",
+          "usb"]
 
 
 def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -62,9 +65,9 @@ def test_no_module_that_drives_or_reports_needs_an_extra() -> None:
     assert done.stdout.strip() == ""
 
 
-def test_the_virtual_rack_without_its_extra_is_a_sentence() -> None:
-    done = run("from cellbench.cli import main\nsys.exit(main(sys.argv[1:]))",
-               "virtual", "up", "--slot", "LENA-R8")
+@pytest.mark.parametrize("words", [("virtual", "up", "--slot", "LENA-R8"), ("services", "up")])
+def test_a_program_without_its_extra_is_a_sentence(words: tuple[str, ...]) -> None:
+    done = run("from cellbench.cli import main\nsys.exit(main(sys.argv[1:]))", *words)
     assert done.returncode == 12
     assert "pip install 'cellbench[virtual]'" in done.stderr
     assert "Traceback" not in done.stderr

@@ -6,14 +6,12 @@ import asyncio
 import ipaddress
 from collections.abc import Mapping, Sequence
 
-from cellbench.base.extras import optional
+import dnslib
+
 from cellbench.base.protocols import Endpoint
 
 from .places import UdpPlace
 from .server import PLAIN_STATES, SLOW_S, State
-
-with optional("virtual", "the resolver of the far side"):
-    import dnslib
 
 TTL_S = 60
 _RDATA = {4: dnslib.A, 6: dnslib.AAAA}

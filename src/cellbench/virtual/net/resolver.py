@@ -14,13 +14,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cellbench.base.extras import optional
+import dnslib
 
 from .node import Node
 from .route import Flow, Peer, Source
-
-with optional("virtual", "the virtual rack"):
-    import dnslib
 
 PORT = 53
 SERVICE = "dns"
