@@ -11,7 +11,8 @@ import yaml
 from cellbench.base.errors import NotPossible
 from cellbench.host.transcript import Transcript
 from cellbench.rig.bench import Bench
-from cellbench.rig.interlock import Signs, misplaced, refuse
+from cellbench.rig.interlock import refuse
+from cellbench.rig.interlock_signs import Signs, misplaced
 from cellbench.rig.load import load_rig
 
 LINE = {"on": "relays1", "active": "low"}
@@ -92,6 +93,12 @@ def test_one_wire_at_the_wrong_place_is_one_mistake(slots, signs, sentence, plac
 
 def test_a_slot_that_is_as_the_file_says_has_no_mistake(slots):
     assert list(misplaced(seen(), slots)) == []
+
+
+def test_a_slot_that_names_no_usb_may_show_on_usb(tmp_path):
+    bench = bench_of(rig_file(tmp_path, a={"ports": {"uart": {"url": "socket://127.0.0.1:9"}}}))
+    slots = {name: bench.ports_only(name) for name in "abc"}
+    assert list(misplaced(seen(usb=["1-1.1"]), slots)) == []
 
 
 def test_whatever_is_seen_a_difference_is_never_called_right(slots):

@@ -48,7 +48,8 @@ def interlock(path: Path, slots: Sequence[str], *, yes: bool) -> int:
         bench.close(cause="interlock ended")
         if launched is not None:
             launched.stop()
-    print("every slot is what the file says" if not bad else f"{bad} wires are not where the file says")
+    wires = "1 wire is" if bad == 1 else f"{bad} wires are"
+    print(f"{wires} not where the file says" if bad else "every slot is what the file says")
     return _EXIT_RIG if bad else 0
 
 

@@ -199,7 +199,7 @@ class Interview:
         most = supply.channels if supply is not None and supply.channels else 16
         draft.channel = self.asker.number(
             (*place, "channel"),
-            f"Channel of {draft.supply} that feeds {draft.name}",
+            f"Channel of {'the supply' if supply is None else draft.supply} that feeds {draft.name}",
             least=1,
             most=most,
             default=1 if most == 1 else None,

@@ -13,6 +13,7 @@ from cellbench.base.clock import Deadline
 from cellbench.base.errors import CellbenchError
 from cellbench.catalogue.model import Series
 from cellbench.catalogue.modules import variants_of
+from cellbench.guardian.keys import canonical
 from cellbench.instruments.supply.scpi import DIALECTS, GENERIC
 from cellbench.instruments.visa import Link, VisaSession
 from cellbench.io.usb import UsbDevice, list_devices
@@ -173,6 +174,12 @@ def _hear(link: socket.socket, seconds: float) -> str:
 
 
 def _add_supply(found: Survey, resource: str, identity: str) -> None:
+    if any(
+        one.settings["identity"] == identity
+        and canonical(str(one.settings["resource"])) == canonical(resource)
+        for one in found.supplies
+    ):
+        return  # named twice
     dialect = next(
         (one for one in DIALECTS if one is not GENERIC and re.fullmatch(one.identity, identity)), GENERIC
     )
