@@ -60,6 +60,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         dest="cellbench_serial",
         help="serial number of the unit; SLOT=NUMBER, repeated, where units are in several slots",
     )
+    _add_ways_of_running(group)
+    parser.addini(
+        "cellbench_guides",
+        type="paths",
+        default=[],
+        help="YAML files with the sections of documents of your own that procedures are traced to",
+    )
+
+
+def _add_ways_of_running(group: pytest.OptionGroup) -> None:
     group.addoption(
         "--spare-workers",
         type=int,
@@ -106,12 +116,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("validation", "production"),
         default="validation",
         help="which documents the run ends with",
-    )
-    parser.addini(
-        "cellbench_guides",
-        type="paths",
-        default=[],
-        help="YAML files with the sections of documents of your own that procedures are traced to",
     )
 
 
