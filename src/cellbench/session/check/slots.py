@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-from cellbench.base.errors import CellbenchError, Owner
+from cellbench.base.errors import CellbenchError, NotPossible, Owner
 from cellbench.guardian import paths
 from cellbench.guardian.client import GuardianClient
 from cellbench.guardian.glance import Glance
 from cellbench.guardian.keys import equipment_key
 from cellbench.guardian.locks import holder_of
+from cellbench.guardian.plan import USB_POWER
 from cellbench.instruments.kinds import find_kind
 from cellbench.rig.build import equipment_plan, slot_plan
 from cellbench.session.check.model import Look, Scene, Trouble
@@ -107,7 +108,9 @@ def _told(glance: Glance) -> str:
 def _troubles(scene: Scene, slot: str, glance: Glance) -> Iterator[Trouble]:
     place = ("slots", slot)
     for part, error in glance.errors.items():
-        leaf = ("power", "channel") if part == "output" else ("lines", part)
+        if isinstance(error, NotPossible):
+            continue  # a board that does not read back what it drives
+        leaf = {"output": ("power", "channel"), USB_POWER: (USB_POWER,)}.get(part, ("lines", part))
         if error.owner is Owner.RIG or error.remedy:
             yield scene.raised((*place, *leaf), error)
     model, output = scene.rig.model.slots[slot], glance.output
