@@ -52,6 +52,16 @@ def test_anything_in_a_fixture_is_the_frameworks(error: BaseException, phase: st
     assert (verdict.outcome, verdict.owner) == (Outcome.ERROR, Owner.FRAMEWORK)
 
 
+@pytest.mark.parametrize("phase", ["setup", "teardown"])
+def test_a_module_that_does_not_start_is_never_a_fail_and_a_dead_supply_is_the_rigs(phase: str) -> None:
+    error = UnitError("V_INT is not high")
+    verdict = decide(error, phase, (), _well)
+    assert (verdict.outcome, verdict.owner) == (Outcome.ERROR, Owner.UNIT)
+    verdict = decide(error, phase, (), lambda names: [Canary(Owner.RIG, False, "the output has tripped")])
+    assert (verdict.outcome, verdict.owner) == (Outcome.ERROR, Owner.RIG)
+    assert "tripped" in verdict.reason and "V_INT" in verdict.reason
+
+
 @pytest.mark.parametrize("phase", ["setup", "call", "teardown"])
 @pytest.mark.parametrize("kind", [RigError, NetworkError, ServiceError, OperatorError, FrameworkError])
 def test_an_error_with_an_owner_is_an_error_of_that_owner(kind: type[CellbenchError], phase: str) -> None:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from cellbench.base.errors import CellbenchError, FrameworkError, OperatorError, RigError
@@ -48,6 +49,8 @@ class _Job:
     number: int
     work: Callable[[Handle], Any] | None = field(compare=False)
     future: Future[Any] = field(compare=False)
+    alone: Callable[[], Any] | None = field(compare=False, default=None)
+    """In place of ``work``: done with the connection closed."""
 
 
 class Session:
@@ -71,6 +74,12 @@ class Session:
         self._jobs.put(_Job(_URGENT if urgent else _NORMAL, next(self._numbers), work, future))
         return future
 
+    def submit_alone(self, work: Callable[[], T]) -> Future[T]:
+        """Queue an urgent job that is done while this session has no connection."""
+        future: Future[T] = Future()
+        self._jobs.put(_Job(_URGENT, next(self._numbers), None, future, work))
+        return future
+
     def stop(self) -> None:
         """Close the connection after what is queued, and end the thread."""
         self._jobs.put(_Job(_LAST, next(self._numbers), None, Future()))
@@ -79,20 +88,28 @@ class Session:
         try:
             while not self.abandoned.is_set():
                 job = self._jobs.get()
+                if job.alone is not None:
+                    self._close()
+                    if job.future.set_running_or_notify_cancel():
+                        self._do(job, job.alone)
+                    continue
                 if job.work is None:
                     return
                 if job.future.set_running_or_notify_cancel():
-                    self._do(job, job.work)
+                    self._do(job, partial(self._with_handle, job.work))
         finally:
             self._close()
             self._refuse_rest()
             self.finished.set()
 
-    def _do(self, job: _Job, work: Callable[[Handle], Any]) -> None:
+    def _with_handle(self, work: Callable[[Handle], Any]) -> Any:
+        if self._handle is None:
+            self._handle = self._open()
+        return work(self._handle)
+
+    def _do(self, job: _Job, work: Callable[[], Any]) -> None:
         try:
-            if self._handle is None:
-                self._handle = self._open()
-            job.future.set_result(work(self._handle))
+            job.future.set_result(work())
         except (SupplyTripped, OutputNotReached, OperatorError) as error:
             job.future.set_exception(error)
         except RigError as error:
@@ -112,7 +129,7 @@ class Session:
     def _refuse_rest(self) -> None:
         while not self._jobs.empty():
             job = self._jobs.get()
-            if job.work is not None and job.future.set_running_or_notify_cancel():
+            if (job.work or job.alone) is not None and job.future.set_running_or_notify_cancel():
                 job.future.set_exception(InstrumentSilent("the connection to the instrument was given up"))
 
 
@@ -120,7 +137,7 @@ class Instrument:
     """One piece of equipment, open and locked; ``users`` are the connections and leases that need it."""
 
     __slots__ = (
-        "_patience_s", "_plan", "_prompter", "_serves", "_session",
+        "_blind_off", "_patience_s", "_plan", "_prompter", "_serves", "_session",
         "identity", "key", "lock", "name", "owner", "users",
     )
 
@@ -142,6 +159,7 @@ class Instrument:
         self.users: set[object] = set()
         self._plan = plan
         self._serves = kind.serves
+        self._blind_off = kind.blind_off
         # who works it by hand is given the time of one answer besides
         self._patience_s = kind.answer_within_s(plan.settings) if kind.answer_within_s is not None else 0.0
         self._prompter = InstrumentPrompter(prompts, asyncio.get_running_loop())
@@ -189,10 +207,31 @@ class Instrument:
             cast(Callable[[Handle], T], work), urgent=urgent, timeout_s=timeout_s
         )
 
+    async def on_analyser(self, work: Callable[[Analyser], T], *, timeout_s: float = JOB_S) -> T:
+        """Do something with an analyser or power meter; as on_supply."""
+        self._must_be(InstrumentClass.ANALYSER)
+        return await self._job(cast(Callable[[Handle], T], work), urgent=False, timeout_s=timeout_s)
+
     async def on_attenuator(self, work: Callable[[Attenuator], T], *, timeout_s: float = JOB_S) -> T:
         """Do something with an attenuator; as on_supply."""
         self._must_be(InstrumentClass.ATTENUATOR)
         return await self._job(cast(Callable[[Handle], T], work), urgent=False, timeout_s=timeout_s)
+
+    async def blind_off(self, channel: int, *, timeout_s: float) -> bool:
+        """Tell a supply that does not answer to switch a channel off; False where its kind cannot.
+
+        Nothing is read back: what is not known to be off stays so. RigError when it cannot be reached.
+        """
+        act = self._blind_off
+        if act is None:
+            return False
+        settings = self._settings()
+        job = self._session.submit_alone(lambda: act(self.name, settings, channel))
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(job), timeout_s)
+        except TimeoutError:
+            raise InstrumentSilent(f"instrument {self.name} takes no connection") from None
+        return True
 
     def abandon(self) -> Session:
         """Leave a hung connection to itself and start with a new one; the old session."""
@@ -214,8 +253,11 @@ class Instrument:
         self._session.stop()
         self.lock.release(keep_account=keep_account)
 
+    def _settings(self) -> dict[str, object]:
+        return {key: value for key, value in self._plan.settings.items() if key != "kind"}
+
     def _open(self) -> Handle:
-        settings = {key: value for key, value in self._plan.settings.items() if key != "kind"}
+        settings = self._settings()
         if self._serves is InstrumentClass.SUPPLY:
             return open_supply(self._plan.kind, settings, name=self.name)
         if self._serves is InstrumentClass.HUB:

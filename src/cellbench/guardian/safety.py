@@ -17,6 +17,7 @@ from cellbench.instruments.kinds import InstrumentClass
 
 _SILENT_S = 1.2  # a hung connection is given up after this; with a driver's 2 s it is off within 3 s
 _HUB_SILENT_S = 6.0  # a program is run twice, and looks at every device on the bus
+_BLIND_S = 5.0
 _PAUSES_S = (0.1, 0.3, 1.0, 2.0)
 _OLD_SESSION_S = 10.0
 
@@ -28,6 +29,8 @@ class Step:
     instrument: Instrument
     what: str
     work: Callable[[], Awaitable[None]]
+    blindly: Callable[[], Awaitable[bool]] | None = None
+    """What can still be done when ``work`` fails because of what the instrument answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,10 @@ def output_off(supply: Instrument, channel: int) -> Step:
     async def work() -> None:
         await supply.on_supply(lambda handle: switch_off(handle, channel), urgent=True, timeout_s=_SILENT_S)
 
-    return Step(supply, f"output {supply.name}:{channel} off", work)
+    async def blindly() -> bool:
+        return await supply.blind_off(channel, timeout_s=_BLIND_S)
+
+    return Step(supply, f"output {supply.name}:{channel} off", work, blindly)
 
 
 def contact(board: Instrument, pin: int, closed: bool, what: str) -> Step:
@@ -141,9 +147,21 @@ async def _insist(
                 abandoned.append(step.instrument.abandon())
             if tried == 0:
                 complain(f"not yet {step.what}: {error}")
+                await _blindly(step, complain)
             if deadline.expired:
                 return str(error)
             await asyncio.sleep(_PAUSES_S[min(tried, len(_PAUSES_S) - 1)])
             tried += 1
         else:
             return None
+
+
+async def _blindly(step: Step, complain: Callable[[str], None]) -> None:
+    """Off by command alone; the step is not done before a read-back agrees."""
+    if step.blindly is None:
+        return
+    try:
+        if await step.blindly():
+            complain(f"{step.what}: told so without an answer")
+    except CellbenchError as error:
+        complain(f"{step.what}: not even without an answer: {error}")

@@ -100,7 +100,8 @@ class InstrumentKind:
     ``models`` are the makers' model names; ``source`` is the manual (name, edition) or other publication
     that the commands are from; ``met`` is True once somebody has reported the driver at work on the real
     thing; ``doubts`` says what no source tells, so that it is a setting or a guess. ``answer_within_s`` is
-    there where a person works it: how long one answer may take, in seconds.
+    there where a person works it: how long one answer may take, in seconds. ``blind_off`` (name, settings,
+    channel) tells a supply that no longer answers as it should to switch a channel off, and reads nothing.
     """
 
     kind: str
@@ -115,6 +116,7 @@ class InstrumentKind:
     met: bool = False
     doubts: str = ""
     answer_within_s: Callable[[Mapping[str, object]], float] | None = None
+    blind_off: Callable[[str, Mapping[str, object], int], None] | None = None
 
 
 def built_in_kinds() -> tuple[InstrumentKind, ...]:

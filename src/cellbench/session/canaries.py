@@ -41,14 +41,16 @@ def _supply(slot: Slot) -> Canary:
         reading = slot.reading()
     except RigError as error:
         return Canary(Owner.RIG, False, f"the supply does not answer: {error}")
-    want = slot.model.power.voltage_v
+    want, where = slot.model.power.voltage_v, f"{slot.model.power.supply}:{slot.model.power.channel}"
     seen = ", ".join(f"{value:.3g} {unit}" for value, unit in (
         (reading.voltage_v, "V"), (reading.current_a, "A")) if value is not None)
     seen = f"supply {seen}" if seen else "the supply's contact is closed; nothing measures it"
     if reading.tripped:
-        return Canary(Owner.RIG, False, f"the supply's {reading.tripped} protection has tripped")
+        return Canary(Owner.RIG, False, f"output {where}: the supply's {reading.tripped} protection has "
+                      "tripped; look for a short in the slot or its module")
     if not reading.enabled:
-        return Canary(Owner.RIG, False, "the supply's output is off although nothing switched it off")
+        return Canary(Owner.RIG, False, f"output {where} is off although nothing switched it off; look at the"
+                      " supply's front panel")
     if reading.voltage_v is not None and abs(reading.voltage_v - want) > want * _TOLERANCE:
         return Canary(Owner.RIG, False, f"{seen} where {want:g} V is set")
     return Canary(Owner.RIG, True, seen)

@@ -7,7 +7,7 @@ step depends on held at that moment. Everything else is ERROR of whoever owns it
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -61,6 +61,9 @@ def decide(error: BaseException | None, phase: str, depends_on: Sequence[str], w
         return Verdict(Outcome.ABORTED, Owner.OPERATOR, reason or "interrupted")
     if phase == "call" and isinstance(error, (AssertionError, pytest.fail.Exception, UnitError)):
         return _blame(reason, watch(depends_on))
+    if isinstance(error, UnitError):  # never a FAIL here; but a dead supply is not the unit's
+        blamed = _blame(reason, watch(()))
+        return replace(blamed, outcome=Outcome.ERROR)
     if isinstance(error, CellbenchError):
         return Verdict(Outcome.ERROR, error.owner, reason)
     return Verdict(Outcome.ERROR, Owner.FRAMEWORK, f"{type(error).__name__}: {reason}")
