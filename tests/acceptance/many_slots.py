@@ -193,7 +193,10 @@ def compare(found: Found, folder: Path, slots: int, victims: list[int], status: 
     """The witness against the journal of one run."""
     found.runs += 1
     workers = witnessed(folder)
-    journal = next((folder / "out").glob("*/journal.jsonl"))
+    journal = next((folder / "out").glob("*/journal.jsonl"), None)
+    if journal is None:
+        found.problems.append(f"no journal, exit status {status}: {(folder / 'output').read_text()[-500:]}")
+        return
     run = read_run(journal)
     begun = Counter(name for _, what, name in seen(folder) if what == "begun")
     twice = [name for name, count in begun.items() if count > 1]
