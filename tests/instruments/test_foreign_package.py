@@ -155,7 +155,7 @@ def test_found_opened_and_used_through_the_guardian(run, tmp_path):
 
 def test_settings_are_checked_with_file_and_line(run, tmp_path):
     rig = rig_file(tmp_path, more=", timout_s: 1.0")
-    done = run("-m", "cellbench", "check", str(rig))
+    done = run("-m", "cellbench", "rig", "validate", str(rig))
     assert done.returncode != 0
     assert "rig.yaml:4: instruments.lines1.timout_s: unknown key; did you mean timeout_s?" in (
         done.stdout + done.stderr)
@@ -163,7 +163,7 @@ def test_settings_are_checked_with_file_and_line(run, tmp_path):
 
 def test_without_the_package_its_kinds_are_unknown(tmp_path):
     rig = rig_file(tmp_path)
-    done = subprocess.run([sys.executable, "-m", "cellbench", "check", str(rig)], capture_output=True,
-                          text=True, check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-m", "cellbench", "rig", "validate", str(rig)],
+                          capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode != 0
     assert "line.acme-lb4" in done.stdout + done.stderr

@@ -8,6 +8,7 @@ that was let go keeps its direction, a line that is requested is busy for everyb
 from __future__ import annotations
 
 import errno
+import inspect
 import os
 import sys
 from types import SimpleNamespace
@@ -82,6 +83,14 @@ class Chip:
 
     def close(self):
         self.closed = True
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(Chip, gpiod.Chip), (Request, gpiod.LineRequest)])
+def test_the_chip_here_is_called_as_the_bindings_own(ours, theirs):
+    for name, method in inspect.getmembers(ours, inspect.isfunction):
+        if not name.startswith("_"):
+            told = list(inspect.signature(getattr(theirs, name)).parameters)
+            assert list(inspect.signature(method).parameters) == told[:len(inspect.signature(method).parameters)]
 
 
 @pytest.fixture

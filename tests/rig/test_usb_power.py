@@ -39,13 +39,19 @@ def settles(read, wanted):
     return read() == wanted
 
 
-@pytest.fixture
-def rack(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def rack(tmp_path_factory):
     """A rack of one slot behind the hub 1-1, and its rig file with that hub."""
+    tmp_path = tmp_path_factory.mktemp("usb")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("CELLBENCH_RUNTIME_DIR", str(tmp_path / "run"))
+        monkeypatch.setenv("CELLBENCH_LOCK_DIR", str(tmp_path / "locks"))
+        monkeypatch.setenv("UHUBCTL_STATE", str(tmp_path / "hub.json"))
+        yield from _rack(tmp_path)
+
+
+def _rack(tmp_path):
     directory = tmp_path / "rack"
-    monkeypatch.setenv("CELLBENCH_RUNTIME_DIR", str(tmp_path / "run"))
-    monkeypatch.setenv("CELLBENCH_LOCK_DIR", str(tmp_path / "locks"))
-    monkeypatch.setenv("UHUBCTL_STATE", str(tmp_path / "hub.json"))
     program = tmp_path / "uhubctl"
     program.write_text(f"#!/bin/sh\nexec {sys.executable} {STANDIN} \"$@\"\n")
     program.chmod(0o755)
