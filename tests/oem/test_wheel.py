@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 from xml.etree import ElementTree
 
+ROOT = Path(__file__).resolve().parents[2]
 RUN_S = 120
 
 
@@ -32,6 +34,18 @@ def expected_files(root: Path) -> set[str]:
     return found | {"cellbench/py.typed"}
 
 
+def follow_the_page(project: Path) -> None:
+    """Do in a project what docs/writing-a-procedure.md tells a newcomer to do."""
+    page = (ROOT / "docs/writing-a-procedure.md").read_text()
+    chapter = re.search(r"```yaml\n(  \"2\".*?)```", page, re.DOTALL)
+    suite = re.search(r"```python\n(\"\"\"Telegrams.*?)```", page, re.DOTALL)
+    assert chapter is not None
+    assert suite is not None
+    with (project / "guides/product.yaml").open("a") as guide:
+        guide.write(chapter[1])
+    (project / "suites/test_telegram.py").write_text(suite[1])
+
+
 def test_the_wheel_alone_carries_a_project(building: ModuleType, tmp_path: Path) -> None:
     """Built, listed, installed beside the dependencies; a new project runs suites of both origins."""
     wheel = building.build_wheel(tmp_path)
@@ -50,14 +64,16 @@ def test_the_wheel_alone_carries_a_project(building: ModuleType, tmp_path: Path)
 
     where = run("cellbench", "new", "project")
     assert where.returncode == 0, where.stderr
+    follow_the_page(project)
     done = run("pytest", "--pyargs", "cellbench.suites.parser", "suites", "--rig", "rigs/virtual.yaml",
-               "--slot", "lena-r8-1", "--timing", "fast", "--progress", "off", "-k", "echo or product",
+               "--slot", "lena-r8-1", "--timing", "fast", "--progress", "off",
+               "-k", "echo or product or telegram",
                at=project)
     assert done.returncode == 0, done.stdout + done.stderr
     (folder,) = [one for one in (project / "reports/out").iterdir() if one.is_dir()]
     assert (folder / "validation.pdf").is_file()
     cases = ElementTree.parse(folder / "junit.xml").findall(".//testcase")
     origins = {str(case.get("classname")) for case in cases}
-    assert "suites.test_product" in origins
+    assert {"suites.test_product", "suites.test_telegram"} <= origins
     assert any(name.startswith("cellbench.suites.parser.") for name in origins)
-    assert "Product test specification, issue 1: 2 of 2 testable sections covered" in done.stdout
+    assert "Product test specification, issue 1: 3 of 3 testable sections covered" in done.stdout

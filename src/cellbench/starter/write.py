@@ -61,7 +61,8 @@ def next_steps(folder: Path, rig: FirstRig) -> str:
         lines += ["    make own                            # your own suites, on the virtual rack",
                   "    make test                           # those of both application guides as well"]
     else:
-        lines += ["    edit rigs/evk-r8.yaml               # or rigs/evk-r6.yaml: what the comments name",
+        lines += ["    cellbench rig discover -o rigs/line1.yaml   # asks; or edit rigs/evk-r8.yaml",
+                  "    export RIG=rigs/line1.yaml          # what make uses",
                   "    make validate                       # every mistake at once, nothing touched",
                   "    make check                          # reaches instruments and ports",
                   "    make own                            # your own suites"]
