@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
-from cellbench.base.errors import NotPossible, ServiceError
+from cellbench.base.errors import NotPossible, OperatorError, ServiceError
 from cellbench.roots.farside.services import ServicesDriver
+from cellbench.services.authority import Authority
 from cellbench.services.control_client import Refused, request
+from cellbench.services.signing import settings_for_host
 
 WAIT_S = 30
 
@@ -257,3 +260,23 @@ def test_every_mistake_is_a_sentence(tmp_path: Path, arguments: list[str], statu
     assert (done.returncode, done.stdout) == (status, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_authority_of_ones_own(tmp_path: Path) -> None:
+    """An EC authority signs; nothing is made beside it; a key that is not its own is refused."""
+    ours = Authority("Acme root")
+    (tmp_path / "acme.pem").write_bytes(ours.pem)
+    (tmp_path / "acme.key").write_bytes(ours.key_pem)
+    settings, ca = settings_for_host(tmp_path, ["lab.example", "192.0.2.5"], tmp_path / "acme.pem",
+                                     tmp_path / "acme.key")
+    assert ca == tmp_path / "acme.pem"
+    assert settings.credentials is not None
+    issued = x509.load_der_x509_certificate(settings.credentials.certificate)
+    issued.verify_directly_issued_by(x509.load_pem_x509_certificate(ours.pem))
+    names = issued.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["lab.example"]
+    assert [str(one) for one in names.get_values_for_type(x509.IPAddress)] == ["192.0.2.5"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["acme.key", "acme.pem"]
+    (tmp_path / "acme.key").write_bytes(Authority("other").key_pem)
+    with pytest.raises(OperatorError, match="cannot be used as an authority: the key is not the one"):
+        settings_for_host(tmp_path, ["lab.example"], tmp_path / "acme.pem", tmp_path / "acme.key")
