@@ -137,6 +137,8 @@ class Bench:
             "none",
             "-p",
             "soak_witness",
+            "-p",
+            "no:hypothesispytest",  # it costs each process a second
             "-q",
             "--progress",
             "off",
