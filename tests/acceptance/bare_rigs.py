@@ -107,7 +107,9 @@ def main() -> list[dict[str, object]]:
             place = Path(folder)
             with powered_rack(place / "rack") as rig:
                 bare = write_bare(rig, place / "bare.yaml", lacking)
-                status, _ = run_suites(bare, place / "results", "suites", within_s=LIMIT_S)
+                status, said = run_suites(bare, place / "results", "suites", within_s=LIMIT_S)
+            if not any((place / "results").glob("*/journal.jsonl")):
+                raise RuntimeError(f"{name}: the run did not begin: {said[-2000:]}")
             found = verdicts(place / "results")
         outcomes = [outcome for outcome, _ in found.values()]
         counts = ", ".join(f"{outcomes.count(one)} {one}" for one in sorted(set(outcomes)))
