@@ -6,15 +6,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from cellbench.base.errors import Owner
+from cellbench.base.errors import Owner, RigError
 from cellbench.catalogue.model import Series
 from cellbench.catalogue.modules import profile_for, variants_of
-from cellbench.rig.schema import UsbRoots
+from cellbench.host.transcript import Transcript
+from cellbench.io.pipe import PortMissing
+from cellbench.rig.schema import Ports, UsbPort, UsbRoots
+from cellbench.rig.schema import Slot as SlotModel
+from cellbench.rig.slot_ports import SlotPorts
 from cellbench.rig.usb_roles import misplaced, told_apart
 from cellbench.rig.usb_view import UsbAbsent, UsbScene, UsbTrouble
 
@@ -107,11 +113,11 @@ def without_driver(parts):
 
 
 def every_composition():
-    for series in Series:
-        for variant in variants_of(series):
-            for composition in profile_for(series, variant).usb:
-                yield pytest.param(series, variant, composition, id=f"{variant} {composition.name} "
-                                   f"{composition.ordering}")
+    """Each composition once, with the last variant that has it."""
+    found = {composition: (series, variant) for series in Series for variant in variants_of(series)
+             for composition in profile_for(series, variant).usb}
+    return [pytest.param(series, variant, one, id=f"{variant} {one.name} {one.ordering}")
+            for one, (series, variant) in found.items()]
 
 
 @pytest.fixture
@@ -134,7 +140,7 @@ def trouble(tree, profile=R8, elsewhere=()):
     return caught.value
 
 
-@pytest.mark.parametrize(("series", "variant", "composition"), list(every_composition()))
+@pytest.mark.parametrize(("series", "variant", "composition"), every_composition())
 def test_every_composition_is_found_with_its_roles(tree, series, variant, composition):
     tree.plug(HOME, composition.vid, composition.pid, parts_of(composition, 20))
     view = scene(tree, profile_for(series, variant)).view()
@@ -149,7 +155,7 @@ def test_every_composition_is_found_with_its_roles(tree, series, variant, compos
             composition.vid, composition.pid, len(composition.interfaces))
 
 
-@pytest.mark.parametrize(("series", "variant", "composition"), list(every_composition()))
+@pytest.mark.parametrize(("series", "variant", "composition"), every_composition())
 def test_a_composition_without_driver_names_the_lines_that_bind_it(tree, series, variant, composition):
     tree.plug(HOME, composition.vid, composition.pid, without_driver(parts_of(composition)))
     error = trouble(tree, profile_for(series, variant))
@@ -323,3 +329,53 @@ def test_a_swapped_order_of_descriptors_is_the_units(tree):
     assert wrong.owner is Owner.UNIT
     assert "port 3 (Unisoc Usb Serial Port 3, cp-trace) does" in str(wrong)
     assert misplaced(view, 0, lambda index, node: False) is None
+
+
+def ports_of(tree, *, boot_max_s=30.0, settle_s=0.1):
+    model = SlotModel(series=Series.LENA_R8, ports=Ports(usb=UsbPort(location=HOME)))
+    roots = UsbRoots(sysfs=str(tree.sysfs), dev=str(tree.dev))
+    return SlotPorts("a1", model, R8, roots, Transcript(), boot_max_s, settle_s=settle_s)
+
+
+def test_a_missing_driver_is_told_long_before_the_longest_boot(tree):
+    tree.plug(HOME, 0x1782, 0x4D10, without_driver(parts_of(R8.usb[0])))
+    began = time.monotonic()
+    with pytest.raises(UsbTrouble, match="no driver is bound"):
+        ports_of(tree).wait_usb(30.0)
+    assert time.monotonic() - began < 20.0
+
+
+def test_a_module_that_stays_away_is_waited_for_to_the_end(tree):
+    with pytest.raises(UsbAbsent, match=r"no module on USB at 1-4\.2 after 0\.2 s"):
+        ports_of(tree).wait_usb(0.2)
+
+
+def test_ports_that_come_one_after_the_other_are_no_trouble(tree):
+    parts = parts_of(R8.usb[0])
+    tree.plug(HOME, 0x1782, 0x4D10, [])
+    (tree.devices / HOME / "bNumInterfaces").write_text(" 8\n")
+    ports = ports_of(tree, settle_s=5.0)
+
+    def appear() -> None:
+        for number, part in enumerate(parts):
+            tree.interface(HOME, number, part)
+
+    coming = threading.Timer(0.05, appear)
+    coming.start()
+    assert ports.wait_usb(30.0).pid == 0x4D10
+    coming.join()
+    assert ports.roles() == ("at0", "at1", "at2")
+
+
+def test_a_slot_whose_module_is_off_has_no_roles_on_usb(tree):
+    assert ports_of(tree).roles() == ()
+
+
+def test_ports_by_role(tree):
+    tree.plug(HOME, 0x1782, 0x4D10, parts_of(R8.usb[0]))
+    pipe = ports_of(tree).pipe("ap-trace")
+    with pytest.raises(RigError):
+        pipe.open()  # a plain file here: found, and refused as no terminal
+    assert pipe.name == str(tree.dev / "ttyUSB4")
+    with pytest.raises(PortMissing, match="has no port diag"):
+        ports_of(tree).pipe("diag").open()
