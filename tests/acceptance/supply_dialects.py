@@ -9,6 +9,7 @@ the fault is gone the next run passes.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -24,6 +25,7 @@ from pathlib import Path
 from cellbench.record.run import RunRecord, read_run
 from cellbench.record.verdict import Outcome, Owner
 from cellbench.virtual.bench.dialects.families import FAMILIES
+from cellbench.virtual.control.client import ctl
 
 SUBJECT = "bench"
 BAR = "all suites pass with each supply dialect, and each of six faults of a supply fails safe"
@@ -89,12 +91,12 @@ class Bench:
         self._runs = 0
 
     def ctl(self, *words: str) -> str:
-        """``cellbench virtual ctl`` on the slot; what it printed."""
-        command = [sys.executable, "-m", "cellbench", "virtual", "ctl", "--dir", str(self.rack)]
-        done = subprocess.run([*command, "--slot", SLOT, *words], capture_output=True, text=True, timeout=60, check=False)
-        if done.returncode:
-            raise RuntimeError(done.stderr)
-        return done.stdout
+        """A verb on the slot, as ``cellbench virtual ctl`` does it; what it prints."""
+        verb, *values = words
+        told, refused = io.StringIO(), io.StringIO()
+        if ctl(self.rack, verb, values, slot=SLOT, out=told, err=refused):
+            raise RuntimeError(refused.getvalue())
+        return told.getvalue()
 
     @contextlib.contextmanager
     def fault(self, kind: str, *values: str) -> Iterator[None]:
@@ -241,9 +243,9 @@ def midway(dialect: str, kinds: Sequence[str] = LATE) -> dict[str, object]:
 
 
 def _row(what: str, tried: int, wrong: Mapping[str, str]) -> dict[str, object]:
-    words = [str(tried - sum(name in FAULTS for name in wrong))]
-    return {"what": what, "goal": f"{tried} fail safe",
-            "figure": "; ".join([*words, *(f"{name}: {why}" for name, why in wrong.items())]), "met": not wrong}
+    good = str(tried - sum(name in FAULTS for name in wrong))
+    figure = "; ".join([good, *(f"{name}: {why}" for name, why in wrong.items())])
+    return {"what": what, "goal": f"{tried} fail safe", "figure": figure, "met": not wrong}
 
 
 def main() -> list[dict[str, object]]:
