@@ -15,10 +15,12 @@ from cellbench.guardian.start import stop
 SLOTS = {"r8": "LENA-R8", "r6": "LARA-R6"}
 
 TESTS = """
-    from cellbench.api import DutState
+    from cellbench.api import DutState, NotPossible
 
     @procedure(title="alone before", series=BOTH)
-    def test_alone(dut, slot_name):
+    def test_alone(dut, slot_name, equipment):
+        with pytest.raises(NotPossible, match="is another worker's"):
+            equipment.dut_at("r6" if slot_name == "r8" else "r8", DutState.READY)
         ran(f"alone-{slot_name}-{dut.identify().imei}")
 
     @procedure(title="together", series=BOTH, needs=("cut-power",), slots=2, peer_needs=("cut-power",))
@@ -73,7 +75,7 @@ def test_two_modules_over_workers(project: Callable, tmp_path: Path) -> None:
         ("r8", "test_alone", "PASS", ""), ("r8", "test_together", "PASS", ""),
         ("r8", "test_u_dies", "ERROR", "framework"), ("r8", "test_v_lacks", "NOT_POSSIBLE", "rig"),
     ]
-    assert "output is off although nothing switched it off" in ours.reason("r6", "test_w_blamed")
+    assert "is off although nothing switched it off" in ours.reason("r6", "test_w_blamed")
     assert "slot r6 of rig" in ours.reason("r8", "test_v_lacks")
     together = next(one for one in ours.attempts() if one.slot == "r8" and "together" in one.procedure)
     assert together.peer == "r6"

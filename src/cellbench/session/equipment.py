@@ -47,6 +47,7 @@ class Equipment:
         self._marks: dict[str, int] = {}
         self._distrusted: set[str] = set()
         self._identified: set[str] = set()
+        self.borrowed = ""  # in a worker: the second slot of the procedure under way
         self.rig = self._find_rig()
         self.traces = TraceKeeper(self.rig.model, run.config.getoption("--traces", None))
         self.bench = Bench(
@@ -63,7 +64,8 @@ class Equipment:
 
     def dut_at(self, slot_name: str, state: DutState) -> Dut | None:
         """The module of a slot in a state; None for OFF. A module that an attempt left in doubt is
-        power-cycled first."""
+        power-cycled first. In a worker, NotPossible for a slot that is another worker's."""
+        self._must_be_ours(slot_name)
         slot = self.bench.slot(slot_name)
         self.traces.attach(slot)
         doubted = slot_name in self._distrusted
@@ -95,8 +97,16 @@ class Equipment:
     def give_back(self, slot_name: str, cause: str) -> None:
         """Switch a slot off and end its lease, if this process has it; the next use leases it anew."""
         self._distrusted.discard(slot_name)
+        self.borrowed = ""
         self.traces.detach(slot_name)
         self.bench.give_back(slot_name, cause)
+
+    def _must_be_ours(self, slot_name: str) -> None:
+        if self._run.part.value == "worker" and slot_name not in (*self._run.own_slots, self.borrowed):
+            raise NotPossible(
+                f"slot {slot_name} is another worker's",
+                remedy="run without -n, or write the procedure for two slots",
+            )
 
     @property
     def services(self) -> Mapping[str, Service]:

@@ -73,6 +73,7 @@ def require_pair(run: Run, slot: str, peer: str, marked: Procedure) -> None:
     if marked.peer_needs:
         equipment.require(peer, marked.peer_needs)
     equipment.bench.slot(slot)
+    equipment.borrowed = peer
     try:
         equipment.bench.slot(peer)
     except EquipmentHeld as error:
