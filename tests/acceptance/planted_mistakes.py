@@ -397,6 +397,15 @@ def at_the_instruments(bench: Bench) -> Iterator[Mistake]:
         r"relays1 .*(cannot be reached|refused)",
         r"switched on",
     )
+    yield Mistake(
+        "USB instrument with another serial number",
+        told(
+            put("instruments", "psu1", "resource", "USB0::0x1782::0x4D10::MY1::INSTR"),
+            host=bench.host(sysfs=bench.rack / "sysfs"),
+        ),
+        r"psu1\.resource: no USB device 1782:4d10 with serial number MY1",
+        r"there is .*: correct the serial number",
+    )
     wrong = bench.place / "wrong-password"
     wrong.write_text("not-it\n")
     yield Mistake(
@@ -514,6 +523,15 @@ def at_the_ports(bench: Bench) -> Iterator[Mistake]:
             )
             child.kill()
             child.wait()
+        child = bench.program("screen", node)
+        yield Mistake(
+            "serial supply in use by another program",
+            told(put("instruments", "psu1", "resource", f"ASRL{node}::INSTR")),
+            rf"psu1\.resource: {node} is used by another program: screen \(pid {child.pid}",
+            r"kill \d+",
+        )
+        child.kill()
+        child.wait()
         locks = bench.place / "serial-locks"
         locks.mkdir()
         child = bench.program("pppd", os.devnull)
@@ -715,7 +733,7 @@ def in_use(bench: Bench) -> Iterator[Mistake]:
     yield Mistake(
         "supply of another user",
         bench.told(nothing, "d"),
-        r"instrument psu1 .*is held by user \w+, pid \d+, run planted, since \d{4}-",
+        r"instrument psu1 .*is held by user [^,]+, pid \d+, run planted, since \d{4}-",
         r"wait until it is given back",
     )
     other.kill()

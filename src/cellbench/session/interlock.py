@@ -14,6 +14,7 @@ from cellbench.rig.interlock import Interlock
 from cellbench.rig.load import LoadedRig, load_rig
 from cellbench.roots.farside import far_side
 from cellbench.roots.launch import launch
+from cellbench.session.prompts import asks_people
 
 _EXIT_RIG = 10
 
@@ -35,6 +36,8 @@ def interlock(path: Path, slots: Sequence[str], *, yes: bool) -> int:
         events=_no_events,
         far_side_for=lambda name: far_side(rig, name),
     )
+    if asks_people(rig.model):
+        print("some of it is worked by a person: answer in another terminal, `cellbench answer --follow`")
     bad = 0
     try:
         for verdict in Interlock(bench, tuple(slots)).verdicts():

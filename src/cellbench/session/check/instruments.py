@@ -45,22 +45,23 @@ def look_at_instruments(scene: Scene, guardian: GuardianClient) -> list[Look]:
 
 
 def _reach(scene: Scene, guardian: GuardianClient, name: str) -> list[Trouble]:
-    place = ("instruments", name)
     before = _before_opening(scene, name)
+    if before:
+        return before
     try:
         plan = equipment_plan(scene.rig, [name])
-    except CellbenchError as error:
-        return [*before, *([] if "password" in error.message else [scene.raised(place, error)])]
+    except CellbenchError:
+        return []  # a secret is not there, which has been told
     try:
         scene.identities[name] = guardian.enrol(plan)[name]
     except EquipmentHeld as error:
-        return [*before, scene.raised(place, error)]
+        return [scene.raised(("instruments", name), error)]
     except CellbenchError as error:
         found = _without_expectation(plan, guardian, name)
         if found is None:
-            return before or [scene.raised(_address(scene, name), error)]
+            return [scene.raised(_address(scene, name), error)]
         scene.identities[name] = found
-    return before
+    return []
 
 
 def _without_expectation(plan: EquipmentPlan, guardian: GuardianClient, name: str) -> str | None:
