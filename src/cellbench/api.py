@@ -22,6 +22,7 @@ from cellbench.host.raw import RawTalk
 from cellbench.record.measurement import Judgement, Limit
 from cellbench.rig.dut import Dut, DutState, Identity
 from cellbench.rig.limits import ProductLimits
+from cellbench.rig.radio import RadioMeter, radio_meter
 from cellbench.rig.schema import Apn as Network
 from cellbench.rig.schema import Service
 from cellbench.rig.slot import Boot, PowerState, Slot
@@ -35,9 +36,9 @@ from cellbench.session.run import RUN, Run
 __all__ = [
     "Aborted", "Boot", "CellbenchError", "Channel", "Dut", "DutState", "Equipment", "FarSide", "Identity",
     "Judgement", "Limit", "Network", "NetworkError", "NotApplicable", "NotPossible", "OperatorError", "Owner",
-    "PowerState", "Procedure", "ProductLimits", "RawTalk", "Recorder", "RigError", "Run", "Service",
-    "ServiceError", "Slot", "UnitError", "current_run", "limits_for", "open_equipment", "procedure",
-    "recorder_of", "serial_of",
+    "PowerState", "Procedure", "ProductLimits", "RadioMeter", "RawTalk", "Recorder", "RigError", "Run",
+    "Service", "ServiceError", "Slot", "UnitError", "current_run", "limits_for", "open_equipment",
+    "procedure", "radio_meter", "recorder_of", "serial_of",
 ]
 
 

@@ -110,7 +110,8 @@ def test_answer_of_the_query_before_is_noticed(play, scpi, query, stale):
                                  if number != len(player.dialogues[0].steps) - 2]
     supply = supply_at(player.port)
     output = supply.output(2)
-    ask = {"MEAS:CURR?": output.measure_current_a, "OUTP?": output.is_enabled, "VOLT?": output.voltage_setting_v}
+    ask = {"MEAS:CURR?": output.measure_current_a, "OUTP?": output.is_enabled,
+           "VOLT?": output.voltage_setting_v}
     with pytest.raises(RigError, match=r"answered '0.0106' to 'SYST:ERR\?', .* out of step"):
         ask[query]()
     assert output.is_enabled() is False  # a new dialogue
@@ -149,7 +150,8 @@ def test_channel_outside_the_model_is_refused(play, scpi):
 
 @pytest.mark.parametrize("answer", ["9.91E37", "hello", ""])
 def test_figure_that_is_none_starts_a_new_dialogue(play, scpi, answer):
-    player = play(scpi(*SELECT_2, ("MEAS:CURR?", answer or " "), astray=True), scpi(*SELECT_2, ("MEAS:CURR?", "0.5")))
+    player = play(scpi(*SELECT_2, ("MEAS:CURR?", answer or " "), astray=True),
+                  scpi(*SELECT_2, ("MEAS:CURR?", "0.5")))
     supply = supply_at(player.port)
     with pytest.raises(RigError, match=r"psu1 answered .* to 'MEAS:CURR\?', not a number"):
         supply.output(2).measure_current_a()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from cellbench.base.errors import CellbenchError, FrameworkError
+from cellbench.base.errors import CellbenchError, FrameworkError, NotPossible
 from cellbench.guardian import paths
 from cellbench.guardian.connection import Connection
 from cellbench.guardian.errors import GuardianLost, LeaseEnded
@@ -26,10 +26,12 @@ from cellbench.guardian.plan import EquipmentPlan, SlotPlan
 from cellbench.guardian.processes import mark_process
 from cellbench.guardian.prompts import Prompt
 from cellbench.guardian.start import connect_or_start
+from cellbench.instruments.analyser.model import Peak
 from cellbench.instruments.kinds import find_kind
 
 log = logging.getLogger(__name__)
 
+_RADIO_S = 90.0  # a sweep may be slow
 _REPLY_S = 60.0  # the guardian gives up on an instrument long before that
 
 
@@ -266,6 +268,21 @@ class GuardianClient:
         found = self._request("enrol", {"equipment": plan.to_json()})
         self._plan = plan
         return cast(Mapping[str, str], found["identities"])
+
+    def peak(self, instrument: str, frequency_hz: float, span_hz: float) -> Peak:
+        """One sweep of an enrolled analyser, and the highest signal in it; NotPossible for a power meter."""
+        found = self._radio(instrument, frequency_hz=frequency_hz, span_hz=span_hz)
+        return Peak(cast(float, found["frequency_hz"]), cast(float, found["power_dbm"]))
+
+    def power_dbm(self, instrument: str, frequency_hz: float) -> float:
+        """One measurement of an enrolled power meter or analyser at a frequency, in dBm."""
+        return cast(float, self._radio(instrument, frequency_hz=frequency_hz)["power_dbm"])
+
+    def _radio(self, instrument: str, **args: object) -> Mapping[str, object]:
+        plan = self.equipment.only(frozenset({instrument}))
+        if not plan.instruments:
+            raise NotPossible(f"no instrument {instrument} is enrolled", remedy="name it under instruments")
+        return self._request("radio", {"equipment": plan.to_json(), **args}, _RADIO_S)
 
     def lease(self, slot: SlotPlan, *, run: str, controller_pid: int) -> Lease:
         """Take a slot for ``run`` until the lease is closed, this process ends, or the controller does.

@@ -33,6 +33,7 @@ from cellbench.guardian.plan import EquipmentPlan, SlotPlan
 from cellbench.guardian.processes import ProcessMark, mark_process, user_name
 from cellbench.guardian.prompts import PromptBook
 from cellbench.guardian.protocol import Cancel, Request
+from cellbench.guardian.radio import measure
 from cellbench.guardian.state import StateFile
 from cellbench.guardian.table import EquipmentTable
 
@@ -188,6 +189,10 @@ class Guardian:
                 plan = EquipmentPlan.from_json(cast(Args, args["equipment"]))
                 seen = SlotPlan.from_json(cast(Args, args["slot"]))
                 return await glance(seen, await self._table.use_all(plan, client))
+            case "radio":
+                plan = EquipmentPlan.from_json(cast(Args, args["equipment"]))
+                (instrument,) = (await self._table.use_all(plan, client)).values()
+                return await measure(instrument, args)
             case "lease":
                 return await self._lease(client, args)
             case "release":
