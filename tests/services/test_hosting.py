@@ -20,10 +20,13 @@ import pytest
 from cryptography import x509
 
 from cellbench.base.errors import NotPossible, OperatorError, ServiceError
+from cellbench.rig.load import load_rig
 from cellbench.roots.farside.services import ServicesDriver
 from cellbench.services.authority import Authority
 from cellbench.services.control_client import Refused, request
 from cellbench.services.signing import settings_for_host
+from cellbench.session.check.farside import look_at_far_sides
+from cellbench.session.check.model import Host, Scene
 
 WAIT_S = 30
 
@@ -280,3 +283,22 @@ def test_an_authority_of_ones_own(tmp_path: Path) -> None:
     (tmp_path / "acme.key").write_bytes(Authority("other").key_pem)
     with pytest.raises(OperatorError, match="cannot be used as an authority: the key is not the one"):
         settings_for_host(tmp_path, ["lab.example"], tmp_path / "acme.pem", tmp_path / "acme.key")
+
+
+def test_a_check_asks_the_control_port(steered: Program, tmp_path: Path) -> None:
+    """With the token, without it, and where nobody is: each with its line and remedy."""
+    control = steered.ready["control"]
+    slot = "slots:\n  a1: {series: LENA-R8, ports: {uart: {url: /dev/ttyS0}}}\n"
+    found = []
+    for port, token in ((control["port"], f", token: {{file: {control['token_file']}}}"),
+                        (control["port"], ""), (free_port(), "")):
+        rig = tmp_path / "rig.yaml"
+        rig.write_text(f"rig: r\n{slot}far_side: {{kind: services, host: 127.0.0.1, port: {port}{token}}}\n")
+        (look,) = look_at_far_sides(Scene(load_rig(rig), Host()))
+        found.append((look.told, *(str(trouble).partition("far_side")[2] or str(trouble)
+                                   for trouble in look.troubles)))
+    assert found[0] == ("has echo, echo-tls",)
+    assert found[1][0] == "refuses"
+    assert "copy the token file" in found[1][1]
+    assert found[2][0] == "not reached"
+    assert "start `cellbench services up --control` there" in found[2][1]
