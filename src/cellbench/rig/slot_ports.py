@@ -307,4 +307,5 @@ def _after(error: UsbTrouble | UsbAbsent, timeout_s: float, device: UsbDevice | 
     """The error with the time that was waited in vain."""
     if device is not None or not timeout_s:
         return error
-    return type(error)(f"{error.message} after {timeout_s:g} s", remedy=error.remedy)
+    waited = f" after {timeout_s:g} s" if isinstance(error, UsbAbsent) else f" (waited {timeout_s:g} s)"
+    return type(error)(error.message + waited, remedy=error.remedy)

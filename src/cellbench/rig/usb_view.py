@@ -173,7 +173,7 @@ class UsbScene:
                 remedy=f"it wants {driver_for(wrong[0]).module}")
         unbound = [one for one in serial if not one.driver]
         if unbound:
-            names = ", ".join(f"{self.location}:1.{one.number}" for one in unbound)
+            names = _names(self.location, unbound)
             raise UsbTrouble(
                 f"slot {self.slot}: {device.words} at {self.location} is there, but no driver is bound to "
                 f"its serial interfaces {names}",
@@ -209,6 +209,14 @@ class UsbScene:
             f"slot {self.slot}: the network function of {view.device.words} at {self.location} has no "
             "interface on the host",
             remedy=driver_remedy(view.device, control[:1], has_network=True, network=kind))
+
+
+def _names(location: str, functions: list[UsbFunction]) -> str:
+    """Interfaces as sysfs calls them; a row of them by its ends."""
+    first, last = functions[0].number, functions[-1].number
+    if len(functions) > 2 and last - first == len(functions) - 1:
+        return f"{location}:1.{first} to {location}:1.{last}"
+    return ", ".join(f"{location}:1.{one.number}" for one in functions)
 
 
 def network_functions(device: UsbDevice, known: list[UsbComposition]) -> tuple[UsbFunction, ...]:

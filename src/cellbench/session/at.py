@@ -18,6 +18,7 @@ from cellbench.roots.farside import far_side
 from cellbench.roots.launch import launch
 
 _SYNC_S = 4.0
+_USB_LOOK_S = 1.0
 
 
 def console(path: Path, slot_name: str, commands: Sequence[str], port: str | None, *, power_on: bool) -> int:
@@ -60,6 +61,9 @@ def console(path: Path, slot_name: str, commands: Sequence[str], port: str | Non
 
 def _role(slot: Slot, asked: str | None) -> str:
     roles = slot.roles()
+    if asked is not None and asked not in roles and slot.model.ports.usb is not None:
+        slot.ports.view(_USB_LOOK_S)  # says what keeps the ports away
+        roles = slot.roles()
     if asked is not None and asked not in roles:
         raise UsageError(f"slot {slot.name} has no port {asked}; it has {', '.join(roles)}",
                          remedy="ports on USB are there while the module is on")
