@@ -198,3 +198,16 @@ def test_gpp_examples(talk):
     assert bench.ask(":OUTPut2:OVP:TRIGer?") == "ON"
     bench.say("OUT0")
     assert bench.ask("STATUS?") == "11010011"
+
+
+@pytest.mark.parametrize("name", ["rs-nge100", "rs-hmp", "rs-ngm200"])
+def test_rs_switches_follow_the_front_panel(talk, name):
+    bench = talk(name)
+    bench.say("INST OUT2", "VOLT 5")
+    assert bench.ask("OUTP:GEN?") == "0"
+    bench.loop.call(lambda: bench.supply.outputs[1].switch(True, "ctl"))
+    assert bench.ask("OUTP:SEL?;:OUTP:GEN?;:OUTP?") == "1;1;1"
+    bench.loop.call(lambda: bench.supply.outputs[1].switch(False, "ctl"))
+    assert bench.ask("OUTP?;:OUTP:SEL?") == "0;0"
+    bench.say("INST OUT1", "OUTP ON")  # the second stays as it was left
+    assert bench.ask("OUTP?;:INST OUT2;:OUTP?") == "1;0"

@@ -109,17 +109,33 @@ class RsSupply:
     def _switching(self) -> tuple[Entry, ...]:
         return (
             Entry("OUTPut[:STATe]", self._set_output, lambda _: str(int(self.bank.output.enabled))),
-            Entry("OUTPut:SELect", self._set_flag, lambda _: str(int(self._flagged[self.bank.selected]))),
-            Entry("OUTPut:GENeral[:STATe]", self._set_master, lambda _: str(int(self._master))),
+            Entry("OUTPut:SELect", self._set_flag, lambda _: str(int(self._flags()[self.bank.selected]))),
+            Entry("OUTPut:GENeral[:STATe]", self._set_master, self._master_state),
         )
+
+    def _master_state(self, _: Sequence[str]) -> str:
+        self._flags()
+        return str(int(self._master))
+
+    def _flags(self) -> list[bool]:
+        """Flags and master switch after what was done at the front panel: an output that is on has both,
+        one that was switched off there has lost its flag."""
+        for place, output in enumerate(self.bank.outputs):
+            if output.enabled:
+                self._flagged[place] = self._master = True
+            elif self._master:
+                self._flagged[place] = False
+        return self._flagged
 
     def _set_output(self, params: Sequence[str]) -> None:
         on = boolean(params[0])
+        self._flags()
         self._flag(on)
         self._master = self._master or on
         self._follow()
 
     def _set_flag(self, params: Sequence[str]) -> None:
+        self._flags()
         self._flag(boolean(params[0]))
         self._follow()
 
@@ -130,6 +146,7 @@ class RsSupply:
         self._flagged[self.bank.selected] = on
 
     def _set_master(self, params: Sequence[str]) -> None:
+        self._flags()
         self._master = boolean(params[0])
         self._follow()
 
