@@ -20,22 +20,21 @@ _AWAY_V = 0.2  # an output that is on and this far from what the file says was s
 
 
 def note_leases(scene: Scene, guardian: GuardianClient) -> None:
-    """Which slots runs of this user hold; who holds a port of another's."""
+    """Which slots are in use, by the locks of their ports: names of slots are another rig file's as well."""
     leases = cast("list[Mapping[str, object]]", guardian.state()["leases"])
-    by_slot = {
-        str(lease["slot"]): f"run {lease['run']} (user {lease['user']}, pid {lease['worker_pid']}), since "
+    by_run = {
+        str(lease["run"]): f"run {lease['run']} (user {lease['user']}, pid {lease['worker_pid']}), since "
         f"{lease['since']}"
         for lease in leases
     }
     directory = paths.lock_dir()
     for name in scene.rig.model.slots:
-        if name in by_slot:
-            scene.busy[name] = by_slot[name]
-            continue
         for port in slot_plan(scene.rig, name).ports:
             held, account = holder_of(directory, f"port:{port}")
             if held and account is not None:
-                scene.busy[name] = f"{account.describe()}, by its port {port}"
+                holder = by_run.get(account.run, account.describe())
+                scene.busy[name] = f"{holder}, by its port {port}"
+                break
 
 
 def look_at_slot(scene: Scene, guardian: GuardianClient, slot: str) -> Look:
