@@ -74,7 +74,8 @@ def install(label: str, wanted: list[str]) -> Overlay:
     if done.returncode:
         said = done.stderr.strip()
         offline = any(word in said.lower() for word in UNREACHABLE)
-        return Overlay(folder, (said.splitlines() or ["pip says nothing"])[-1], offline)
+        last = "the package index cannot be reached" if offline else (said.splitlines() or ["pip failed"])[-1]
+        return Overlay(folder, last, offline)
     (folder / "whole").touch()
     return Overlay(folder)
 
