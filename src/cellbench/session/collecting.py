@@ -7,7 +7,13 @@ import pytest
 from cellbench.record.attempt import Kind
 from cellbench.record.header import ProcedureEntry
 from cellbench.session.names import pair_of, without_slot
-from cellbench.session.pairs import PEER_FIXTURE, SLOT_FIXTURE, parametrize_pairs
+from cellbench.session.pairs import (
+    PEER_FIXTURE,
+    SLOT_FIXTURE,
+    parametrize_pairs,
+    parametrize_partners,
+    partner_of,
+)
 from cellbench.session.procedure import Procedure, procedure_from, procedure_of
 from cellbench.session.run import Part, Run
 
@@ -35,6 +41,11 @@ class CollectHooks:
             raise pytest.Collector.CollectError(
                 f"{metafunc.definition.nodeid} takes a second slot; say so: @procedure(..., slots=2)"
             )
+        every = (name for name in self.run.slots if self._applies(marked, name))
+        partners = {name: partner_of(self.run.rig.model, self.run.slots, name, marked) for name in every}
+        if any(partners.values()):
+            parametrize_partners(metafunc, self.run, partners)
+            return
         names = [name for name in self.run.own_slots if self._applies(marked, name)]
         metafunc.parametrize(SLOT_FIXTURE, names, scope="function")
 

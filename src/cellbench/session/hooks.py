@@ -21,7 +21,7 @@ from cellbench.session.pairs import SLOT_FIXTURE, lend, may_run, require_pair
 from cellbench.session.procedure import Procedure, procedure_of
 from cellbench.session.run import Part, Run
 from cellbench.session.saying import say, words_of
-from cellbench.session.shared import take_turns, turns_for
+from cellbench.session.shared import hangs_on_rig, take_turns, turns_for
 from cellbench.session.verdicts import EXIT_ABORTED, EXIT_FRAMEWORK, exit_status
 from cellbench.session.workers import give_up
 
@@ -106,8 +106,7 @@ class RunHooks:
         limit_s = self._limit(None) * len(self.run.slots)
         owner = f"slot {slot_of(item)} ({marked.title if marked else item.name})"
         try:
-            used = marked is not None and marked.uses
-            model = open_equipment(self.run).rig.model if used else self.run.rig.model
+            model = open_equipment(self.run).rig.model if hangs_on_rig(marked) else self.run.rig.model
             turns = turns_for(model, slot_of(item), marked)
             if turns and self.run.part is Part.WORKER:
                 self.book.note(Doing.WAITING, item.nodeid, limit_s=limit_s)
@@ -146,7 +145,7 @@ class RunHooks:
             return
         if marked.needs:
             open_equipment(self.run).require(slot, marked.needs)
-        if marked.slots == 2:
+        if marked.slots == 2 or peer_of_item(item):
             require_pair(self.run, slot, peer_of_item(item), marked)
 
     @pytest.hookimpl(tryfirst=True)

@@ -2,6 +2,7 @@
 
 Every slot that a procedure applies to is in the first place once; at its side is the next slot of the rig
 file, in a circle, that is of the series asked for, one that can what is needed before one that cannot.
+A procedure on one slot whose far side is the module of another goes with that slot in the same way.
 
 Over workers the second slot's worker gives its slot back first, and leaves a note in the run's folder for
 which test; the first slot's worker leases both. A slot that was lost has a note, too.
@@ -9,7 +10,7 @@ which test; the first slot's worker leases both. A slot that was lost has a note
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ import pytest
 from cellbench.base.errors import CellbenchError, NotPossible
 from cellbench.guardian.errors import EquipmentHeld
 from cellbench.rig.capabilities import Capability, capabilities
-from cellbench.rig.schema import RigFile
+from cellbench.rig.schema import AttenuatorFarSide, RigFile, SecondSlotFarSide, ServicesFarSide
 from cellbench.session.names import pair_of
 from cellbench.session.opening import open_equipment
 from cellbench.session.procedure import Procedure
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 SLOT_FIXTURE = "slot_name"
 PEER_FIXTURE = "peer_name"
+ACTS_BY_PARTNER = frozenset({"far-side:call", "far-side:sms"})
 
 
 def peer_of(model: RigFile, slots: Sequence[str], first: str, marked: Procedure) -> str:
@@ -50,6 +52,31 @@ def parametrize_pairs(metafunc: pytest.Metafunc, run: Run, marked: Procedure, fi
     own = set(run.own_slots)
     pairs = [(first, peer_of(run.rig.model, run.slots, first, marked)) for first in firsts]
     kept = [pair for pair in pairs if own & set(pair)]
+    metafunc.parametrize(
+        (SLOT_FIXTURE, PEER_FIXTURE),
+        kept,
+        ids=[pair_of(*pair) if pair[1] else pair[0] for pair in kept],
+        scope="function",
+    )
+
+
+def partner_of(model: RigFile, slots: Sequence[str], slot: str, marked: Procedure | None) -> str:
+    """The slot whose module acts as the far side of ``slot`` in a procedure, "" when none does."""
+    needed = set(marked.needs) & ACTS_BY_PARTNER if marked is not None else set()
+    for far in model.far_sides_of(slot) if needed else ():
+        if isinstance(far, SecondSlotFarSide):
+            return far.slot if far.slot in slots else ""
+        if not isinstance(far, AttenuatorFarSide | ServicesFarSide):
+            return ""  # what stands before it acts in its place
+    return ""
+
+
+def parametrize_partners(metafunc: pytest.Metafunc, run: Run, partners: Mapping[str, str]) -> None:
+    """Give a procedure its slots, each with the one that acts for it, so that one worker has both."""
+    own = set(run.own_slots)
+    kept = [pair for pair in partners.items() if own & set(pair)]
+    if PEER_FIXTURE not in metafunc.fixturenames:
+        metafunc.fixturenames.append(PEER_FIXTURE)
     metafunc.parametrize(
         (SLOT_FIXTURE, PEER_FIXTURE),
         kept,

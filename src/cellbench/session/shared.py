@@ -23,6 +23,7 @@ from cellbench.rig.schema import RigFile, ServicesFarSide
 from cellbench.session.procedure import Procedure
 
 DISTURBS = "far-side:server"
+_REMOTE = "far-side:remote-"
 _SERVICES = "services"
 
 
@@ -32,6 +33,13 @@ class Turn:
 
     name: str
     alone: bool
+
+
+def hangs_on_rig(marked: Procedure | None) -> bool:
+    """True when a procedure's turns hang on what only the launched rack's own file states."""
+    if marked is None:
+        return False
+    return bool(marked.uses) or any(name.startswith(_REMOTE) for name in marked.needs)
 
 
 def turns_for(model: RigFile, slot: str, marked: Procedure | None) -> tuple[Turn, ...]:
@@ -57,7 +65,7 @@ def turns_for(model: RigFile, slot: str, marked: Procedure | None) -> tuple[Turn
 def _must_be_told_apart(model: RigFile, slot: str, marked: Procedure) -> bool:
     """True when a far side knows the slot's connections only by nobody else having any."""
     by_servers = any(isinstance(far, ServicesFarSide) for far in model.far_sides_of(slot))
-    return by_servers and any(name.startswith("far-side:remote-") for name in marked.needs)
+    return by_servers and any(name.startswith(_REMOTE) for name in marked.needs)
 
 
 @contextlib.contextmanager

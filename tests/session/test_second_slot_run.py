@@ -1,0 +1,72 @@
+"""A far side that is another slot's module, in a run over workers: one of them gets both slots."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from cellbench.guardian.start import stop
+
+RIG = """\
+rig: pair
+evidence: simulated
+launch: cellbench virtual up --slot a1=LARA-R6:LARA-R6001 --slot a2=LARA-R6:LARA-R6001
+slots:
+  a1:
+    series: LARA-R6
+    variant: LARA-R6001
+    sim: {ref: s1, number: "+4915111"}
+    far_side: {kind: second-slot, slot: a2}
+  a2:
+    series: LARA-R6
+    variant: LARA-R6001
+    sim: {ref: s2, number: "+4915222"}
+network: {apn: apn_name}
+far_side: {kind: virtual}
+"""
+SUITE = """\
+from cellbench.api import procedure
+
+@procedure(title="A call comes in", needs=("far-side:call",))
+def test_call(registered, far_side):
+    far_side.act("call")
+
+@procedure(title="The other slot is its own again")
+def test_after(dut):
+    assert dut.send("AT").ok
+
+@procedure(title="A call from somebody else", needs=("far-side:call",))
+def test_caller(registered, far_side):
+    far_side.act("call", number="+49999")
+"""
+
+
+def test_the_second_slot_acts_in_a_run(tmp_path: Path) -> None:
+    """a1's call is dialled by a2 and ends in the virtual network, which carries none: ERROR network. For a2,
+    whose far side is the rack, the rack refuses or acts."""
+    (tmp_path / "rig.yaml").write_text(RIG)
+    (tmp_path / "test_call.py").write_text(SUITE)
+    environment = {**os.environ, "CELLBENCH_RUNTIME_DIR": str(tmp_path / "guardian"),
+                   "CELLBENCH_LOCK_DIR": str(tmp_path / "locks")}
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "test_call.py", "--rig", "rig.yaml", "--results", "out", "--reports",
+         "none", "-p", "no:cacheprovider", "-n", "auto"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    stop(tmp_path / "guardian")
+    (journal,) = (tmp_path / "out").glob("*/journal.jsonl")
+    records = [json.loads(line) for line in journal.read_text().splitlines()]
+    found = {(one["data"]["procedure"].partition("::")[2], one["data"]["slot"]): one["data"]["verdict"]
+             for one in records if one["kind"] == "attempt.ended"}
+    assert ran.returncode == 11, ran.stdout[-3000:]
+    assert found["test_call", "a1"]["outcome"] == "ERROR"
+    assert found["test_call", "a1"]["owner"] == "network"
+    assert "slot a2 cannot call +4915111: " in found["test_call", "a1"]["reason"]
+    assert "NO CARRIER" in found["test_call", "a1"]["reason"]
+    assert found["test_caller", "a1"]["outcome"] == "NOT_POSSIBLE"
+    assert "the SIM of slot a2 is +4915222" in found["test_caller", "a1"]["reason"]
+    assert {found["test_after", slot]["outcome"] for slot in ("a1", "a2")} == {"PASS"}
+    assert found["test_call", "a2"]["outcome"] in ("PASS", "NOT_POSSIBLE")
+    assert len(found) == 6
