@@ -46,9 +46,10 @@ def main() -> list[Row]:
 
 
 def _run(python: Path, at: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    home = at.parent / "home"
-    home.mkdir(exist_ok=True)
-    environment = outside() | {"HOME": str(home), "PATH": f"{python.parent}:{os.environ['PATH']}"}
+    work = python.parents[2]
+    (work / "home").mkdir(exist_ok=True)
+    environment = outside(runtime=work / "run") | {
+        "HOME": str(work / "home"), "PATH": f"{python.parent}:{os.environ['PATH']}"}
     return subprocess.run(words, cwd=at, env=environment, capture_output=True, text=True, timeout=LIMIT_S,
                           check=False)
 

@@ -48,10 +48,15 @@ def names_in(wheel: Path) -> set[str]:
         return set(opened.namelist())
 
 
-def outside(*, path: Path | None = None) -> dict[str, str]:
-    """An environment that knows nothing of the repository; ``path`` is put before the installed packages."""
+def outside(*, path: Path | None = None, runtime: Path | None = None) -> dict[str, str]:
+    """An environment that knows nothing of the repository; ``path`` is put before the installed packages.
+
+    ``runtime`` is where its guardian lives: another installation's may lack its instruments.
+    """
     found = {key: value for key, value in os.environ.items()
              if not key.startswith(("CELLBENCH_", "PYTEST_", "PYTHON", "COV_"))}
     if path is not None:
         found["PYTHONPATH"] = str(path)
+    if runtime is not None:
+        found["CELLBENCH_RUNTIME_DIR"] = str(runtime)
     return found

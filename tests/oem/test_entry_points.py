@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-RUN_S = 120
+RUN_S = 240
 VARIANT = "LENA-R8001M10-ACME"
 RIG = f"""\
 rig: acme
@@ -24,6 +25,17 @@ slots:
   a: {{series: LENA-R8, variant: {VARIANT}, ordering_code: {VARIANT}-00}}
 far_side: {{kind: virtual}}
 """
+FAR = '''
+from cellbench.api import FarSide, procedure
+
+@procedure(title="Rings", series=("LENA-R8",), needs=("far-side:ring",))
+def test_ring(far_side: FarSide) -> None:
+    far_side.act("ring", times="2")
+
+@procedure(title="Reports", series=("LENA-R8",), needs=("far-side:network",))
+def test_network(far_side: FarSide) -> None:
+    raise AssertionError("not reached")
+'''
 IDENTITY = """
 from cellbench.catalogue.model import Series
 from cellbench.catalogue.modules import profile_by_identity, variants_of
@@ -36,8 +48,9 @@ for text in ('LENA-R8001M10-ACME-00', 'LENA-R8001M10-00C-00', 'LENA-R8001-00C-00
 
 def python(building: ModuleType, path: Path, *words: str,
            at: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *words], cwd=at, env=building.outside(path=path),
-                          capture_output=True, text=True, timeout=RUN_S, check=False)
+    environment = building.outside(path=path, runtime=path.parent / "run")
+    return subprocess.run([sys.executable, *words], cwd=at, env=environment, capture_output=True, text=True,
+                          timeout=RUN_S, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +81,9 @@ def test_a_variant_and_a_report_format_of_another_package(building: ModuleType, 
     assert [one["data"]["model"] for one in records if one["kind"] == "unit"] == [f"{VARIANT}-00"]
 
 
-def test_an_instrument_of_another_package_is_found_by_kind(building: ModuleType, acme: Path,
-                                                           tmp_path: Path) -> None:
-    """A rig file names its kind; the supply is opened, identified and switched by it."""
+def test_an_instrument_and_a_far_side_of_another_package(building: ModuleType, acme: Path,
+                                                         tmp_path: Path) -> None:
+    """A rig file names them; the supply is opened, identified and switched, the call box rings."""
     rack = subprocess.Popen(
         [sys.executable, "-m", "cellbench", "virtual", "up", "--slot", "a=LENA-R8", "--dir",
          str(tmp_path / "rack"), "--end-with", str(os.getpid())], stdout=subprocess.PIPE, text=True)
@@ -78,12 +91,22 @@ def test_an_instrument_of_another_package_is_found_by_kind(building: ModuleType,
         assert rack.stdout is not None
         written = Path(json.loads(rack.stdout.readline())["rig_file"])
         rig = tmp_path / "rack" / "acme.yaml"
-        rig.write_text(written.read_text().replace("supply.scpi-generic", "supply.acme-lab"))
-        assert "supply.acme-lab" in rig.read_text()
+        text = written.read_text().replace("supply.scpi-generic", "supply.acme-lab")
+        settings = f"{{kind: package, driver: acme-callbox, settings: {{diary: {tmp_path / 'diary'}}}}}"
+        text = re.sub(r"^far_side:\n(  .*\n)+", f"far_side: {settings}\n", text, flags=re.MULTILINE)
+        assert "supply.acme-lab" in text
+        assert "acme-callbox" in text
+        rig.write_text(text)
         done = python(building, acme, "-m", "cellbench", "at", str(rig), "a", "--power-on", "AT+CGMI",
                       at=tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "u-blox" in done.stdout
+        (tmp_path / "test_far.py").write_text(FAR)
+        run = python(building, acme, "-m", "pytest", "test_far.py", "--rig", str(rig), "--reports", "none",
+                     "--progress", "plain", at=tmp_path)
+        assert "1 passed, 1 not possible" in run.stdout, run.stdout + run.stderr
+        assert "the call box rings and does nothing else" in run.stdout
+        assert (tmp_path / "diary").read_text() == "a rings 2 times"
         alone = python(building, tmp_path, "-m", "cellbench", "rig", "validate", str(rig), at=tmp_path)
         assert alone.returncode == 2
         assert "supply.acme-lab" in alone.stdout

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -145,7 +147,15 @@ class EquipmentTable:
 
 
 def _look_up(name: str, plan: InstrumentPlan) -> tuple[str, InstrumentKind]:
-    kind = find_kind(plan.kind)  # may import a driver: off the loop
+    try:
+        kind = find_kind(plan.kind)  # may import a driver: off the loop
+    except RigError as error:
+        # a run has looked its kinds up before it asks, so this guardian belongs to another installation
+        raise RigError(
+            f"instrument {name}: the guardian that runs here (process {os.getpid()}) was started by the "
+            f"installation in {sys.prefix}, which lacks {plan.kind}: {error.message}",
+            remedy=f"end the runs of that installation, or install in it what declares {plan.kind}",
+        ) from error
     try:
         return equipment_key(kind, plan.settings), kind
     except (KeyError, TypeError, ValueError) as error:
