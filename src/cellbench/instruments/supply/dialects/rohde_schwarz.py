@@ -18,13 +18,14 @@ NGE100 = Dialect(
     source="R&S NGE100 User Manual, remote control commands, as public drivers that were tried on an NGE103B "
            "send them",
     evidence=Evidence.DRIVER,
-    doubts="no command clears a blown fuse: it counts as forgotten until the channel is switched on again",
+    doubts="what clears a blown fuse is taken from the NGM200; where it is refused, the fuse counts as forgotten "
+           "until the channel is switched on again",
     identity=r"Rohde ?& ?Schwarz, ?NGE10[23]B?,.*",
     counts={"NGE102": 2, "NGE103": 3}, channels=2,
     output_on="OUTP:SEL ON", output_off="OUTP:SEL OFF", output=_ACTIVATED, master=_MASTER,
     set_over_voltage=("VOLT:PROT:LEV {value}", "VOLT:PROT:STAT ON"), over_voltage=Query("VOLT:PROT:LEV?"),
     set_over_current=("FUSE ON",),
-    trips=(Trip("over-current", Flag(Query("FUSE:TRIP?"))), _OVER_VOLTAGE),
+    trips=(Trip("over-current", Flag(Query("FUSE:TRIP?")), ("FUSE:TRIP:CLE",), sure=False), _OVER_VOLTAGE),
     tolerance_v=0.011,
 )
 
