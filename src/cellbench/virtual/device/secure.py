@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 from cellbench.io.tls.engine import Failure, Opened, TlsEngine, client
 from cellbench.io.tls.settings import Version
 from cellbench.virtual.device.security import Kind, SecurityProfiles
-from cellbench.virtual.net.failure import SocketError
+from cellbench.virtual.net.failure import NetFailure, SocketError
+from cellbench.virtual.net.route import Peer
 from cellbench.virtual.net.secure import SecureDatagrams, SecureFailure, SecureLink
 from cellbench.virtual.net.tcp import TcpLink
 
 if TYPE_CHECKING:
     from cellbench.virtual.device.module import Module
+    from cellbench.virtual.device.sockets_model import UdpSocket
 
 _TICKET_WAIT_S = 0.5  # true seconds: a server sends its tickets right behind its Finished
 
@@ -63,6 +65,19 @@ class SecureConnections:
             raise
         self._tell(profile, secure.engine)
         return secure
+
+    async def over_socket(self, one: UdpSocket, peer: Peer, failed: Callable[[SocketError], None]) -> None:
+        """DTLS between a UDP socket and its peer; SecureFailure or NetFailure when it fails."""
+
+        def begun(dtls: SecureDatagrams) -> None:
+            one.dtls = dtls
+
+        port = one.port
+        if port is None:
+            raise NetFailure(SocketError.INVALID)
+        one.peer = peer
+        await self.over_udp(one.profile, begun, lambda data: port.send(data, peer),
+                            lambda data: one.deliver(data, peer), failed)
 
     def over(self, secure: SecureDatagrams) -> None:
         """A DTLS connection has ended."""

@@ -24,7 +24,7 @@ from cellbench.virtual.net.failure import NetFailure, SocketError
 from cellbench.virtual.net.node import Node
 from cellbench.virtual.net.resolver import LookupTrouble
 from cellbench.virtual.net.route import Peer, Source
-from cellbench.virtual.net.secure import Link, SecureDatagrams
+from cellbench.virtual.net.secure import Link
 from cellbench.virtual.net.tcp import TcpLink
 
 if TYPE_CHECKING:
@@ -202,20 +202,10 @@ class SocketEngine:
 
     async def _secure_udp(self, one: UdpSocket, peer: Peer) -> None:
         """The DTLS handshake with the peer, inside +USOCO (facts sheet internet 7)."""
-
-        def begun(dtls: SecureDatagrams) -> None:
-            one.dtls = dtls
-
-        port = one.port
-        if port is None:
-            raise self.failure(SocketError.INVALID, one)
-        one.peer = peer
-        pace = self._module.pace
         try:
-            async with asyncio.timeout(pace.own(self._facts.connect_timeout_s)):
-                await self._module.subsystem(SecureConnections).over_udp(
-                    one.profile, begun, lambda data: port.send(data, peer),
-                    lambda data: one.deliver(data, peer), lambda number: self.over(one, number))
+            async with asyncio.timeout(self._module.pace.own(self._facts.connect_timeout_s)):
+                await self._module.subsystem(SecureConnections).over_socket(
+                    one, peer, lambda number: self.over(one, number))
         except TimeoutError:
             raise self.failure(SocketError.TIMED_OUT, one) from None
         except NetFailure as failure:
