@@ -53,6 +53,12 @@ def test_cable(dut, far_side):
 
 def test_reset(dut, far_side):
     lose(dut, far_side, "reset")
+
+
+def test_own_reboot(dut):
+    port = dut.port("at0")
+    port.send("AT+CFUN=16")
+    port.wait_until(lambda: False, 10.0)
 '''
 TRACES = "\ntraces: {record: failures, ring_mib: 0.02}\n"
 RUN_S = 180.0
@@ -131,6 +137,12 @@ def test_a_reset_is_the_units(run):
     verdict, owner, reason = outcome(run, "test_reset")
     assert (verdict, owner) == ("FAIL", "unit")
     assert "module reset" in reason
+
+
+def test_a_restart_that_the_procedure_sent_itself_is_not_the_units(run):
+    verdict, owner, reason = outcome(run, "test_own_reboot")
+    assert (verdict, owner) == ("ERROR", "rig")
+    assert "reset" not in reason
 
 
 def test_reports_link_the_traces(run, tmp_path):

@@ -178,6 +178,7 @@ class Dut:
 
     def settle(self) -> None:
         """The settings every procedure begins with: verbose errors, no open socket."""
+        self.slot.settled_ns = time.monotonic_ns()
         self.send("AT+CMEE=2")
         for number in range(self.profile.sockets.value):
             # identifiers are given from the lowest: with number 0 free nothing is left over

@@ -83,6 +83,8 @@ class Slot:
     events: EventSink
     state: PowerState = PowerState.UNKNOWN
     on_since: float | None = None
+    touched_ns: int = 0  # monotonic: when a line was last driven, or the USB port's power switched
+    settled_ns: int = 0  # monotonic: when the module last was as a procedure wants to begin with it
     usb_elsewhere: frozenset[str] = frozenset()  # USB locations of the rig's other slots
     ports: SlotPorts = field(init=False)
 
@@ -182,10 +184,12 @@ class Slot:
 
         False when a person did it, so that nobody knows when it ended.
         """
+        self.touched_ns = time.monotonic_ns()
         return self._wired(line).pulse(line, seconds).shortest_s >= seconds
 
     def drive(self, line: str, asserted: bool) -> None:
         """Assert or release a driven line; NotPossible when it is not wired."""
+        self.touched_ns = time.monotonic_ns()
         self._wired(line).drive(line, asserted)
 
     def usb_power(self, on: bool) -> None:
@@ -198,6 +202,7 @@ class Slot:
                 f"slot {self.name} has no USB port whose power the bench can switch",
                 remedy="name a hub port under usb_power in the rig file",
             )
+        self.touched_ns = time.monotonic_ns()
         self.lease.drive(USB_POWER, on is not usb_rests_on(self.model))
         self.events("power", f"USB port power {'on' if on else 'off'}", {"usb": "on" if on else "off"})
 

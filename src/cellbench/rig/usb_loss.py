@@ -8,6 +8,7 @@ forgotten (+CMEE), or its greeting; a UART that answers as if nothing had been, 
 from __future__ import annotations
 
 import enum
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,6 +26,8 @@ from cellbench.rig.usb_view import UsbAbsent, UsbTrouble
 from cellbench.wire.at.session import GREETING
 
 _POLL_S = 0.02
+# +CFUN restarts (3GPP TS 27.007 8.2 and the application guides), switch-off, firmware installs and updates
+_RESTARTS = re.compile(rb"\+CFUN=(1,1|15|16)|\+CPWROFF|\+UFWINSTALL|\+UFWUPD")
 _ALIVE_S = 0.5
 _LOOKS = 2  # a device that is just enumerating anew is looked for so many times before the UART is asked
 
@@ -92,6 +95,16 @@ def explain_loss(slot: Slot, timeout_s: float | None = None) -> Loss:
     inquiry = _Inquiry(slot, usb.location, deadline)
     loss = inquiry.bench() or inquiry.module()
     return replace(loss, returned=loss.returned or slot.usb_appears(0.0))
+
+
+def was_asked_for(slot: Slot, since_ns: int) -> bool:
+    """True when, since that instant (monotonic nanoseconds), a line of the slot was driven or a command was
+    sent that restarts the module or switches it off: then its end on USB was no surprise."""
+    if slot.touched_ns >= since_ns:
+        return True
+    sent = b"".join(record.data for record in slot.trace.records(since_ns)
+                    if record.direction is Direction.TX)
+    return _RESTARTS.search(sent.upper()) is not None
 
 
 @dataclass(slots=True)

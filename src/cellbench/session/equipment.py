@@ -22,7 +22,7 @@ from cellbench.rig.reboot import restart, wake
 from cellbench.rig.schema import Apn, Service
 from cellbench.rig.services import Services
 from cellbench.rig.slot import PowerState, Slot
-from cellbench.rig.usb_loss import explain_loss
+from cellbench.rig.usb_loss import explain_loss, was_asked_for
 from cellbench.roots.farside import far_side
 from cellbench.roots.launch import Launched, launch
 from cellbench.session.bystander import RunBystander
@@ -157,10 +157,11 @@ class Equipment:
         """The error itself; in place of the end of a USB port what ended it: supply, hub, cable or module."""
         if not isinstance(error, (PortLost, PortMissing)):
             return error
-        slot = self.bench.slot(slot_name)
-        if not any(role.startswith("at") and channel.lost for role, channel in slot.channels.items()):
-            return error
         try:
+            slot = self.bench.slot(slot_name)
+            lost = any(role.startswith("at") and channel.lost for role, channel in slot.channels.items())
+            if not lost or was_asked_for(slot, slot.settled_ns):
+                return error
             loss = explain_loss(slot)
         except CellbenchError:
             return error
