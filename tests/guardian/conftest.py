@@ -128,8 +128,18 @@ class TestSupply(TcpInstrument):
     selected: int = 1
     log: list[tuple[float, int, bool]] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
+    stale: bool = False
+    """Each query gets the answer of the query before it."""
+    _before: str = "0\n"
 
     def answer(self, line: str) -> str | None:
+        made = self._answer(line)
+        if made is None:
+            return None
+        given, self._before = (self._before if self.stale else made), made
+        return given
+
+    def _answer(self, line: str) -> str | None:
         self.heard.append(line)
         word, _, value = line.partition(" ")
         output = self.outputs[self.selected]

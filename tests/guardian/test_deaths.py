@@ -152,6 +152,18 @@ def test_a_hung_line_board_does_not_keep_the_supply_on(bench):
     assert bench.board.closed == {2}
 
 
+def test_a_supply_whose_answers_are_wrong_is_switched_off_all_the_same(bench):
+    program = bench.hold(bench.slot(2))
+    bench.pids(program)
+    bench.supply.selected = 1  # somebody's hand at the front panel
+    bench.supply.stale = True
+    at = kill(program.pid)
+    assert bench.supply.off_since(2, at, SAFE_S) < SAFE_S
+    bench.wait_log("output psu1:2 off: told so without an answer")
+    bench.supply.stale = False
+    assert ", safe after" in bench.wait_log("run run-1 died", 8.0)
+
+
 def test_a_supply_off_the_net_is_switched_off_when_it_is_back(bench):
     program = bench.hold(bench.slot())
     bench.pids(program)
