@@ -18,8 +18,8 @@ NGE100 = Dialect(
     source="R&S NGE100 User Manual, remote control commands, as public drivers that were tried on an NGE103B "
            "send them",
     evidence=Evidence.DRIVER,
-    doubts="what clears a blown fuse is taken from the NGM200; where it is refused, the fuse counts as forgotten "
-           "until the channel is switched on again",
+    doubts="what clears a blown fuse is taken from the NGM200; where it is refused, the fuse counts as "
+           "forgotten until the channel is switched on again",
     identity=r"Rohde ?& ?Schwarz, ?NGE10[23]B?,.*",
     counts={"NGE102": 2, "NGE103": 3}, channels=2,
     output_on="OUTP:SEL ON", output_off="OUTP:SEL OFF", output=_ACTIVATED, master=_MASTER,
