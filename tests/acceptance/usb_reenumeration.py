@@ -52,7 +52,7 @@ BACK_S = 30.0
 EXPLAIN_S = 4.0  # modules boot within a second at the fast pace
 LOST_S = 10.0
 HUB_EVERY = 12
-SHARES = {"r8": 26, "r6-00b": 35, "r6-01b": 39}  # percent of the steps; LENA-R8 has the most ports to come up
+SHARES = {"r8": 22, "r6-00b": 38, "r6-01b": 40}  # percent of the steps; LENA-R8 has the most ports to come up
 EVENTS = {"unplug": 30, "replug": 22, "reset": 22, "power": 3, "download": 5, "twin": 6}
 CAUSES = {"unplug": LossCause.UNPLUGGED, "replug": LossCause.UNPLUGGED, "hub": LossCause.HUB_GONE,
           "reset": LossCause.MODULE_RESET, "power": LossCause.POWER_CUT, "download": LossCause.DOWNLOAD,

@@ -31,7 +31,8 @@ def capture_words(facts: CaptureFile) -> str:
         return f"trace of {facts.port}: {facts.reason}"
     seconds = (facts.ended_utc_ns - facts.began_utc_ns) / 1e9
     lacks = [f"{facts.dropped} bytes before them fell out of the ring"] if facts.dropped else []
-    lacks += [f"the port was away {facts.gaps} times"] if facts.gaps else []
+    times = "once" if facts.gaps == 1 else f"{facts.gaps} times"
+    lacks += [f"the port was away {times}"] if facts.gaps else []
     tail = f"; {', '.join(lacks)}" if lacks else ""
     size = f"{facts.bytes} bytes over {seconds:.1f} s"
     return f"trace of {facts.port}: {facts.file}, {size}, {facts.reason}{tail}"
