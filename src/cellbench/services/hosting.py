@@ -29,6 +29,7 @@ log = logging.getLogger("cellbench.services")
 DEFAULT_PORTS: Mapping[str, int] = {"echo": 7007, "echo-tls": 7443}
 CONTROL_PORT = 7100
 LOOPBACK = "127.0.0.1"
+_ANYWHERE = "0.0.0.0"
 _SAY_S = 60.0
 _LOG_BYTES, _LOG_FILES = 1_000_000, 3
 
@@ -162,7 +163,9 @@ async def _start_control(plan: HostPlan, park: Park) -> tuple[Control | None, Co
         where = await control.start(host, port)
     except OSError as error:
         raise OSError(error.errno, f"the control port cannot listen at {host}:{port}: {error}") from error
-    return control, ControlPlace(*where, str(plan.token_file.absolute()) if plan.token_file else None)
+    called = plan.name or plan.bind if where[0] == _ANYWHERE else where[0]
+    token_file = str(plan.token_file.absolute()) if plan.token_file else None
+    return control, ControlPlace(called, where[1], token_file)
 
 
 def _token(path: Path) -> str:
@@ -189,6 +192,11 @@ def _map(plan: HostPlan, park: Park, ca: Path | None, control: ControlPlace | No
 def _write(path: Path | None, text: str) -> None:
     if path is None:
         return
+    if path.exists() and not path.is_file():  # a pipe or a device is written to, never replaced
+        with path.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+        return
+    path = path.resolve()  # a link stays a link
     scratch = path.with_name(path.name + ".new")
     scratch.write_text(text, encoding="utf-8")
     scratch.replace(path)
