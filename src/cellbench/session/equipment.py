@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -185,7 +186,7 @@ class Equipment:
         if run.rig.model.launch is None:
             return run.rig
         if run.part.value == "worker":
-            return complete(run.rig, load_rig(Path(_await_note(run.launch_note))))
+            return complete(run.rig, load_rig(_await_note(run.launch_note)))
         self._launched = launch_for(run)
         return self._launched.rig
 
@@ -261,16 +262,25 @@ def _main_role(slot: Slot) -> str:
 
 
 def launch_for(run: Run) -> Launched:
-    """Start the rack of a run and leave a note for its workers."""
-    launched = launch(run.rig, timing=run.config.getoption("--timing"))
-    run.folder.mkdir(parents=True, exist_ok=True)
-    scratch = run.launch_note.with_suffix(".new")
-    scratch.write_text(str(launched.generated))
-    scratch.replace(run.launch_note)
+    """Start the rack of a run and leave a note for its workers, also of why it did not come up."""
+    try:
+        launched = launch(run.rig, timing=run.config.getoption("--timing"))
+    except CellbenchError as error:
+        _leave_note(run, {"message": error.message, "remedy": error.remedy})
+        raise
+    _leave_note(run, {"rig_file": str(launched.generated)})
     return launched
 
 
-def _await_note(path: Path) -> str:
+def _leave_note(run: Run, note: Mapping[str, str]) -> None:
+    run.folder.mkdir(parents=True, exist_ok=True)
+    scratch = run.launch_note.with_suffix(".new")
+    scratch.write_text(json.dumps(note))
+    scratch.replace(run.launch_note)
+
+
+def _await_note(path: Path) -> Path:
+    """The rig file of the rack that the controller has launched; RigError when it has not."""
     import time
 
     deadline = Deadline.after(_LAUNCH_WAIT_S)
@@ -278,4 +288,7 @@ def _await_note(path: Path) -> str:
         if deadline.expired:
             raise RigError(f"the controller has launched no rack after {_LAUNCH_WAIT_S:g} s")
         time.sleep(0.02)
-    return path.read_text()
+    note = json.loads(path.read_text())
+    if "rig_file" not in note:
+        raise RigError(note["message"], remedy=note["remedy"])
+    return Path(note["rig_file"])
