@@ -44,4 +44,5 @@ def test_procedure_with_an_analyser(tmp_path, extra, told):
     assert told in run.stdout, run.stdout
     if extra:
         journal = next((tmp_path / "out").rglob("*.jsonl")).read_text()
-        assert '"carrier"' in journal and '"power"' in journal
+        assert '"carrier"' in journal
+        assert '"power"' in journal
