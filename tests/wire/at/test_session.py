@@ -75,6 +75,15 @@ def test_connect_and_back():
     assert finished(session.receive(b"\r\nDISCONNECT\r\n\r\nOK\r\n")).info == ("DISCONNECT",)
 
 
+@pytest.mark.parametrize(("line", "connects"), [('AT+UFTPC=6,"name"', True), ('AT+UFTPC=7, "name",250', True),
+                                                ("AT+UFTPC=13", False), ('AT+UFTPC=2,"6"', False)])
+def test_the_direct_link_of_ftp_connects(line: str, connects: bool):
+    session = begun(line)
+    events = session.receive(b"\r\nCONNECT\r\nabc")
+    assert (session.state is State.DATA) is connects
+    assert (Connected("CONNECT", ()) in events) is connects
+
+
 def test_leaving_data_mode_that_never_was_is_our_own_mistake():
     with pytest.raises(LocalRuleBroken):
         Session(GRAMMAR).leave_data(GRAMMAR.escape_plan())

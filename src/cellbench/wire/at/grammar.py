@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ CALL_CODES = frozenset({"NO CARRIER", "BUSY", "NO ANSWER", "NO DIALTONE", "RING"
 
 _DIALS = frozenset({"D", "A", "O", "+CGDATA", "+USODL"})
 _CONNECTS = frozenset({"D", "A", "O", "+CGDATA", "+USODL"})
+_DIRECT_LINK = re.compile(r"[67]")  # operations of +UFTPC that end in CONNECT (LENA-R8 guide 9.3.2.2)
 _DEFAULT_TIME_S = 10.0  # for a command that the catalogue does not know: what public drivers wait
 
 
@@ -102,12 +104,13 @@ class Grammar:
         prompts = {command.prompt for call, command in known if call.form in command.prompt_forms}
         times = [command.response_time_s(call.form) for call, command in known]
         secrets, secret_payload = _secrets(line, known, self.series)
+        linked = any(_opens_direct_link(line, call) for call in calls)
         return Plan(
             line=line, shown=_blanked(line, secrets), names=frozenset(names), wire=_wire(line),
             echo=line.encode("latin-1"), calls=calls, prefixes=frozenset(prefixes),
             open_text=bool(unknown) or any(command.info == "" for _, command in known),
             sole_read=self._sole_read(known, calls),
-            dials=bool(names & _DIALS) or bool(unknown), connects=bool(names & _CONNECTS),
+            dials=bool(names & _DIALS) or bool(unknown) or linked, connects=bool(names & _CONNECTS) or linked,
             prompts="".join(sorted(prompt for prompt in prompts if prompt)), changes_form="V" in names,
             watched=not watch.isdisjoint(names),
             timeout_s=max(times + [_DEFAULT_TIME_S] * len(unknown), default=1.0),
@@ -133,6 +136,11 @@ class Grammar:
             return ""
         call, command = known[0]
         return command.info if call.form is Form.READ and command.info in self.urcs and command.info else ""
+
+
+def _opens_direct_link(line: str, call: Call) -> bool:
+    return call.name == "+UFTPC" and bool(call.args) and bool(
+        _DIRECT_LINK.fullmatch(line[slice(*call.args[0])].strip()))
 
 
 def _blanked(line: str, secrets: tuple[tuple[int, int], ...]) -> str:
