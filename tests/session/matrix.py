@@ -19,11 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 OVERLAYS = ROOT / "build" / "matrix"
 NAMES = ("pytest", "pytest-xdist")
-TESTS = (
-    "tests/session/test_schedule.py",
-    "tests/session/test_schedule_pairs.py",
-    "tests/session/test_schedule_kills.py",
-)
+TESTS = ("tests/session/test_schedule.py", "tests/session/test_schedule_pairs.py")
 INSTALL_S, TESTS_S = 120, 600
 UNREACHABLE = ("connection", "resolution", "timed out", "unreachable", "proxy", "ssl")
 

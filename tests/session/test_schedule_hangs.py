@@ -15,22 +15,25 @@ from cellbench.rig.load import load_rig
 from cellbench.session.procedure import Procedure
 from cellbench.session.shared import Turn, take_turns, turns_for
 
-FATES = ("asleep", "gil", "stopped", "memory", "broken", "between", "well")
+FATES = ("asleep", "broken", "between", "gil", "memory", "stopped", "well")
 
 HANGS = """
+    import ctypes, resource
+
     @procedure(title="fate", series=BOTH, timeout_s=1.5)
-    def test_fate(slot_name):
-        ran(f"fate-{slot_name}")
-        if slot_name == "asleep":
+    @pytest.mark.parametrize("fate", ["well", "asleep", "memory", "gil", "broken", "stopped", "between"])
+    def test_fate(slot_name, fate):
+        ran(f"{fate}-{slot_name}")
+        if slot_name == "two":
+            return
+        if fate == "asleep":
             time.sleep(60)
-        elif slot_name == "gil":
-            import ctypes
+        elif fate == "gil":
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
             ctypes.PyDLL(None).sleep(60)  # C code that never lets the interpreter go
-        elif slot_name == "stopped":
+        elif fate == "stopped":
             os.kill(os.getpid(), signal.SIGSTOP)
-        elif slot_name == "memory":
-            import resource
+        elif fate == "memory":
             before = resource.getrlimit(resource.RLIMIT_AS)
             resource.setrlimit(resource.RLIMIT_AS, (1 << 30, before[1]))
             try:
@@ -39,8 +42,8 @@ HANGS = """
                 resource.setrlimit(resource.RLIMIT_AS, before)
 
     @procedure(title="after", series=BOTH)
-    def test_after(slot_name):
-        ran(f"after-{slot_name}")
+    def test_last(slot_name):
+        ran(f"last-{slot_name}")
 """
 
 CONFTEST = """
@@ -50,42 +53,43 @@ CONFTEST = """
     class Between:
         @pytest.hookimpl(wrapper=True, tryfirst=True)
         def pytest_runtest_protocol(self, item):
-            yes = yield
-            if item.name == "test_fate[between]":
+            done = yield
+            if "between" in item.name and "one" in item.name:
                 os.kill(os.getpid(), signal.SIGSTOP)
-            return yes
+            return done
 
     def pytest_sessionstart(session):
         session.config.pluginmanager.register(Between())  # last, so around everything else
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(item, call):
-        if item.name == "test_fate[broken]" and call.when == "call":
+        if "broken" in item.name and "one" in item.name and call.when == "call":
             raise MemoryError("no room for the report")
         return (yield)
 """
 
 
 def test_every_way_to_hang_costs_its_slot_one_error(project: Callable) -> None:
-    ours = project(HANGS, dict.fromkeys(FATES, "LENA-R8"), conftest=CONFTEST)
-    done = ours.run("-n", "auto", "--worker-timeout", "15")
+    ours = project(HANGS, {"one": "LENA-R8", "two": "LARA-R6"}, conftest=CONFTEST)
+    done = ours.run("-n", "auto", "--worker-timeout", "12")
     assert done.returncode == 12, done.stdout + done.stderr
-    assert ours.ran() == {f"{test}-{slot}": 1 for test in ("fate", "after") for slot in FATES}
-    errors = [verdict for verdict in ours.verdicts() if verdict[2] != "PASS"]
-    assert errors == [(slot, "test_fate", "ERROR", "framework")
-                      for slot in sorted(FATES) if slot not in ("between", "well")]
-    for slot, words in (
+    assert ours.ran() == {f"{test}-{slot}": 1 for test in (*FATES, "last") for slot in ("one", "two")}
+    assert [(slot, test) for slot, test, outcome, owner in ours.verdicts()
+            if (outcome, owner) == ("ERROR", "framework")] == [
+        ("one", f"test_fate[{fate}]") for fate in FATES if fate not in ("between", "well")]
+    assert sum(outcome == "PASS" for _, _, outcome, _ in ours.verdicts()) == 3 + 8
+    for fate, words in (
         ("asleep", "did not end within its deadline of 1.5 s"),
         ("gil", "hung, and did not stop its procedure at the deadline of 1.5 s"),
         ("stopped", "hung, and did not stop its procedure at the deadline of 1.5 s"),
         ("memory", "MemoryError"),
         ("broken", "it could not go on: MemoryError: no room for the report"),
     ):
-        assert words in ours.reason(slot, "test_fate")
-    lost = {event["slot"]: event["detail"] for event in ours.records("event")
-            if event["what"] == "worker-lost"}
-    assert sorted(lost) == ["between", "broken", "gil", "stopped"]
-    assert "hung between two tests for 15 s" in lost["between"]
+        assert words in ours.reason("one", f"test_fate[{fate}]")
+    lost = [(event["slot"], event["detail"]) for event in ours.records("event")
+            if event["what"] == "worker-lost"]
+    assert [slot for slot, _ in lost] == ["one"] * 4
+    assert "hung between two tests for 12 s" in lost[-1][1]
 
 
 def test_a_deadline_without_workers_stops_setup_call_and_teardown(project: Callable) -> None:
@@ -137,6 +141,7 @@ def test_a_shared_instrument_is_taken_in_turn(project: Callable) -> None:
         def test_measure(slot_name, number):
             with span("measure", "bus"):
                 time.sleep(0.05)
+            ran(f"measured-{slot_name}-{number}")
 
         @procedure(title="holds", series=("LENA-R8",), uses=("supply",), timeout_s=30)
         def test_z_holds(slot_name):

@@ -14,5 +14,5 @@ def test_ten_workers_killed_at_random():
     bar = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = bar  # its dataclasses look themselves up there
     spec.loader.exec_module(bar)
-    missed = [row for row in bar.main(kills=10, slots=3, seed=7) if not row["met"]]
+    missed = [row for row in bar.main(kills=10, slots=3, seed=7, with_lost=False) if not row["met"]]
     assert missed == []
