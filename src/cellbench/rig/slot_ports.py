@@ -49,7 +49,7 @@ class SlotPorts:
     trace: Transcript
     boot_max_s: float
     elsewhere: frozenset[str] = frozenset()
-    settle_s: float = 3.0
+    settle_s: float = 4.0
     channels: dict[str, Channel] = field(default_factory=dict)
     recorders: dict[str, StreamRecorder] = field(default_factory=dict)  # trace ports that are being read
     group: PortGroup = field(default_factory=PortGroup)  # the module serves its ports in turn
@@ -94,7 +94,8 @@ class SlotPorts:
         """
         scene = self.scene()
         deadline = Deadline.after(timeout_s)
-        trouble, since = "", 0.0
+        standing: object = None
+        since = 0.0
         while True:
             device = scene.device()
             if device is None and not deadline.expired:
@@ -104,8 +105,9 @@ class SlotPorts:
                 return self._told_apart(self._noted(scene.view(device)))
             except (UsbTrouble, UsbAbsent) as error:
                 now = time.monotonic()
-                if str(error) != trouble:
-                    trouble, since = str(error), now
+                seen = (str(error), device)
+                if seen != standing:  # as long as something changes, the host is still at it
+                    standing, since = seen, now
                 lasting = device is not None and now - since >= self.settle_s
                 if deadline.expired or lasting:
                     raise _after(error, timeout_s, device) from None

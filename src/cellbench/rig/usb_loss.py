@@ -29,6 +29,7 @@ _POLL_S = 0.02
 # +CFUN restarts (3GPP TS 27.007 8.2 and the application guides), switch-off, firmware installs and updates
 _RESTARTS = re.compile(rb"\+CFUN=(1,1|15|16)|\+CPWROFF|\+UFWINSTALL|\+UFWUPD")
 _ALIVE_S = 0.5
+_ANSWER_S = 10.0  # from a module's return on USB to its first answer: 2 to 5 s are remembered
 _LOOKS = 2  # a device that is just enumerating anew is looked for so many times before the UART is asked
 
 
@@ -248,7 +249,7 @@ class _Inquiry:
         settings = channel.settings
         try:
             channel.settings.cmee = None  # ask before anything is told anew
-            channel.sync(max(0.1, self.deadline.remaining))
+            channel.sync(max(_ANSWER_S, self.deadline.remaining))
             now = _cmee(channel)
         except (AtTimeout, PortLost, PortMissing, UsbTrouble):
             return self.loss(LossCause.SILENT, "it is back on USB and does not answer AT", returned=True)

@@ -16,6 +16,8 @@ from cellbench.io.serial_port import SerialPort
 from cellbench.rig.usb_view import UsbView
 
 ASK_S = 0.5
+_AGAIN_S = 0.2  # a port that has just been opened may lose the first AT
+_PATIENCE = 4  # asks more before the silence of a port of a module that is awake is believed
 _SLICE = 4096
 _KEPT = 256
 
@@ -35,11 +37,13 @@ def answers_at(node: Path, seconds: float = ASK_S) -> bool:
     heard = b""
     try:
         port.open()
-        port.write(b"AT\r", deadline)
         while not deadline.expired:
-            heard = (heard + port.read(_SLICE, deadline.remaining))[-_KEPT:]
-            if b"OK\r\n" in heard:
-                return True
+            port.write(b"AT\r", deadline)
+            slice_end = deadline.earlier(_AGAIN_S)
+            while not slice_end.expired:
+                heard = (heard + port.read(_SLICE, slice_end.remaining))[-_KEPT:]
+                if b"OK\r\n" in heard:
+                    return True
     except CellbenchError:
         return False
     finally:
@@ -50,26 +54,26 @@ def answers_at(node: Path, seconds: float = ASK_S) -> bool:
 def told_apart(view: UsbView, asks: Asks) -> UsbComposition | None:
     """Which of the candidates the module shows; None while it cannot be told (it is still booting).
 
-    A silent port counts only when a port that is AT in every candidate answers.
+    A silent port counts only when a port that is AT in every candidate answers, and when it stays silent
+    afterwards.
     """
     left = list(view.candidates)
-    answered = silent = False
-    for index in range(len(view.nodes)):
+    awake = False
+    for index, node in enumerate(view.nodes):
         roles = {one.interfaces[index].role for one in left}
         if len(left) == 1:
             break
         if "at" not in roles or roles == {"at"}:
             continue
-        said = asks(index, view.nodes[index])
-        if said is None:
-            continue
-        answered, silent = answered or said, silent or not said
-        left = [one for one in left if (one.interfaces[index].role == "at") is said]
-    if len(left) != 1:
-        return None
-    if silent and not answered and not _any_sure_port_answers(view, asks):
-        return None
-    return left[0]
+        said = asks(index, node)
+        if said is False:
+            awake = awake or _any_sure_port_answers(view, asks)
+            if not awake:
+                return None
+            said = any(asks(index, node) for _ in range(_PATIENCE))
+        if said is not None:
+            left = [one for one in left if (one.interfaces[index].role == "at") is said]
+    return left[0] if len(left) == 1 else None
 
 
 def _any_sure_port_answers(view: UsbView, asks: Asks) -> bool:
