@@ -31,6 +31,20 @@ def _http(definition: Mapping[str, object]) -> Server:
     return HttpServer(definition)
 
 
+def _ftp(definition: Mapping[str, object]) -> Server:
+    """As above."""
+    from .ftp import FtpServer
+
+    return FtpServer(definition)
+
+
+def _mqtt(definition: Mapping[str, object]) -> Server:
+    """As above."""
+    from .mqtt import MqttServer
+
+    return MqttServer(definition)
+
+
 MAKERS: Mapping[str, Callable[[Mapping[str, object]], Server]] = MappingProxyType({
     "echo": EchoServer,
     "echo-tls": _echo_tls,
@@ -39,6 +53,11 @@ MAKERS: Mapping[str, Callable[[Mapping[str, object]], Server]] = MappingProxyTyp
     "https-slow": _http,
     "https-rsa1024": _http,
     "https-aes128": _http,
+    "ftp": _ftp,
+    "ftps": _ftp,
+    "ftp-firmware": _ftp,
+    "mqtt": _mqtt,
+    "mqtts": _mqtt,
     "dns": DnsServer,
     "icmp": IcmpServer,
 })
@@ -73,6 +92,7 @@ class Park:
         self._servers: dict[str, Server] = {}
         self._groups: dict[str, tuple[str, ...]] = {}
         self._unmade: set[str] = set()
+        self._shared: dict[str, object] = {}
 
     async def start(self, definitions: Mapping[str, object]) -> None:
         """Start every server that can be made. Raises ValueError for a definition without sense."""
@@ -100,6 +120,7 @@ class Park:
         self._servers.clear()
         self._groups.clear()
         self._unmade.clear()
+        self._shared.clear()
 
     def endpoints(self) -> Mapping[str, tuple[Endpoint, ...]]:
         """Where each server listens, by name; a group has the places of its members."""
@@ -135,7 +156,7 @@ class Park:
         kind = str(definition.get("server", name))
         # who asks a resolver is no peer of a module's socket
         peers = {} if kind in _NETWORKS_OWN else self.peers
-        how = Listening(self.hosting.host, port, self.hosting.guard, peers, self._numbers)
+        how = Listening(self.hosting.host, port, self.hosting.guard, peers, self._numbers, self._shared)
         with listening(how):
             server = self._servers[name] = MAKERS[kind](definition)
             await server.start()

@@ -16,11 +16,13 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import SupportsIndex
+from typing import SupportsIndex, TypeVar, cast
 
 from cellbench.base.protocols import Endpoint
 
 from .guard import Guard
+
+_T = TypeVar("_T")
 
 LOOPBACK = "127.0.0.1"
 Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -49,7 +51,8 @@ class Listening:
     """Where the places listen that are made inside ``listening``.
 
     ``port``: the one wanted for the first TCP and the first UDP place, 0 for any. ``guard`` None: no limits.
-    ``peers``: the clients of these places by a number that is never used again.
+    ``peers``: the clients of these places by a number that is never used again. ``shared``: what servers
+    that are started together have in common, by name.
     """
 
     host: str = LOOPBACK
@@ -57,6 +60,7 @@ class Listening:
     guard: Guard | None = None
     peers: dict[int, Peer] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    shared: dict[str, object] = field(default_factory=dict)
     _given: set[socket.SocketKind] = field(default_factory=set)
 
     def wanted(self, kind: socket.SocketKind) -> int:
@@ -80,12 +84,23 @@ def listening(how: Listening) -> Iterator[None]:
         _AMBIENT.reset(before)
 
 
+def here() -> Listening:
+    """How what is made now is to listen."""
+    return _AMBIENT.get() or Listening()
+
+
+def shared(name: str, make: Callable[[], _T]) -> _T:
+    """What the servers that are started together have in common by that name; the first one makes it."""
+    how = _AMBIENT.get()
+    return make() if how is None else cast("_T", how.shared.setdefault(name, make()))
+
+
 class TcpPlace:
     """A listening TCP port; each connection is one ``conversation``, ended when the place goes down."""
 
     def __init__(self, conversation: Conversation, *, port: int = 0) -> None:
         self._conversation = conversation
-        self._how = _AMBIENT.get() or Listening()
+        self._how = here()
         self._fixed = self._how.wanted(socket.SOCK_STREAM)
         self._port = port or self._fixed
         self._server: asyncio.Server | None = None
@@ -100,7 +115,7 @@ class TcpPlace:
     async def open(self) -> None:
         """Listen, on the port of the last time if it is still free; an open place stays as it is."""
         if self._server is None:
-            sock = _bound(self._how.host, socket.SOCK_STREAM, self._port, fixed=bool(self._fixed))
+            sock = bound(self._how.host, socket.SOCK_STREAM, self._port, fixed=bool(self._fixed))
             self._server = await asyncio.get_running_loop().create_server(self._protocol, sock=sock)
             self._port = int(self._server.sockets[0].getsockname()[1])
 
@@ -153,7 +168,7 @@ class UdpPlace(asyncio.DatagramProtocol):
 
     def __init__(self, sink: DatagramSink, *, port: int = 0, proven: bool = False) -> None:
         self._sink = sink
-        self._how = _AMBIENT.get() or Listening()
+        self._how = here()
         self._fixed = self._how.wanted(socket.SOCK_DGRAM)
         self._port = port or self._fixed
         self._proven = proven
@@ -168,7 +183,7 @@ class UdpPlace(asyncio.DatagramProtocol):
     async def open(self) -> None:
         """Listen, on the port of the last time if it is still free; an open place stays as it is."""
         if self._transport is None:
-            sock = _bound(self._how.host, socket.SOCK_DGRAM, self._port, fixed=bool(self._fixed))
+            sock = bound(self._how.host, socket.SOCK_DGRAM, self._port, fixed=bool(self._fixed))
             self._port = int(sock.getsockname()[1])
             loop = asyncio.get_running_loop()
             self._transport, _ = await loop.create_datagram_endpoint(lambda: self, sock=sock)
@@ -264,7 +279,7 @@ def _end(writer: asyncio.StreamWriter, *, reset: bool) -> None:
     writer.transport.abort()
 
 
-def _bound(host: str, kind: socket.SocketKind, port: int, *, fixed: bool) -> socket.socket:
+def bound(host: str, kind: socket.SocketKind, port: int, *, fixed: bool) -> socket.socket:
     """A socket bound to ``port``, or to any free one when another has it by now; OSError when it is fixed."""
     sock = socket.socket(socket.AF_INET, kind)
     sock.setblocking(False)
