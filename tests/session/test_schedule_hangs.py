@@ -71,7 +71,7 @@ CONFTEST = """
 
 def test_every_way_to_hang_costs_its_slot_one_error(project: Callable) -> None:
     ours = project(HANGS, {"one": "LENA-R8", "two": "LARA-R6"}, conftest=CONFTEST)
-    done = ours.run("-n", "auto", "--worker-timeout", "12")
+    done = ours.run("-n", "auto", "--worker-timeout", "20")
     assert done.returncode == 12, done.stdout + done.stderr
     assert ours.ran() == {f"{test}-{slot}": 1 for test in (*FATES, "last") for slot in ("one", "two")}
     assert [(slot, test) for slot, test, outcome, owner in ours.verdicts()
@@ -89,7 +89,7 @@ def test_every_way_to_hang_costs_its_slot_one_error(project: Callable) -> None:
     lost = [(event["slot"], event["detail"]) for event in ours.records("event")
             if event["what"] == "worker-lost"]
     assert [slot for slot, _ in lost] == ["one"] * 4
-    assert "hung between two tests for 12 s" in lost[-1][1]
+    assert "hung between two tests for 20 s" in lost[-1][1]
 
 
 def test_a_deadline_without_workers_stops_setup_call_and_teardown(project: Callable) -> None:
