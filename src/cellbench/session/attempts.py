@@ -57,7 +57,8 @@ class Attempt:
         found = list(self.run.equipment.canaries(self.slot, depends_on))
         if self.peer:
             on_both = [name for name in depends_on if name == "network"]
-            found += self.run.equipment.canaries(self.peer, on_both)
+            found += [replace(canary, seen=f"slot {self.peer}: {canary.seen}")
+                      for canary in self.run.equipment.canaries(self.peer, on_both)]
         return found
 
 
