@@ -32,6 +32,12 @@ class FastLog:
         """True while it logs."""
         return self._timer is not None
 
+    def waiting(self) -> int:
+        """How many samples are there to be taken."""
+        if self._timer is not None:
+            self._grow(asyncio.get_running_loop().time())
+        return len(self._samples)
+
     def start(self, rate_hz: float, limit: int | None = None) -> None:
         """Begin anew; ``limit``: end by itself after so many samples."""
         self.stop()

@@ -20,6 +20,8 @@ RATES = MappingProxyType({"S100": 100.0, "S001K": 1e3, "S010K": 1e4, "S050K": 5e
                           "S500K": 5e5})
 MANNER = Manner(lambda value: f"{value:.6f}", lambda value: f"{value:.8f}", PLAIN, delay_unit_s=1.0,
                 delay_max=10.0, fuse_clear=True, trip_word="TRIPped")
+BLOCK_THERE = 1 << 12
+"""FastLog data available, in the operation register of a channel."""
 MOST = 16_000
 """Samples of one FLOG:DATA? answer at most."""
 
@@ -88,6 +90,9 @@ class FlogTree:
             Entry("FLOG:SRATe", self._set_rate, lambda _: self._rate),
             Entry("FLOG:TARGet", self._set_target, lambda _: "SCPI" if self._to_client else "USB"),
             Entry("FLOG:DATA", get=self._data),
+            *(Entry(f"STATus:OPERation:INSTrument:ISUMmary{place + 1}[:EVENt]",
+                    get=lambda _, log=log: str(BLOCK_THERE if log.waiting() else 0))  # type: ignore[misc]
+              for place, log in enumerate(self._logs)),
         )
 
     @property
@@ -120,4 +125,5 @@ class FlogTree:
 FAMILY = Family(
     "rs-ngm200", "NGM202", (Rating(20.05, 6.01, 0.001, 0.0001, 21.0),) * 2, build,
     "R&S NGL200/NGM200 user manual 1178.8736.02-09, annex A (channel lists); R&S NGU user manual "
-    "1179.2531.02-03, section on data logging (FLOG, the same commands)")
+    "1179.2531.02-03, section on data logging (FLOG, the same commands); bit 12 of "
+    "STAT:OPER:INST:ISUM<n> from the maker's published examples for the NGU401")
