@@ -13,13 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cellbench.io.tls.sessions import Session
 from cellbench.virtual.device.contexts import CLAT_ADDRESS
 from cellbench.virtual.device.dns import Dns
 from cellbench.virtual.device.secure import SecureConnections
 from cellbench.virtual.net.failure import NetFailure, SocketError
 from cellbench.virtual.net.resolver import LookupTrouble
 from cellbench.virtual.net.route import Peer, Source
-from cellbench.virtual.net.secure import Link, SecureFailure
+from cellbench.virtual.net.secure import Link, SecureFailure, SecureLink
+from cellbench.virtual.net.tcp import TcpAcceptor, TcpLink
 
 if TYPE_CHECKING:
     from cellbench.virtual.device.contexts import Context
@@ -95,6 +97,26 @@ class Stream:
         self._changed.set()
 
     # what the client does
+    @property
+    def alive(self) -> bool:
+        """True until the server has ended it or it broke."""
+        return self._link.open and not self._ended and self._failed is None
+
+    @property
+    def session(self) -> Session | None:
+        """The TLS session, None where there is none."""
+        return self._link.engine.session() if isinstance(self._link, SecureLink) else None
+
+    @property
+    def plain(self) -> TcpLink | None:
+        """The connection below, None when it speaks TLS already."""
+        return self._link if isinstance(self._link, TcpLink) else None
+
+    def go_over(self, link: SecureLink) -> None:
+        """From now on the bytes are those of TLS over the same connection."""
+        self._link = link
+        link.start(self)
+
     @property
     def waiting(self) -> int:
         """Bytes that came and were not read."""
@@ -199,6 +221,41 @@ class Outward:
                 raise OutwardFailure(Stage.SECURE, failure.number) from None
             except NetFailure as failure:
                 raise OutwardFailure(Stage.LOST, failure.number) from None
+        return self._stream(link, source)
+
+    async def secure(self, stream: Stream, profile: int | None, session: Session | None = None) -> None:
+        """TLS over a connection that is there; OutwardFailure when it fails, the connection gone."""
+        plain = stream.plain
+        if plain is None or not plain.open:
+            raise OutwardFailure(Stage.LOST, SocketError.NOT_CONNECTED)
+        try:
+            link = await self._module.subsystem(SecureConnections).over_tcp(plain, profile, session=session)
+        except SecureFailure as failure:
+            stream.abort(failure.number)
+            raise OutwardFailure(Stage.SECURE, failure.number) from None
+        except NetFailure as failure:
+            stream.abort(failure.number)
+            raise OutwardFailure(Stage.LOST, failure.number) from None
+        stream.go_over(link)
+
+    def listen(self, source: Source, accepted: Callable[[Stream], None]) -> TcpAcceptor:
+        """Take connections at any free port; OutwardFailure(CONNECT) when there is none."""
+        internet = self._module.internet
+        if internet is None:
+            raise OutwardFailure(Stage.CONTEXT)
+        node = internet.node(self._module.name)
+        try:
+            return node.listen_tcp(source, 0, lambda link: accepted(self._stream(link, source)))
+        except NetFailure as failure:
+            raise OutwardFailure(Stage.CONNECT, failure.number) from None
+
+    def address_towards(self, remote: Peer, source: Source) -> str:
+        """The address by which a server can call back."""
+        internet = self._module.internet
+        return source.address if internet is None else \
+            internet.node(self._module.name).address_towards(remote, source)
+
+    def _stream(self, link: Link, source: Source) -> Stream:
         stream = Stream(link, source, self._streams.discard)
         self._streams.add(stream)
         return stream

@@ -6,9 +6,11 @@ LENA-R8 guide 9.1.3: four at once. LARA-R6 guide 3.4: session data comes with ev
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cellbench.io.tls.engine import Failure, Opened, TlsEngine, client
+from cellbench.io.tls.sessions import Session
 from cellbench.io.tls.settings import Version
 from cellbench.virtual.device.security import Kind, SecurityProfiles
 from cellbench.virtual.net.failure import NetFailure, SocketError
@@ -34,16 +36,22 @@ class SecureConnections:
         """The connections below end by themselves."""
         self._open.clear()
 
-    async def over_tcp(self, link: TcpLink, profile: int | None) -> SecureLink:
-        """TLS over a fresh connection; SecureFailure or NetFailure when it fails, the connection gone."""
+    async def over_tcp(self, link: TcpLink, profile: int | None, *,
+                       session: Session | None = None) -> SecureLink:
+        """TLS over a fresh connection; SecureFailure or NetFailure when it fails, the connection gone.
+
+        ``session``: offered in place of the profile's; the host is told nothing of what comes of it.
+        """
         try:
-            engine = self._engine(profile, datagram=False)
+            engine = self._engine(profile, datagram=False, session=session)
         except SecureFailure:
             link.abort()
             raise
         secure = SecureLink(link, engine, self._open.discard)
         self._open.add(secure)
         opened = await secure.handshake()
+        if session is not None:
+            return secure
         if self._wants_ticket(profile, opened):
             await secure.ticket_came(_TICKET_WAIT_S)
         self._tell(profile, engine)
@@ -83,10 +91,12 @@ class SecureConnections:
         """A DTLS connection has ended."""
         self._open.discard(secure)
 
-    def _engine(self, profile: int | None, *, datagram: bool) -> TlsEngine:
+    def _engine(self, profile: int | None, *, datagram: bool, session: Session | None = None) -> TlsEngine:
         if len(self._open) >= self._module.config.behaviour.tls_connections:
             raise SecureFailure(Failure.PROTOCOL, "all secure connections are in use")
         settings = self._module.subsystem(SecurityProfiles).client_settings(profile, datagram=datagram)
+        if session is not None:
+            settings = replace(settings, session=session)
         try:
             return client(settings)
         except ValueError as error:

@@ -114,6 +114,16 @@ class Internet:
                 for endpoint in endpoints.get(server.name, ()):
                     if endpoint.transport == transport:
                         return Route(Reach.OPEN, server.name, endpoint)
+        return self._data_port(address, port, transport)
+
+    def _data_port(self, address: str, port: int, transport: str) -> Route | None:
+        """A port that a server of this host has opened beside its own one (FTP), under its own number."""
+        endpoints = self.park.endpoints()
+        for server in self.world.servers.values():
+            own = [one for one in endpoints.get(server.name, ()) if one.transport == transport]
+            opened = [one for one in own[1:] if one.port == port]
+            if opened and any(address in self._addresses(place.host) for place in server.places):
+                return Route(Reach.OPEN, server.name, opened[0])
         return None
 
     def _addresses(self, host: str) -> frozenset[str]:

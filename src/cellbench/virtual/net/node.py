@@ -152,9 +152,15 @@ class Node:
         self._ports.add(opened)
         return opened
 
+    def address_towards(self, remote: Peer, source: Source) -> str:
+        """The address by which ``remote`` can call back: programs of this machine that are reached directly
+        know the loopback one."""
+        return self.loopback if ipaddress.ip_address(remote.host).is_loopback else source.address
+
     def listen_tcp(self, source: Source, port: int, accepted: Callable[[TcpLink], None]) -> TcpAcceptor:
-        """Listen on ``port``. Raises NetFailure when it is in use."""
-        sock, _ = self._bound(socket.SOCK_STREAM, port, self.loopback)
+        """Listen on ``port`` (0: any). Raises NetFailure when it is in use."""
+        sock, port = self._bound(socket.SOCK_STREAM, port, self.loopback)
+        port = port or int(sock.getsockname()[1])
         sock.listen(8)
 
         def arrived(connection: socket.socket, remote_port: int) -> None:
