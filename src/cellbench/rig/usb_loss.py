@@ -22,7 +22,7 @@ from cellbench.host.errors import AtError, AtTimeout, UnexpectedReset
 from cellbench.io.pipe import PortLost, PortMissing
 from cellbench.io.usb import missing_hub
 from cellbench.rig.slot import Slot
-from cellbench.rig.usb_view import UsbAbsent, UsbTrouble
+from cellbench.rig.usb_view import UsbTrouble
 from cellbench.wire.at.session import GREETING
 
 _POLL_S = 0.02
@@ -191,7 +191,8 @@ class _Inquiry:
     def _reset(self, seen: str) -> Loss:
         for channel in self.slot.channels.values():
             channel.resume_at_sync()
-        return self.loss(LossCause.MODULE_RESET, seen, returned=self._returns())
+        returned = self._returns()
+        return self._download() or self.loss(LossCause.MODULE_RESET, seen, returned=returned)
 
     def _silent_on_uart(self, uart: Channel) -> Loss:
         """It was on the UART and is not now: it boots, or hangs, or comes back without its UART."""
@@ -208,13 +209,14 @@ class _Inquiry:
         return late or self.loss(LossCause.SILENT, "it does not answer on the UART either")
 
     def _download(self) -> Loss | None:
-        try:
-            view = self.slot.ports.scene().view()
-        except (UsbTrouble, UsbAbsent):
+        """Back in download mode: by its id at this place, whether or not a driver is bound."""
+        device = self.slot.ports.scene().device()
+        if device is None:
             return None
-        if not view.of_role("fw-update"):
+        shown = [one for one in self.slot.profile.usb if (one.vid, one.pid) == (device.vid, device.pid)]
+        if not any(face.role == "fw-update" for one in shown for face in one.interfaces):
             return None
-        return self.loss(LossCause.DOWNLOAD, f"it is back as {view.device.words}", returned=True)
+        return self.loss(LossCause.DOWNLOAD, f"it is back as {device.words}", returned=True)
 
     def _answers_on_usb(self) -> bool:
         channel = next((one for role, one in self.slot.channels.items() if role.startswith("at")), None)
