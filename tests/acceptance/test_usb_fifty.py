@@ -14,5 +14,5 @@ def test_fifty_reenumerations():
     soak = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = soak  # its dataclasses look themselves up there
     spec.loader.exec_module(soak)
-    missed = [row for row in soak.main(50, 5) if not row["met"]]
+    missed = [row for row in soak.main(50, 5, quick=True) if not row["met"]]
     assert missed == []

@@ -52,6 +52,7 @@ BACK_S = 30.0
 EXPLAIN_S = 4.0  # modules boot within a second at the fast pace
 LOST_S = 10.0
 HUB_EVERY = 12
+NO_UART = ("USIO 3", "USIO 4")  # compositions without the main UART
 SHARES = {"r8": 22, "r6-00b": 38, "r6-01b": 40}  # percent of the steps; LENA-R8 has the most ports to come up
 EVENTS = {"unplug": 30, "replug": 22, "reset": 22, "power": 3, "download": 5, "twin": 6}
 CAUSES = {"unplug": LossCause.UNPLUGGED, "replug": LossCause.UNPLUGGED, "hub": LossCause.HUB_GONE,
@@ -150,28 +151,33 @@ def _own(slot: Slot, ordering: str) -> bool:
     return not ordering or ordering == ("-00B" if slot.name == "r6-00b" else "-01B")
 
 
-def main(steps: int = 0, seed: int = 1) -> list[dict[str, object]]:
-    """Rows: what, goal, figure, met."""
+def main(steps: int = 0, seed: int = 1, *, quick: bool = False) -> list[dict[str, object]]:
+    """Rows: what, goal, figure, met. ``quick`` leaves out a cable that stays out of a module without UART:
+    that takes the whole time in which it might come back from a reset."""
     steps = steps or int(os.environ.get("CELLBENCH_USB_STEPS", "1000"))
     with _scene(seed) as scene:
         apart = steps - max(1, steps // HUB_EVERY)
         shares = {name: apart * share // 100 for name, share in SHARES.items()}
         shares["r6-01b"] += apart - sum(shares.values())
         with ThreadPoolExecutor(len(SLOTS)) as pool:
-            tallies = list(pool.map(lambda name: _alone(scene, name, shares[name]), SLOTS))
+            tallies = list(pool.map(lambda name: _alone(scene, name, shares[name], quick), SLOTS))
         for number in range(steps - apart):  # what concerns all slots at once
             _step(scene, scene.random.choice(list(SLOTS)), number, tallies[0], "hub")
     return _rows(Tally.sum(tallies), steps)
 
 
-def _alone(scene: Scene, name: str, steps: int) -> Tally:
+def _alone(scene: Scene, name: str, steps: int, quick: bool) -> Tally:
     """The steps of one slot; those of the others go on meanwhile."""
     tally = Tally()
     _begin(scene, name, tally)
     events = [event for event in EVENTS if event != "download" or name == "r8"]
     draw = scene.draws[name]
     for number in range(steps):
-        _step(scene, name, number, tally, draw.choices(events, [EVENTS[one] for one in events])[0])
+        event = draw.choices(events, [EVENTS[one] for one in events])[0]
+        without_uart = scene.slot(name).ports.view(BACK_S).composition.name in NO_UART
+        if quick and without_uart and event in ("unplug", "twin"):
+            event = "replug"
+        _step(scene, name, number, tally, event)
     return tally
 
 
@@ -326,7 +332,7 @@ def _follow(scene: Scene, name: str, tally: Tally, where: str) -> None:
         imei = channel.send("AT+CMEE=2;+CGSN").text
         if imei != scene.imei[name] or channel.port_name != truth[role]:
             tally.wrong_ports.append(f"{where}: {role} on {channel.port_name} says IMEI {imei}")
-    if view.composition.name not in ("USIO 3", "USIO 4"):  # those have no main UART
+    if view.composition.name not in NO_UART:
         uart = slot.channel("uart")
         uart.sync(BACK_S)
         uart.send("AT+CMEE=2")

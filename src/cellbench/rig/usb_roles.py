@@ -15,9 +15,9 @@ from cellbench.catalogue.modules.model import UsbComposition
 from cellbench.io.serial_port import SerialPort
 from cellbench.rig.usb_view import UsbView
 
-ASK_S = 0.5
+ASK_S = 0.4
 _AGAIN_S = 0.2  # a port that has just been opened may lose the first AT
-_PATIENCE = 4  # asks more before the silence of a port of a module that is awake is believed
+_PATIENCE = 2  # asks more before the silence of a port of a module that is awake is believed
 _SLICE = 4096
 _KEPT = 256
 
