@@ -24,6 +24,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from cellbench.session.slotless import SlotlessTests, file_of
+
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
@@ -43,7 +45,7 @@ class Begun(enum.Enum):
 @dataclass(slots=True)
 class _Worker:
     """What one worker collected and what it was sent. ``since_s``: when it was last let go on, None while
-    there is nothing that it could do."""
+    there is nothing that it could do. ``file``: where its last test without a slot stands."""
 
     slot: str | None
     index_of: dict[str, int] = field(default_factory=dict)
@@ -52,6 +54,7 @@ class _Worker:
     collected: bool = False
     shut: bool = False
     since_s: float | None = None
+    file: str = ""
 
 
 @dataclass(slots=True)
@@ -93,7 +96,7 @@ class SlotScheduling:
         self._on_collected = on_collected
         self._workers: dict[WorkerController, _Worker] = {}
         self._slot_queue: dict[str, deque[str]] = {}
-        self._shared: deque[str] = deque()
+        self._shared = SlotlessTests()
         self._pairs: dict[str, _Pair] = {}
         self._known: set[str] = set()
         self._told: set[str] = set()  # slots whose tests are known
@@ -221,8 +224,7 @@ class SlotScheduling:
             elif pair.second == slot:
                 pair.lent = True
         if all(worker.shut for worker in self._workers.values()):
-            unrun += self._shared
-            self._shared.clear()
+            unrun += self._shared.drain()
         self._feed_all()
         return unrun
 
@@ -246,7 +248,7 @@ class SlotScheduling:
         elif slots:
             self._slot_queue.setdefault(slots[0], deque()).append(nodeid)
         else:
-            self._shared.append(nodeid)
+            self._shared.add(nodeid)
 
     def _give_back(self, nodeid: str, worker: _Worker) -> None:
         pair = self._pairs.get(nodeid)
@@ -256,8 +258,10 @@ class SlotScheduling:
         slots = self._slots_for(nodeid)
         if len(slots) > 1:
             return  # its own part in a procedure that has ended meanwhile
-        target = self._slot_queue.setdefault(slots[0], deque()) if slots else self._shared
-        target.appendleft(nodeid)
+        if slots:
+            self._slot_queue.setdefault(slots[0], deque()).appendleft(nodeid)
+        else:
+            self._shared.give_back(nodeid)
 
     def _feed_all(self) -> None:
         for node in list(self._workers):
@@ -314,10 +318,11 @@ class SlotScheduling:
         own = self._slot_queue.get(worker.slot) if worker.slot is not None else None
         if own:
             return own.popleft()
-        for position, nodeid in enumerate(self._shared):
-            if nodeid in worker.index_of:
-                del self._shared[position]
-                return nodeid
+        held = {other.file for other in self._workers.values() if other is not worker and not other.shut}
+        nodeid = self._shared.take(worker.file, held, worker.index_of)
+        if nodeid is not None:
+            worker.file = file_of(nodeid)
+            return nodeid
         if worker.slot is None:
             return None
         pair = self._open_pair(worker.slot)
@@ -337,9 +342,7 @@ class SlotScheduling:
 
     def _nothing_left_for(self, worker: _Worker) -> bool:
         own = self._slot_queue.get(worker.slot) if worker.slot is not None else None
-        if own or any(nodeid in worker.index_of for nodeid in self._shared):
-            return False
-        return self._open_pair(worker.slot) is None
+        return not own and self._open_pair(worker.slot) is None
 
     @staticmethod
     def _send(node: WorkerController, index: int) -> None:
