@@ -1,7 +1,7 @@
 """Bar: modules leave USB and come back at random: with other names, in another order, late, in another
 composition. Never a wrong port, never a hang, each loss reported as what it was.
 
-A rack of three modules shows every composition of both series and product grades. Each step takes a module
+A rack of five modules shows every composition of both series and product grades. Each step takes a module
 off USB (cable pulled, cable pulled and pushed in at once, hub gone, module reset, supply cut, boot into
 download mode), asks the host what it was, and has the host follow. The truth is the rack's: which node
 carries which role, and each module's IMEI, read past the host's own way of finding ports. The slots go on at
@@ -45,15 +45,17 @@ SUBJECT = "bench"
 BAR = "1,000 random re-enumerations over all compositions: no wrong port, no hang, each loss as what it was"
 SOAK = True
 
-SLOTS = {"r8": "LENA-R8", "r6-00b": "LARA-R6:LARA-R6001", "r6-01b": "LARA-R6:LARA-R6801D"}
-TWIN_PORT = {"r8": "30", "r6-00b": "29", "r6-01b": "28"}
+SLOTS = {"r8": "LENA-R8", "r6-00b": "LARA-R6:LARA-R6001", "r6-01b": "LARA-R6:LARA-R6801D",
+         "r6-00b-2": "LARA-R6:LARA-R6001", "r6-01b-2": "LARA-R6:LARA-R6801D"}
+KINDS = ("r8", "r6-00b", "r6-01b")
+TWIN_PORT = {"r8": "30", "r6-00b": "29", "r6-01b": "28", "r6-00b-2": "27", "r6-01b-2": "26"}
 STEP_S = 60.0  # a step that takes longer hangs
 BACK_S = 30.0
 EXPLAIN_S = 4.0  # modules boot within a second at the fast pace
 LOST_S = 10.0
-HUB_EVERY = 12
+HUB_EVERY = 25
 NO_UART = ("USIO 3", "USIO 4")  # compositions without the main UART
-SHARES = {"r8": 22, "r6-00b": 38, "r6-01b": 40}  # percent of the steps; LENA-R8 has the most ports to come up
+SHARES = {"r8": 24, "r6-00b": 19, "r6-01b": 19, "r6-00b-2": 19, "r6-01b-2": 19}  # percent
 EVENTS = {"unplug": 30, "replug": 22, "reset": 22, "power": 3, "download": 5, "twin": 6}
 CAUSES = {"unplug": LossCause.UNPLUGGED, "replug": LossCause.UNPLUGGED, "hub": LossCause.HUB_GONE,
           "reset": LossCause.MODULE_RESET, "power": LossCause.POWER_CUT, "download": LossCause.DOWNLOAD,
@@ -146,9 +148,14 @@ def _selectors(slot: Slot) -> list[str]:
             for one in slot.profile.usb if one.selected_by != "usb_boot" and _own(slot, one.ordering)]
 
 
+def _kind(name: str) -> str:
+    """Which of the three kinds of modules is in a slot."""
+    return name.removesuffix("-2")
+
+
 def _own(slot: Slot, ordering: str) -> bool:
     """The grade that this slot's module is of: the rack's LARA-R6001 is an 00B, its LARA-R6801D an 01B."""
-    return not ordering or ordering == ("-00B" if slot.name == "r6-00b" else "-01B")
+    return not ordering or ordering == ("-00B" if _kind(slot.name) == "r6-00b" else "-01B")
 
 
 def main(steps: int = 0, seed: int = 1, *, quick: bool = False) -> list[dict[str, object]]:
@@ -231,8 +238,18 @@ def _lose_and_return(scene: Scene, name: str, event: str, tally: Tally, where: s
     if loss.cause is not CAUSES[event]:
         tally.wrong_causes.append(f"{where}: told as {loss.cause.value} ({loss.seen})")
     _bring_back(scene, name, event, tally, where)
-    for one in (SLOTS if event == "hub" else (name,)):
-        _follow(scene, one, tally, where)
+    _follow_all(scene, tuple(SLOTS) if event == "hub" else (name,), tally, where)
+
+
+def _follow_all(scene: Scene, names: tuple[str, ...], tally: Tally, where: str) -> None:
+    """Slots that come back together are followed together."""
+    apart = [Tally() for _ in names]
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(lambda name, own: _follow(scene, name, own, where), names, apart))
+    found = Tally.sum(apart)
+    tally.ports += found.ports
+    tally.shown |= found.shown
+    tally.wrong_ports += found.wrong_ports
 
 
 def _lateness(draw: random.Random) -> dict[str, str]:
@@ -297,7 +314,7 @@ def _bring_back(scene: Scene, name: str, event: str, tally: Tally, where: str) -
     elif event == "download":
         view = slot.ports.view(BACK_S)
         nodes = scene.truth(name)
-        tally.shown.add(f"{name}: {view.composition.name}")
+        tally.shown.add(f"{_kind(name)}: {view.composition.name}")
         tally.ports += 1
         if "at0" in slot.roles() or str(view.nodes[0]) != nodes["fw-update0"]:
             tally.wrong_ports.append(f"{where}: download mode is taken for AT ports")
@@ -318,7 +335,7 @@ def _follow(scene: Scene, name: str, tally: Tally, where: str) -> None:
         slot.ports.drop(role)
     truth = scene.truth(name)
     view = slot.ports.view()
-    tally.shown.add(f"{name}: {view.composition.name}")
+    tally.shown.add(f"{_kind(name)}: {view.composition.name}")
     if truth["composition"] != view.composition.name:
         tally.wrong_ports.append(f"{where}: taken for {view.composition.name}, it is {truth['composition']}")
     found = dict(zip(link_names([port.role for port in view.ports()]), view.ports(), strict=True))
@@ -365,7 +382,7 @@ def _ask_imei(node: Path) -> str:
 
 
 def _rows(tally: Tally, steps: int) -> list[dict[str, object]]:
-    all_shown = sum(len(_known(name)) for name in SLOTS)
+    all_shown = sum(len(_known(name)) for name in KINDS)
     kinds = ", ".join(f"{count} {event}" for event, count in sorted(tally.steps.items()))
     return [
         _row("re-enumerations", f"{steps}", f"{sum(tally.steps.values())} ({kinds})",

@@ -143,9 +143,10 @@ class _Inquiry:
         if uart is None:
             return self._by_usb_alone(v_int)
         with uart.declare_reboot(self.deadline.remaining + _ALIVE_S):
-            if not (uart.silent(_ALIVE_S) and uart.silent(_ALIVE_S)):
+            heard = self._was_heard_on_uart()
+            if not uart.silent(_ALIVE_S) or (heard and not uart.silent(_ALIVE_S)):
                 return self._answering_on_uart(uart)
-            if self._was_heard_on_uart():
+            if heard:
                 return self._silent_on_uart(uart)
         return self._by_usb_alone(v_int)
 
