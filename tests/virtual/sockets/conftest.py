@@ -28,7 +28,8 @@ from cellbench.virtual.world.world import World, load_world
 
 RATE = 115200
 WAIT_S = 8.0
-QUICK = {"unread_again_s": 0.06, "connect_timeout_s": 6.0, "payload_timeout_s": 0.15}
+QUICK = {"unread_again_s": 0.06, "connect_timeout_s": 6.0, "payload_timeout_s": 0.15, "mqtt_answer_s": 25.0,
+         "mqtt_input_timeout_s": 0.3}
 FINAL = re.compile(r"OK|ERROR|\+CM[ES] ERROR: .*|NO CARRIER|CONNECT")
 
 
@@ -126,7 +127,7 @@ class At:
         start = len(self.lines)
         self.module.uart.receive(line.encode("latin-1") + b"\r", RATE)
         if payload is not None:
-            await self._until(lambda: self._partial.endswith(b"@") or self._final(start) is not None)
+            await self._until(lambda: self._partial.endswith((b"@", b">")) or self._final(start) is not None)
             if self._final(start) is None:
                 self._partial.clear()
                 await asyncio.sleep(0.06)

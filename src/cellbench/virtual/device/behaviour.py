@@ -361,6 +361,63 @@ class Behaviour:
         "The read form of +UHTTP prints the operation's number.",
         M, "sibling's manual; a public driver skips it", r8=True, r6=True)
 
+    # FTP client
+    ftp_answer_s: float = fact(
+        "Wait for an answer of the FTP server while +UFTP sets no time-out.",
+        D, "the maker's scripts wait 180 s", r8=180.0, r6=180.0)
+    ftp_linger_s: float = fact(
+        "Linger of the sockets of the FTP client.", M, "SARA-R5 internet guide", r8=60.0, r6=60.0)
+    ftp_direct_link_ends: bool = fact(
+        "The direct link of a retrieved file ends by itself at the end of the file.",
+        G, "LENA-R8 guide 9.3.2.2.1, LARA-R6 guide 9.1.1: it waits for +++; a sibling's page: it ends",
+        r8=False, r6=False)
+    ftp_get_keeps_part: bool = fact(
+        "What came of a file before its connection broke is kept, so that the restart can go on.",
+        X, "the guides' restart goes on from the latest byte saved", r8=True, r6=True)
+    ftp_get_replaces: bool = fact(
+        "A file got from its beginning replaces one of the same name, else it is refused.",
+        X, "", r8=True, r6=True)
+    ftps_data_resumes: bool = fact(
+        "FTPS data channels offer the control channel's session without operation 13 of +USECPRF.",
+        X, "LENA-R8 guide 9.3.2.2.4 wants operation 13, which its own list lacks; LARA-R6 guide 9.2 wants it",
+        r8=True, r6=False)
+
+    # MQTT client
+    mqtt_clean_session: bool = fact(
+        "The MQTT client asks for a clean session while operation 12 of +UMQTT is not set.",
+        X, "not in the guides' factory list", r8=True, r6=True)
+    mqtt_answer_s: float = fact(
+        "Wait for the broker's answer to a command of +UMQTTC.", D, "public driver: 120 s to the URC",
+        r8=120.0, r6=120.0)
+    mqtt_code_connection: int = fact(
+        "Code of +UMQTTER when the broker is not found, does not take the connection, or it breaks.",
+        X, "8 was seen at a log in of a sibling", r8=8, r6=8)
+    mqtt_code_secure: int = fact("Code of +UMQTTER when TLS fails.", X, "", r8=8, r6=8)
+    mqtt_code_protocol: int = fact(
+        "Code of +UMQTTER when the broker breaks the protocol or refuses a subscription.", X, "", r8=8, r6=8)
+    mqtt_binary_urc: int = fact(
+        "First number of the URC of operation 9 of +UMQTTC.",
+        G, "LARA-R6 guide 6.5: 2; logs of siblings: 9", r8=2, r6=2)
+    mqtt_unread: int = fact(
+        "Messages kept unread; a further one drops the oldest.", X, "neither is known", r8=20, r6=20)
+    mqtt_read_empty_refused: bool = fact(
+        "Reading with no message waiting is refused, else OK alone.", D, "public driver", r8=True, r6=False)
+    mqtt_linger_s: float = fact(
+        "Linger of the MQTT client's socket.", M, "SARA-R5 internet guide: 10 s", r8=10.0, r6=10.0)
+    mqtt_linger_taken: bool = fact(
+        "Operation 10 of +UMQTT takes the linger time.",
+        M, "SARA-R5 internet guide; a LENA-R8 user sends one", r8=True, r6=True)
+    mqtt_context_choice: bool = fact(
+        "Operation 20 of +UMQTT has an effect, else it is taken and ignored.",
+        G, "LARA-R6 guide 6.1.4; LENA-R8 guide 7.2.2: no choice, a user reports OK", r8=False, r6=True)
+    mqtt_ping_answer_share: float = fact(
+        "Wait for PINGRESP as a share of the keep alive time.",
+        X, "what 80 % before it leaves", r8=0.2, r6=0.2)
+    mqtt_input_timeout_s: float = fact(
+        "Silence after which the prompt of operation 9 gives up, true seconds.",
+        X, "as +USECMNG: 20 s", r8=20.0, r6=20.0)
+    mqtt_input_error: int = fact("+CME ERROR number of that silence.", X, "", r8=3, r6=3)
+
     # resolver and ping
     resolver_next_s: float = fact("Wait before the next resolver is asked too.", X, "", r8=5.0, r6=5.0)
     resolver_total_s: float = fact(

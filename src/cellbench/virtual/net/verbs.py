@@ -137,6 +137,14 @@ async def _flow(rack: Rack, slot: VirtualSlot | None, values: Mapping[str, str])
     return {"cid": str(flow.cid), "local_port": str(flow.local_port), "remote_port": str(flow.remote_port)}
 
 
+async def _mqtt(rack: Rack, slot: VirtualSlot | None, values: Mapping[str, str]) -> Answer:
+    only(values, "what", "service")
+    service = values.get("service", "mqtt")
+    if service not in ("mqtt", "mqtts"):
+        raise ControlRefusal(f"service={service}: it is mqtt or mqtts")
+    return rack.internet.park.report(service)
+
+
 VERBS: Mapping[str, Verb] = MappingProxyType({
     "remote-send": Verb("socket=N hex=BYTES: the peer of the module's socket N sends those bytes (one "
                         "segment or datagram)", True, _remote_send),
@@ -150,4 +158,6 @@ VERBS: Mapping[str, Verb] = MappingProxyType({
 
 REPORTS: Mapping[str, Verb] = MappingProxyType({
     "flow": Verb("service=S: the last data flow of that service", True, _flow),
+    "mqtt": Verb("[service=mqtt|mqtts]: the broker's last topic, quiet time before the last PINGREQ and more",
+                 False, _mqtt),
 })
