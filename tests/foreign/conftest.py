@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -11,6 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+
+def _sockets_bench() -> Any:
+    """The bench of the tests of embedded clients."""
+    path = Path(__file__).parents[1] / "virtual" / "sockets" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("cellbench_sockets_bench", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+_bench = _sockets_bench()
+bench = _bench.bench  # fixtures: modules on a virtual internet, inside the test's process
+play = _bench.play
 
 SERIES = {"r8": "LENA-R8", "r6": "LARA-R6"}
 PURPOSES = ("gsm", "ubx", "chat", "fuzz")
