@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Container
 
-_KEPT = 3  # so few of a file are left to the worker that has prepared them
+_KEPT = 20  # so many of a file are left to the worker that has prepared them
 
 
 class SlotlessTests:
