@@ -225,14 +225,14 @@ def test_a_silent_client_is_ended_after_one_and_a_half_keep_alives() -> None:
     async def scenario(server: MqttServer) -> None:
         raw = await Raw.open(server, "silent", keep_alive=1, will=("wills/silent", b"gone"))
         assert await raw.packet() == b"\x20\x00\x00"
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.2)
         raw.writer.write(packet_bytes(Kind.PINGREQ))
         assert await raw.packet() == b"\xd0"
         began = asyncio.get_running_loop().time()
         assert await raw.packet() == b""
         assert asyncio.get_running_loop().time() - began >= 1.4
         report = server.report()
-        assert 0.4 <= float(report["pingreq_after_s"]) <= 1.5
+        assert 0.15 <= float(report["pingreq_after_s"]) <= 1.5
         assert (report["wills"], report["ended_for"]) == ("1", "silence")
         assert (report["client_id"], report["keep_alive_s"]) == ("silent", "1")
 
