@@ -1,9 +1,6 @@
 """An MQTT 3.1.1 broker without connections: control packets in, control packets out (OASIS MQTT 3.1.1).
 
-Of the kept brokers for Python, amqtt 0.12 was read for this place and not taken: it does not end silent
-clients, delivers with the subscription's QoS whatever the message has, sends retained messages to clients
-that never asked for them, and leaves a connection standing whose client identifier logs in anew. A far side
-that judges modules must keep the standard.
+Why it is no library's: docs/decisions/0006.
 """
 
 from __future__ import annotations

@@ -22,9 +22,10 @@ COMMANDS = (
         either("value1", optional=True, longest=1024),
         either("value2", optional=True, longest=512, secret_when={"op": frozenset({4})}),
         info="+UMQTT",
-        notes="0 client id, 2 server, 3 address, 4 user and password, 6 will QoS, 7 will retain, 8 will "
-        "topic, 9 will message, 10 keep alive, 11 TLS, 12 clean session, 20 context; the op alone "
-        "reads it",
+        notes="0 client id, 2 and 3 the broker's name or address and its port (the guides name 3 for the "
+        "name, public drivers 2; the one set last counts), 4 user and password, 6 will QoS, 7 will retain, "
+        "8 will topic, 9 will message, 10 keep alive, 11 TLS, 12 clean session (a public driver's, not in "
+        "the guides' lists), 20 context; the op alone reads it; not during a session (remembered)",
     ),
     command(
         "+UMQTTNV",
@@ -52,8 +53,9 @@ COMMANDS = (
         times={None: _PING_DELAY},
         times_source=_LOG_IN,
         urcs=("+UUMQTTC",),
-        notes="0 log out, 1 log in, 2 publish, 3 publish a file, 4 subscribe, 5 unsubscribe, 6 read, 8 "
-        "ping, 9 publish binary",
+        notes="0 log out, 1 log in, 2 publish, 3 publish a file (public driver), 4 subscribe, 5 "
+        "unsubscribe, 6 read, 8 ping, 9 publish binary; the URC of 0 also tells 100 inactivity, 101 network "
+        "lost, 102 protocol violated (101: guides; others: public driver)",
     ),
     command(
         "+UMQTTER",

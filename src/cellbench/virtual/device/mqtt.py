@@ -216,10 +216,11 @@ class MqttClient:
             code = failed.code
         except OutwardFailure as failure:
             code = self._code(failure.stage)
-        self._answers.clear()
+        finally:
+            self._answers.clear()
+            self._running = None
         if command is Command.LOG_OUT or (command is Command.LOG_IN and code):
             self._drop()
-        self._running = None
         self.error = (MQTT_CLASS, code) if code else (0, 0)
         shown = self._facts.mqtt_binary_urc if command is Command.PUBLISH_BINARY else command.value
         self._urc(f"{shown},{int(not code)}{more}")
