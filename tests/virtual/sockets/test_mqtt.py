@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from importlib import resources
 from typing import Any
@@ -471,5 +473,43 @@ def test_more_messages_than_fit(play: Play, series: Series) -> None:
         assert (await at.ok("AT+UMQTTC=6,1")).endswith('"number 02"')
         await at.urc(f"+UUMQTTC: 6,{most - 1}")
         assert len((await at.ok("AT+UMQTTC=6")).split("\n")) == most - 1
+
+    play(series, scenario)
+
+
+SEEDS = ("AT+UMQTTC=1", "AT+UMQTTC=0", 'AT+UMQTTC=2,1,0,0,"a/b","message"', 'AT+UMQTTC=2,2,1,1,"a/b","ABCD"',
+         'AT+UMQTTC=3,0,0,"a/b","file"', 'AT+UMQTTC=4,2,"a/#"', 'AT+UMQTTC=5,"a/#"', "AT+UMQTTC=6,1",
+         "AT+UMQTTC=6,1,1", "AT+UMQTTC=8,1", 'AT+UMQTTC=9,2,0,"a/b",9', 'AT+UMQTT=0,"id"',
+         'AT+UMQTT=2,"192.168.105.30",1883', 'AT+UMQTT=4,"user","password"', "AT+UMQTT=6,2",
+         'AT+UMQTT=8,"a/will"', 'AT+UMQTT=9,"4142",1', "AT+UMQTT=10,60,5", "AT+UMQTT=11,0", "AT+UMQTT=12,1",
+         "AT+UMQTT=20,1,0", "AT+UMQTT?", "AT+UMQTTNV=1", "AT+UMQTTNV=2", "AT+UMQTTER", "AT+UMQTTC=?")
+ALPHABET = '0123456789,,,""=?;-+#/AT. \x80\xff'
+LINES = 400
+
+
+@both
+def test_mutated_lines(play: Play, series: Series) -> None:
+    """Always a final result code, never a bug, and the client goes on."""
+    async def scenario(at: At) -> None:
+        await fresh(at)
+        bugs: list[dict[str, object]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: bugs.append(context))
+        finals: Counter[str] = Counter()
+        chance = random.Random(11)
+        for _ in range(LINES):
+            line = list(chance.choice(SEEDS))
+            for _ in range(chance.choice((0, 0, 1, 2))):
+                place = chance.randint(7, len(line))
+                line[place : place + chance.randint(0, 1)] = chance.choice(ALPHABET)
+            finals[(await at.send("".join(line), payload=b"x" * 9))[-1]] += 1
+        asyncio.get_running_loop().set_exception_handler(None)
+        assert bugs == []
+        assert finals["OK"] > LINES // 10, "some lines must have reached their handlers"
+        client = at.module.subsystem(MqttClient)
+        async with asyncio.timeout(5):
+            while client.busy:
+                await asyncio.sleep(0.01)
+        await logged_in(at)
+        await subscribed(at, "after")
 
     play(series, scenario)
