@@ -45,6 +45,23 @@ def _mqtt(definition: Mapping[str, object]) -> Server:
     return MqttServer(definition)
 
 
+def _mqttsn(definition: Mapping[str, object]) -> Server:
+    """As above."""
+    from .mqttsn import MqttSnServer
+
+    return MqttSnServer(definition)
+
+
+def _coap(kind: str) -> Callable[[Mapping[str, object]], Server]:
+    """As above; the kind says what CoAP goes over."""
+    def make(definition: Mapping[str, object]) -> Server:
+        from .coap import CoapServer
+
+        return CoapServer({**definition, "server": kind})
+
+    return make
+
+
 MAKERS: Mapping[str, Callable[[Mapping[str, object]], Server]] = MappingProxyType({
     "echo": EchoServer,
     "echo-tls": _echo_tls,
@@ -58,6 +75,13 @@ MAKERS: Mapping[str, Callable[[Mapping[str, object]], Server]] = MappingProxyTyp
     "ftp-firmware": _ftp,
     "mqtt": _mqtt,
     "mqtts": _mqtt,
+    "mqttsn": _mqttsn,
+    "mqttsn-dtls": _mqttsn,
+    "mqtt-flex": _mqttsn,
+    "coap": _coap("coap"),
+    "coap-dtls": _coap("coap-dtls"),
+    "coap-tcp": _coap("coap-tcp"),
+    "coap-tls": _coap("coap-tls"),
     "dns": DnsServer,
     "icmp": IcmpServer,
 })

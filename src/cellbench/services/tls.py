@@ -239,6 +239,10 @@ class DtlsPlace:
         """End one association in order."""
         self._drop(to)
 
+    def renew(self, server: TlsServer) -> None:
+        """Associations that begin from now on are this server's: sessions of the old one are unknown."""
+        self._server = server
+
     def _received(self, data: bytes, address: tuple[str, int]) -> None:
         now = asyncio.get_running_loop().time()
         peer = self._peers.get(address)
