@@ -132,6 +132,7 @@ class MqttClient:
         self._running: Command | None = None
         self._task: asyncio.Task[None] | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
         self._session: PahoSession | None = None
         self._stream: Stream | None = None
         self._logged_in = False
@@ -382,11 +383,20 @@ class MqttClient:
     def _drop(self) -> None:
         """No session any more; its connection ends in order where it still stands."""
         self._stop_pings()
+        reader, self._reader = self._reader, None
+        if reader is not None and reader is not asyncio.current_task():
+            reader.cancel()
         stream, self._stream, self._session, self._logged_in = self._stream, None, None, False
         if stream is not None:
             linger = self._facts.mqtt_linger_s if self.profile.linger_s is None else self.profile.linger_s
             closing = asyncio.ensure_future(stream.close(float(linger)))
-            closing.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closed)
+
+    def _closed(self, closing: asyncio.Task[None]) -> None:
+        self._closing.discard(closing)
+        if not closing.cancelled():
+            closing.exception()  # a connection that breaks while it closes is closed
 
     # -- pings: true seconds, as the broker counts them too -------------------------------------------
 
