@@ -16,6 +16,7 @@ from cellbench.virtual.device.certificates import Item
 from cellbench.virtual.device.certificates_at import certificate_store
 from cellbench.virtual.device.files_at import file_store
 from cellbench.virtual.device.mqtt import MqttClient
+from cellbench.virtual.device.network import Change
 
 At = Any
 Play = Callable[[Series, Callable[[At], Awaitable[None]]], None]
@@ -53,6 +54,14 @@ async def logged_in(at: At, *lines: str, server: str = BROKER) -> None:
 async def subscribed(at: At, topic: str, qos: int = 0) -> None:
     await at.ok(f'AT+UMQTTC=4,{qos},"{topic}"')
     await at.urc(f'+UUMQTTC: 4,1,{qos},"{topic}"')
+
+
+async def registered(at: At) -> None:
+    """Registered again, with the user's context."""
+    async with asyncio.timeout(8):
+        while not at.module.radio.registered:
+            await asyncio.sleep(0.02)
+    await at.ok("AT+CGACT=1,1")
 
 
 def broker(at: At, name: str = "mqtt") -> Mapping[str, str]:
@@ -336,10 +345,7 @@ def test_a_last_will_between_two_modules(bench: Bench, play: Play) -> None:
                 await first.ok("AT+CFUN=4")
                 await first.urc("+UUMQTTC: 0,101")
                 await first.ok("AT+CFUN=1")
-                async with asyncio.timeout(8):
-                    while not first.module.radio.registered:
-                        await asyncio.sleep(0.02)
-                await first.ok("AT+CGACT=1,1")
+                await registered(first)
             else:
                 first.module.set_supply(0.0)
             await second.urc("+UUMQTTC: 6,1")
@@ -375,10 +381,7 @@ def test_no_context_and_no_network(play: Play, series: Series) -> None:
         await at.urc("+UUMQTTC: 1,0")
         assert await at.ok("AT+UMQTTER") == "+UMQTTER: 13,34"
         await at.ok("AT+COPS=0")
-        async with asyncio.timeout(8):
-            while not at.module.radio.registered:
-                await asyncio.sleep(0.02)
-        await at.ok("AT+CGACT=1,1")
+        await registered(at)
         await logged_in(at)
 
     play(series, scenario)
@@ -511,5 +514,41 @@ def test_mutated_lines(play: Play, series: Series) -> None:
                 await asyncio.sleep(0.01)
         await logged_in(at)
         await subscribed(at, "after")
+
+    play(series, scenario)
+
+
+def test_a_link_that_stands_still(play: Play) -> None:
+    """Nothing is lost for good: the command is late, the session goes on."""
+    async def scenario(at: At) -> None:
+        await logged_in(at)
+        await subscribed(at, "still", 1)
+        at.rack.internet.node(at.name).set_blocked(True)
+        await at.ok('AT+UMQTTC=2,1,0,0,"still","late"')
+        await at.urc("+UUMQTTC: 2,0")
+        assert await at.ok("AT+UMQTTER") == "+UMQTTER: 13,33"
+        at.rack.internet.node(at.name).set_blocked(False)
+        await at.urc("+UUMQTTC: 6,1")
+        assert await at.ok("AT+UMQTTC=6,1") == '+UMQTTC: 6,1,9,5,"still",4,"late"'
+        await at.ok('AT+UMQTTC=2,1,0,0,"still","next"')
+        await at.urc("+UUMQTTC: 2,1")
+
+    play(R8, scenario)
+
+
+@both
+def test_coverage_lost(play: Play, series: Series) -> None:
+    async def scenario(at: At) -> None:
+        await logged_in(at)
+        network = at.module.network
+        network.found = False
+        network.tell(Change.COVERAGE)
+        await at.urc("+UUMQTTC: 0,101")
+        await at.ok("AT+UMQTTC=1")
+        await at.urc("+UUMQTTC: 1,0")
+        assert await at.ok("AT+UMQTTER") == "+UMQTTER: 13,34"
+        network.found = True
+        network.tell(Change.COVERAGE)
+        await registered(at)
 
     play(series, scenario)
