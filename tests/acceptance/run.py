@@ -2,7 +2,8 @@
 
 A script has ``SUBJECT``, ``BAR`` (what the bar says, in a line), optionally ``SOAK = True`` (too long for
 every day), and ``main() -> list[dict]`` with the keys what, goal, figure, met. ``--soak`` runs the long
-forms, too. The table is printed and written to docs/figures.md with date, machine and versions.
+forms, too; ``--only NAME`` one script. The rows are printed and kept in docs/figures.json, each script's with
+its date, machine and versions, in place of those of its last run; docs/figures.md shows them all.
 """
 
 from __future__ import annotations
@@ -18,18 +19,23 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PAGE = ROOT / "docs" / "figures.md"
+KEPT = ROOT / "docs" / "figures.json"
 LIMIT_S = 5400
 
 
-def scripts(subject: str | None, soak: bool) -> list[Path]:
+def scripts(subject: str | None, soak: bool, only: str | None = None) -> list[Path]:
     """The scripts to run, in the order of their names."""
     found = []
     for path in sorted(HERE.glob("*.py")):
         facts = _facts(path)
+        if only is not None:
+            found += [path] if path.stem == only and "SUBJECT" in facts else []
+            continue
         if "SUBJECT" not in facts or (subject and facts["SUBJECT"] != subject):
             continue
         if facts.get("SOAK") and not soak:
@@ -80,31 +86,45 @@ def run(path: Path, soak: bool) -> list[dict[str, object]]:
     return [{"what": path.stem, "goal": "runs", "figure": tail, "met": False}]
 
 
-def table(rows: list[tuple[str, dict[str, object]]]) -> list[str]:
-    """The rows as a Markdown table."""
-    lines = ["| subject | what | goal | figure | met |", "|-|-|-|-|-|"]
-    for subject, row in rows:
-        cells = (subject, row["what"], row["goal"], row["figure"], "yes" if row["met"] else "**no**")
-        lines.append("| " + " | ".join(str(cell).replace("|", "/") for cell in cells) + " |")
-    return lines
+def keep(path: Path, rows: list[dict[str, object]], soak: bool, took_s: float) -> None:
+    """Put a script's rows in place of those of its last run of the same length."""
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    versions = {name: importlib.metadata.version(name) for name in ("cellbench", "pytest", "pytest-xdist")}
+    kept[path.stem + (" (soak)" if soak else "")] = {
+        "subject": _facts(path)["SUBJECT"],
+        "bar": _facts(path).get("BAR", ""),
+        "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
+        "took_s": round(took_s),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}",
+        "versions": {"Python": platform.python_version(), **versions},
+        "rows": [{**{key: str(row[key]) for key in ("what", "goal", "figure")}, "met": bool(row["met"])}
+                 for row in rows],
+    }
+    KEPT.write_text(json.dumps(dict(sorted(kept.items())), indent=1, ensure_ascii=False) + "\n")
+    PAGE.write_text(page(kept))
 
 
-def page(rows: list[tuple[str, dict[str, object]]], took_s: float) -> str:
-    """docs/figures.md."""
-    versions = ", ".join(
-        f"{name} {importlib.metadata.version(name)}" for name in ("cellbench", "pytest", "pytest-xdist")
-    )
-    head = [
-        "# Figures",
-        "",
-        "Written by `make acceptance` (and `make soak`); every row is one bar of the project.",
-        "",
-        f"- date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {took_s / 60:.0f} min",
-        f"- machine: {os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}",
-        f"- versions: Python {platform.python_version()}, {versions}",
-        "",
-    ]
-    return "\n".join([*head, *table(rows), ""])
+def page(kept: dict[str, dict[str, Any]]) -> str:
+    """docs/figures.md: a section for each subject, a table for each script."""
+    lines = ["# Figures", "",
+             "Written by `make acceptance` and `make soak`: what was measured against each goal, when and on",
+             "what.", ""]
+    for subject in sorted({str(entry["subject"]) for entry in kept.values()}, reverse=True):
+        lines += [f"## {subject}", ""]
+        for name, entry in sorted(kept.items()):
+            if entry["subject"] != subject:
+                continue
+            versions = ", ".join(f"{one} {version}" for one, version in entry["versions"].items())
+            took = f", {entry['took_s']} s" if entry["took_s"] else ""
+            lines += [f"### {name}", "", *([f"{entry['bar']}", ""] if entry["bar"] else []),
+                      f"{entry['date']} UTC{took}; {entry['machine']}; {versions}", "",
+                      "| what | goal | figure | met |", "|-|-|-|-|"]
+            for row in entry["rows"]:
+                cells = (row["what"], row["goal"], row["figure"], "yes" if row["met"] else "**no**")
+                plain = (" ".join(str(cell).replace("|", "/").split()) for cell in cells)
+                lines.append(f"| {' | '.join(plain)} |")
+            lines.append("")
+    return "\n".join(lines)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -112,24 +132,25 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--subject")
     parser.add_argument("--soak", action="store_true")
-    parser.add_argument("--no-page", action="store_true", help="leave docs/figures.md as it is")
+    parser.add_argument("--only", metavar="NAME", help="one script")
+    parser.add_argument("--no-page", action="store_true", help="leave the figures in docs as they are")
     arguments = parser.parse_args(argv)
-    began, rows = time.monotonic(), []
-    chosen = scripts(arguments.subject, arguments.soak)
+    met = True
+    chosen = scripts(arguments.subject, arguments.soak, arguments.only)
     if not chosen:
         print("no script for that subject", file=sys.stderr)
         return 2
     for path in chosen:
-        subject = str(_facts(path)["SUBJECT"])
         print(f"{path.stem} ...", file=sys.stderr, flush=True)
-        for row in run(path, arguments.soak):
-            rows.append((subject, row))
+        began = time.monotonic()
+        rows = run(path, arguments.soak)
+        for row in rows:
+            met = met and bool(row["met"])
             word = "met    " if row["met"] else "NOT MET"
             print(f"  {word} {row['what']}: {row['figure']} (goal {row['goal']})", flush=True)
-    if not arguments.no_page and not arguments.subject:
-        PAGE.write_text(page(rows, time.monotonic() - began))
-        print(f"written: {PAGE.relative_to(ROOT)}")
-    return 0 if all(row["met"] for _, row in rows) else 1
+        if not arguments.no_page:
+            keep(path, rows, arguments.soak, time.monotonic() - began)
+    return 0 if met else 1
 
 
 if __name__ == "__main__":
