@@ -4,8 +4,11 @@ data connections (require_ssl_reuse)."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
+import os
 import shutil
+import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -79,7 +82,7 @@ async def vsftpd(folder: Path, *, secure: bool) -> AsyncIterator[int]:
                                                                 for key, value in own.items())
     (folder / "vsftpd.conf").write_text(text)
     process = await asyncio.create_subprocess_exec(
-        program, str(folder / "vsftpd.conf"), stdin=asyncio.subprocess.DEVNULL)
+        program, str(folder / "vsftpd.conf"), stdin=asyncio.subprocess.DEVNULL, start_new_session=True)
     try:
         async with asyncio.timeout(START_S):
             while True:
@@ -93,8 +96,8 @@ async def vsftpd(folder: Path, *, secure: bool) -> AsyncIterator[int]:
                 break
         yield port
     finally:
-        if process.returncode is None:
-            process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # a process for each session, too
         await process.wait()
 
 

@@ -136,7 +136,7 @@ def test_rows_of_the_guides(play: Play, series: Series, passive: int) -> None:
             await done(at, 11, ',"uploads"')
             await done(at, 0)
             assert await error(at) == "0,0"
-            log = at.rack.internet.park.report("ftp")
+            log = await at.act("ftp")
             assert ("PASV" in log.values()) is bool(passive)
             assert "REST 250" in log.values()
 
@@ -152,7 +152,7 @@ def test_restart_goes_on_behind_what_is_there(play: Play, series: Series) -> Non
             file_store(at.module).write("part", whole[:7000])
             await done(at, 4, ',"data.zip","part",1')
             assert file_store(at.module).read("part") == whole
-            assert "REST 7000" in at.rack.internet.park.report("ftp").values()
+            assert "REST 7000" in (await at.act("ftp")).values()
             file_store(at.module).write("part", b"other")
             await done(at, 4, ',"data.zip","part"')
             assert file_store(at.module).read("part") == whole
@@ -438,6 +438,7 @@ def test_loss_of_the_context(play: Play, series: Series) -> None:
             await at.ok(f"AT+CGACT=1,{cid}")
             used = cid if series is R6 else 1
             await log_in(at, *([f"20,{cid}"] if series is R6 else []))
+            assert "service=echo" in await at.act_refused("ftp", service="echo")
             flow = await at.act("flow", service="ftp")
             assert flow["cid"] == str(used)
             await at.act("server", name="ftp", state="slow")
@@ -478,7 +479,7 @@ def test_the_secure_option(play: Play, series: Series) -> None:
             await connect(at, 'AT+UFTPC=6,"secret"')
             assert await heard(at, len(data)) == data
             await escape(at, 6, 1)
-            report = at.rack.internet.park.report("ftps")
+            report = await at.act("ftp", service="ftps")
             assert report["tls_version"] == ("TLS_1_2" if series is R8 else "TLS_1_3")
             assert "PROT P" in report.values()
             await done(at, 0)
@@ -507,12 +508,12 @@ def test_a_server_that_wants_the_session_again(play: Play, series: Series) -> No
                         await at.ok(f"AT+USECPRF=3,{line}")
                     await done(at, 1)
                     await done(at, 13)
-                    assert at.rack.internet.park.report("ftps")["data_tls_resumed"] == "yes"
+                    assert (await at.act("ftp", service="ftps"))["data_tls_resumed"] == "yes"
                     await done(at, 0)
                 await at.ok("AT+USECPRF=3")
             else:
                 await done(at, 13)
-                assert at.rack.internet.park.report("ftps")["data_tls_resumed"] == "yes"
+                assert (await at.act("ftp", service="ftps"))["data_tls_resumed"] == "yes"
 
     play(series, scenario)
 
@@ -542,7 +543,7 @@ def test_ipv6_and_the_context_of_operation_20(play: Play) -> None:
                 await log_in(at, "20,3,1", f"6,{mode}")
                 assert await listing(at, 13) == LISTING
                 await done(at, 0)
-                log = at.rack.internet.park.report("ftp").values()
+                log = (await at.act("ftp")).values()
                 assert any(line.startswith("EPSV" if mode else "EPRT |2|2001:") for line in log), list(log)
             await at.ok("AT+CGACT=0,3")
             at.module.network.pdp_type = "IP"

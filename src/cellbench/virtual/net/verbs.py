@@ -145,6 +145,14 @@ async def _mqtt(rack: Rack, slot: VirtualSlot | None, values: Mapping[str, str])
     return rack.internet.park.report(service)
 
 
+async def _ftp(rack: Rack, slot: VirtualSlot | None, values: Mapping[str, str]) -> Answer:
+    only(values, "what", "service")
+    service = values.get("service", "ftp")
+    if service not in ("ftp", "ftps", "ftp-firmware"):
+        raise ControlRefusal(f"service={service}: it is ftp, ftps or ftp-firmware")
+    return rack.internet.park.report(service)
+
+
 VERBS: Mapping[str, Verb] = MappingProxyType({
     "remote-send": Verb("socket=N hex=BYTES: the peer of the module's socket N sends those bytes (one "
                         "segment or datagram)", True, _remote_send),
@@ -157,6 +165,8 @@ VERBS: Mapping[str, Verb] = MappingProxyType({
 })
 
 REPORTS: Mapping[str, Verb] = MappingProxyType({
+    "ftp": Verb("[service=ftp|ftps|ftp-firmware]: the commands of the last control connection by number, "
+                "facts of TLS", False, _ftp),
     "flow": Verb("service=S: the last data flow of that service", True, _flow),
     "mqtt": Verb("[service=mqtt|mqtts]: the broker's last topic, quiet time before the last PINGREQ and more",
                  False, _mqtt),
