@@ -6,7 +6,9 @@ import asyncio
 import ftplib
 import io
 import shutil
+import socket
 import ssl
+import struct
 from collections.abc import Awaitable, Callable
 from importlib import resources
 from pathlib import Path
@@ -279,3 +281,19 @@ def test_the_park_makes_them() -> None:
             await park.stop()
 
     asyncio.run(run())
+
+
+def test_data_connections_that_are_reset_at_once() -> None:
+    """A client that gives up between the port and the command must not take the server's thread with it."""
+    async def scenario(server: FtpServer) -> None:
+        def talk(ftp: ftplib.FTP) -> str:
+            for _ in range(60):
+                host, port = ftp.makepasv()
+                with socket.create_connection((host, port)) as data:
+                    data.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            return ftp.pwd()
+
+        assert await client(server, talk) == "/"
+        await server.set_state(State.RESET)
+
+    with_server("ftp", scenario)

@@ -8,6 +8,7 @@ through a socket pair wakes it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import queue
 import socket
@@ -15,6 +16,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pyftpdlib.handlers import DTPHandler, FTPHandler
 from pyftpdlib.ioloop import IOLoop
 from pyftpdlib.servers import FTPServer as Acceptor
 
@@ -28,6 +30,7 @@ from .server import PLAIN_STATES, State
 from .tls_settings import tls_settings
 
 _JOIN_S = 10.0
+_LOG = logging.getLogger(__name__)
 
 
 class _Waker:
@@ -63,7 +66,7 @@ class _Waker:
 
     def handle_error(self) -> None:
         """pyftpdlib's name."""
-        logging.getLogger(__name__).exception("an action failed in the FTP server's thread")
+        _LOG.exception("an action failed in the FTP server's thread")
 
     def close(self) -> None:
         """Release the pair."""
@@ -82,8 +85,24 @@ class _Thread:
             logger.propagate = False
         self.loop: Any = IOLoop.factory()
         self._waker = _Waker(self.loop)
-        self._thread = threading.Thread(target=self.loop.loop, name="ftp server", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="ftp server", daemon=True)
         self._thread.start()
+
+    def _serve(self) -> None:
+        """Run; a connection that raises where pyftpdlib does not expect it must not end all others."""
+        while self.loop.socket_map:
+            try:
+                self.loop.loop()
+            except Exception:
+                _LOG.exception("the FTP server's loop goes on without its connections")
+                self._drop_broken()
+
+    def _drop_broken(self) -> None:
+        for number, one in tuple(self.loop.socket_map.items()):
+            if isinstance(one, FTPHandler | DTPHandler):
+                with contextlib.suppress(Exception):
+                    one.close()
+                self.loop.unregister(number)
 
     async def do(self, action: Callable[[], None]) -> None:
         """Do ``action`` there; raises what it raised."""
@@ -103,7 +122,8 @@ class _Thread:
             here_loop.call_soon_threadsafe(settle, failed)
 
         self._waker.wake(within)
-        await done
+        async with asyncio.timeout(_JOIN_S):
+            await done
 
     def drop(self) -> None:
         """Close every connection and acceptor; to be called within."""

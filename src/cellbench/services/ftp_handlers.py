@@ -134,6 +134,9 @@ class _Passive(PassiveDTP):  # type: ignore[misc]
 class _Data(ThrottledDTPHandler):  # type: ignore[misc]
     """A data connection; slow when the server is, broken when the command asked for it."""
 
+    # pyftpdlib sets it after a step that may close the connection already, which needs it
+    _throttler: Any = None
+
     def __init__(self, sock: Any, cmd_channel: Any) -> None:
         limit = SLOW_BYTES_S if cmd_channel.hub.state is State.SLOW else 0
         self.read_limit = self.write_limit = limit
