@@ -213,6 +213,9 @@ def _tls(entry: Mapping[str, object]) -> Mapping[str, object]:
     settings = {key: value for key, value in entry.items() if key != "pair"}
     for key, ending in (("certificate", "crt"), ("key", "key")):
         settings[key] = (HERE / "certs" / f"{pair}.{ending}").read_text(encoding="ascii")
+    if "client_roots" in settings:
+        roots = HERE / "certs" / str(settings["client_roots"])
+        settings["client_roots"] = roots.read_text(encoding="ascii")
     return MappingProxyType(settings)
 
 
