@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -238,9 +240,11 @@ def test_a_large_file_both_ways(play: Play, series: Series) -> None:
             await done(at, 4, ',"large","again"')
             assert store.read("again") == data
             store.delete("again")
-            await connect(at, 'AT+UFTPC=6,"large"')
-            assert await heard(at, 500_000) == data
-            await escape(at, 6, 1)
+            if series is R8:
+                await connect(at, 'AT+UFTPC=6,"large"')
+                assert await heard(at, 500_000) == data
+                await escape(at, 6, 1)
+                return
             await connect(at, 'AT+UFTPC=7,"larger"')
             for begin in range(0, 500_000, 50_000):
                 at.module.uart.receive(data[begin : begin + 50_000], RATE)
@@ -402,13 +406,16 @@ def test_faults_of_the_server_at_any_moment(play: Play, series: Series, fault: s
             await done(at, 1, result=0)
             assert (await error(at)).startswith(expected)
             moments = [(4, f',{name},"down"'), (5, f',"up",{name}'), (10, f",{name}"), (13, f",{name}")]
-            for op, more in moments[: 2 if fault == "stalls" else 4]:
+            if fault == "stalls":  # each waits for its time-out
+                moments = moments[:1] if series is R8 else moments[1:2]
+            for op, more in moments:
                 await log_in(at)
                 await done(at, op, more, result=0)
                 assert (await error(at)).startswith(expected), op
             await log_in(at)
             assert await listing(at, 13) == LISTING
-            assert store.size("down") > 0  # what came is kept for a restart
+            if series is R8 or fault != "stalls":
+                assert store.size("down") > 0  # what came is kept for a restart
 
     play(series, scenario)
 
@@ -549,3 +556,86 @@ def test_ipv6_and_the_context_of_operation_20(play: Play) -> None:
             at.module.network.pdp_type = "IP"
 
     play(R6, scenario)
+
+
+@asynccontextmanager
+async def scripted(answers: dict[str, str]) -> AsyncIterator[tuple[int, list[str]]]:
+    """A server that knows its answers by the command's word; its port and what it heard."""
+    heard_lines: list[str] = []
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answers["hello"].encode())
+        while line := await reader.readline():
+            heard_lines.append(line.decode().strip())
+            writer.write(answers.get(heard_lines[-1].split()[0], "502 no\r\n").encode())
+        writer.close()
+
+    server = await asyncio.start_server(converse, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1], heard_lines
+    finally:
+        server.close()
+
+
+LOGIN = {"hello": "120-not yet\r\n 1\r\n120 wait\r\n220-Hello\r\n there\r\n220 ready\r\n",
+         "USER": "331 word\r\n", "PASS": "332 account\r\n", "ACCT": "230 in\r\n", "QUIT": "221 bye\r\n"}
+
+
+@both
+@pytest.mark.parametrize(("more", "op", "error_text"), [
+    ({}, 0, "0,0"), ({"ACCT": "530 no\r\n"}, 1, "0,530"), ({"hello": "421 full\r\n"}, 1, "0,421"),
+    ({"hello": "SSH-2.0-x\r\n"}, 1, "1,4"), ({"TYPE": "200 ok\r\n", "PASV": "227 nowhere\r\n"}, 13, "1,4"),
+    ({"TYPE": "200 ok\r\n", "PASV": "227 (1,2,3,4,0,9)\r\n"}, 13, f"6,{int(SocketError.REFUSED)}"),
+    ({"TYPE": "421 bye\r\n"}, 14, "0,421"), ({"TYPE": "226 old\r\n500 no\r\n"}, 14, "0,500")])
+def test_other_answers_of_servers(play: Play, series: Series, more: dict[str, str], op: int,
+                                  error_text: str) -> None:
+    """Replies of several lines, an account, a full server, data ports that are none."""
+    async def scenario(at: At) -> None:
+        async with fresh(at), scripted(LOGIN | more) as (port, told):
+            await set_up(at, '0,"127.0.0.1"', f"7,{port}", '4,"books"')
+            if op != 1:
+                await done(at, 1)
+                assert told == ["USER anonymous", "PASS password", "ACCT books"]
+            await done(at, op, result=int(error_text == "0,0"))
+            assert await error(at) == error_text
+
+    play(series, scenario)
+
+
+@both
+def test_mutated_lines(play: Play, series: Series) -> None:
+    """Every line has a final result code, and the client works afterwards."""
+    seeds = ('AT+UFTP=1,"ftp.u-blox.com"', "AT+UFTP=5,60,10,20", "AT+UFTP=8,1,2", "AT+UFTP?", "AT+UFTPER",
+             'AT+UFTPC=4,"dat_000","x",1', 'AT+UFTPC=5,"x","y",250', "AT+UFTPC=13", "AT+UFTPC=1",
+             "AT+UFTPC=0", 'AT+UFTPC=8,".."', 'AT+UFTPC=3,"a","b"')
+    chance, finals = random.Random(5), Counter[str]()
+
+    async def scenario(at: At) -> None:
+        async with fresh(at):
+            await at.ok("AT+UFTP=5,30")
+            for number in range(400):
+                text = list(chance.choice(seeds))
+                for _ in range(chance.randint(0, 3)):
+                    place = chance.randrange(2, len(text) + 1)
+                    text[place:place + chance.randint(0, 1)] = chance.choice('0123456789,"?=;*%- .abUFTPC')
+                answer = await at.send("".join(text))
+                finals[answer[-1]] += 1
+                if answer[-1] == "CONNECT":
+                    await asyncio.sleep(GUARD_S)
+                    await at.send("+++")
+                if number % 50 == 0:
+                    client = at.module.subsystem(FtpClient)
+                    while client.busy:
+                        await asyncio.sleep(0.01)
+            assert finals["OK"] > 50
+            assert finals["ERROR"] > 50
+            client = at.module.subsystem(FtpClient)
+            while client.busy:
+                await asyncio.sleep(0.01)
+            client.power_off()
+            client.__init__(at.module)
+            at.lines.clear()
+            await log_in(at)
+            assert await listing(at, 14) != ""
+
+    play(series, scenario)
