@@ -17,8 +17,24 @@ from cellbench.base.errors import (
     UnitError,
 )
 from cellbench.base.protocols import FarSide
+from cellbench.host.blame import ClientError, ClientNetworkError, ClientServiceError, tcp_probe
+from cellbench.host.certificates import CertificateKind, CertificateMissing, Certificates, md5_of
 from cellbench.host.channel import Channel
+from cellbench.host.files import BadFileName, FileMissing, Files, NoRoom
+from cellbench.host.http import HttpClient, HttpServer, Response
 from cellbench.host.raw import RawTalk
+from cellbench.host.security import (
+    NoSession,
+    Pin,
+    PinLevel,
+    Psk,
+    Security,
+    SecurityProfile,
+    ServerCheck,
+    SessionData,
+    SessionKind,
+    TlsVersion,
+)
 from cellbench.record.measurement import Judgement, Limit
 from cellbench.rig.dut import Dut, DutState, Identity
 from cellbench.rig.limits import ProductLimits
@@ -34,11 +50,15 @@ from cellbench.session.recorder import Recorder
 from cellbench.session.run import RUN, Run
 
 __all__ = [
-    "Aborted", "Boot", "CellbenchError", "Channel", "Dut", "DutState", "Equipment", "FarSide", "Identity",
-    "Judgement", "Limit", "Network", "NetworkError", "NotApplicable", "NotPossible", "OperatorError", "Owner",
-    "PowerState", "Procedure", "ProductLimits", "RadioMeter", "RawTalk", "Recorder", "RigError", "Run",
-    "Service", "ServiceError", "Slot", "UnitError", "current_run", "limits_for", "open_equipment",
-    "procedure", "radio_meter", "recorder_of", "serial_of",
+    "Aborted", "BadFileName", "Boot", "CellbenchError", "CertificateKind", "CertificateMissing",
+    "Certificates", "Channel", "ClientError", "ClientNetworkError", "ClientServiceError", "Dut",
+    "DutState", "Equipment", "FarSide", "FileMissing", "Files", "HttpClient", "HttpServer", "Identity",
+    "Judgement", "Limit", "Network", "NetworkError", "NoRoom", "NoSession", "NotApplicable",
+    "NotPossible", "OperatorError", "Owner", "Pin", "PinLevel", "PowerState", "Procedure",
+    "ProductLimits", "Psk", "RadioMeter", "RawTalk", "Recorder", "Response", "RigError", "Run",
+    "Security", "SecurityProfile", "ServerCheck", "Service", "ServiceError", "SessionData", "SessionKind",
+    "Slot", "TlsVersion", "UnitError", "current_run", "limits_for", "md5_of", "open_equipment",
+    "procedure", "radio_meter", "recorder_of", "serial_of", "tcp_probe",
 ]
 
 

@@ -18,6 +18,8 @@ from cellbench.host.channel import Channel
 from cellbench.host.transcript import Transcript
 from cellbench.io.serial_port import SerialPort
 
+from .rack import SLOTS, Module, Rack
+
 Reply = bytes | Callable[["Peer", bytes], None]
 
 
@@ -129,3 +131,17 @@ def other_peer() -> Iterator[Peer]:
     peer = Peer()
     yield peer
     peer.close()
+
+
+@pytest.fixture(scope="session")
+def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rack]:
+    rack = Rack(tmp_path_factory.mktemp("rack"))
+    yield rack
+    rack.end()
+
+
+@pytest.fixture(scope="module", params=list(SLOTS))
+def module(rack: Rack, request: pytest.FixtureRequest) -> Iterator[Module]:
+    """A module of each series on a virtual rack of its own process."""
+    with rack.module(request.param) as module:
+        yield module

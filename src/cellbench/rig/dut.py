@@ -11,9 +11,13 @@ from cellbench.base.clock import Deadline
 from cellbench.base.errors import NetworkError, UnitError
 from cellbench.catalogue.modules.model import ModuleProfile
 from cellbench.host.answer import Answer
+from cellbench.host.certificates import Certificates
 from cellbench.host.channel import Channel
 from cellbench.host.errors import AtError
+from cellbench.host.files import Files
+from cellbench.host.http import HttpClient
 from cellbench.host.raw import RawTalk
+from cellbench.host.security import Security
 from cellbench.rig.reboot import await_reboot
 from cellbench.rig.slot import Slot
 
@@ -71,6 +75,25 @@ class Dut:
     ) -> Answer:
         """Send one command line as printed; see Channel.send."""
         return self.at.send(line, payload=payload, timeout_s=timeout_s, check=check)
+
+    @property
+    def files(self) -> Files:
+        """The module's file system: put, get, list, free, delete."""
+        return Files(self.at)
+
+    @property
+    def certificates(self) -> Certificates:
+        """Certificates and keys in the module: put, list, md5, remove."""
+        return Certificates(self.at)
+
+    @property
+    def security(self) -> Security:
+        """The security profiles: apply a SecurityProfile, read, watch for sessions."""
+        return Security(self.at)
+
+    def http(self, profile: int = 0) -> HttpClient:
+        """The HTTP client on a profile: ``dut.http().use(HttpServer("httpbin.org")).get("/")``."""
+        return HttpClient(self.at, profile)
 
     def raw(self, channel: Channel | None = None) -> RawTalk:
         """The bytes of a channel (default: the main one): echo, silence, rubbish."""

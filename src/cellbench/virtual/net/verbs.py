@@ -153,6 +153,15 @@ async def _ftp(rack: Rack, slot: VirtualSlot | None, values: Mapping[str, str]) 
     return rack.internet.park.report(service)
 
 
+async def _server_report(rack: Rack, slot: VirtualSlot | None, values: Mapping[str, str]) -> Answer:
+    only(values, "what", "name")
+    name = want(values, "name")
+    try:
+        return rack.internet.park.report(name)
+    except KeyError:
+        raise ControlRefusal(f"no server {name}; there are {', '.join(sorted(rack.world.servers))}") from None
+
+
 VERBS: Mapping[str, Verb] = MappingProxyType({
     "remote-send": Verb("socket=N hex=BYTES: the peer of the module's socket N sends those bytes (one "
                         "segment or datagram)", True, _remote_send),
@@ -168,6 +177,8 @@ REPORTS: Mapping[str, Verb] = MappingProxyType({
     "ftp": Verb("[service=ftp|ftps|ftp-firmware]: the commands of the last control connection by number, "
                 "facts of TLS", False, _ftp),
     "flow": Verb("service=S: the last data flow of that service", True, _flow),
+    "server": Verb("name=N: what a server saw last: requests, facts of the TLS handshake", False,
+                   _server_report),
     "mqtt": Verb("[service=mqtt|mqtts]: the broker's last topic, quiet time before the last PINGREQ and more",
                  False, _mqtt),
 })
