@@ -7,7 +7,8 @@ from pathlib import Path
 
 from cellbench.catalogue.model import Series
 
-from .device.behaviour import SettingInfo, documented
+from .device.behaviour import documented
+from .device.behaviour_messaging import SettingInfo
 
 PAGE = "docs/virtual-module.md"
 HEAD = """# Settings of the virtual module

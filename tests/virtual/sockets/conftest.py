@@ -189,7 +189,7 @@ class At:
 
     async def act(self, verb: str, **values: str) -> Mapping[str, str]:
         """A control verb, as ctl would do it."""
-        found = {**VERBS, **REPORTS}[verb]
+        found = {**REPORTS, **VERBS}[verb]
         slot = Slot(self.name, self.module)
         return await found.act(self.rack, slot, values) or {}  # type: ignore[arg-type,return-value]
 

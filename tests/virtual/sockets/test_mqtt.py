@@ -218,7 +218,8 @@ def test_lines_that_are_refused(play: Play, series: Series) -> None:
             assert await at.refused(f"AT+UMQTTC={line}") == "+CME ERROR: 50", line
         for digits in (0, 1):
             long = f'AT+UMQTTC=2,0,0,{digits},"t","{"00" * 513}"'
-            assert await at.refused(long) == "+CME ERROR: 1650"
+            longer = len(long) > at.module.profile.serial.max_line.value
+            assert await at.refused(long) == f"+CME ERROR: {1650 if longer else 50}"
         assert await at.refused('AT+UMQTTC=3,0,0,"t","no file"') == "+CME ERROR: 1612"
         await at.ok("AT+UMQTTC=0")
         await at.urc("+UUMQTTC: 0,1")

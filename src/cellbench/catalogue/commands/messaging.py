@@ -125,7 +125,7 @@ COMMANDS = (
         info="+UCOAP",
         stored=Storage.VOLATILE,
         notes="1 URI, 2 header options, 4 current profile valid, 5 load, 6 store, 7 list of profiles, 8 "
-        "security profile, 20 context",
+        "security profile, 20 context; 0 and 3 belong to siblings",
     ),
     command(
         "+UCOAPC",
@@ -141,7 +141,7 @@ COMMANDS = (
         times=93.0,
         times_source=r6_guide("8.3: over DTLS and TLS OK comes after the handshake"),
         urcs=("+UCOAPCR", "+UCOAPCD"),
-        notes="1 GET, 2 DELETE, 3 PUT, 4 POST; the payload in hexadecimal",
+        notes="1 GET, 2 DELETE, 3 PUT, 4 POST; the payload in hexadecimal, content 0 is text/plain",
     ),
     command(
         "+UCOAPER",

@@ -64,7 +64,7 @@ SERIAL = SerialFacts(
     after_autobaud_s=known(0.0, r6_app_note("no autobauding")),
     after_prompt_s=known(0.05, r6_guide("5.3.1")),
     escape_guard_s=known(2.0, r6_guide("9.1.4")),
-    max_line=known(1024, sibling("SARA-R4 AT commands manual: 1024 characters; 2048 is remembered")),
+    max_line=known(2048, r6_guide("8: 512 bytes of +UCOAPC are 1024 digits; 2048 is remembered")),
 )
 
 _00B = ubxlib("udev rules and the Linux option driver, patch of November 2022")

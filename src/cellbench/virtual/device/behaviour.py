@@ -7,34 +7,15 @@ the default and a sentence; the documentation lists them from here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
-from cellbench.catalogue.model import Evidence, Series
-
-
-@dataclass(frozen=True, slots=True)
-class SettingInfo:
-    """One setting as the documentation shows it."""
-
-    name: str
-    doc: str
-    evidence: Evidence
-    source: str
-    defaults: Mapping[Series, object]
-
-
-def fact(doc: str, evidence: Evidence, source: str, *, r8: object, r6: object) -> Any:
-    """Declare a setting with its default on each series."""
-    defaults = {Series.LENA_R8: r8, Series.LARA_R6: r6}
-    return field(metadata={"doc": doc, "evidence": evidence, "source": source, "defaults": defaults})
-
-
-G, M, D, S, X = Evidence.GUIDE, Evidence.MANUAL, Evidence.DRIVER, Evidence.STANDARD, Evidence.GUESS
+from cellbench.catalogue.model import Series
+from cellbench.virtual.device.behaviour_messaging import D, G, M, MessagingFacts, S, SettingInfo, X, fact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Behaviour:
+class Behaviour(MessagingFacts):
     """Every doubtful fact of one virtual module; make it by :func:`behaviour_for`."""
 
     # the AT interface
@@ -382,42 +363,6 @@ class Behaviour:
         X, "LENA-R8 guide 9.3.2.2.4 wants operation 13, which its own list lacks; LARA-R6 guide 9.2 wants it",
         r8=True, r6=False)
 
-    # MQTT client
-    mqtt_clean_session: bool = fact(
-        "The MQTT client asks for a clean session while operation 12 of +UMQTT is not set.",
-        X, "not in the guides' factory list", r8=True, r6=True)
-    mqtt_answer_s: float = fact(
-        "Wait for the broker's answer to a command of +UMQTTC.", D, "public driver: 120 s to the URC",
-        r8=120.0, r6=120.0)
-    mqtt_code_connection: int = fact(
-        "Code of +UMQTTER when the broker is not found, does not take the connection, or it breaks.",
-        X, "8 was seen at a log in of a sibling", r8=8, r6=8)
-    mqtt_code_secure: int = fact("Code of +UMQTTER when TLS fails.", X, "", r8=8, r6=8)
-    mqtt_code_protocol: int = fact(
-        "Code of +UMQTTER when the broker breaks the protocol or refuses a subscription.", X, "", r8=8, r6=8)
-    mqtt_binary_urc: int = fact(
-        "First number of the URC of operation 9 of +UMQTTC.",
-        G, "LARA-R6 guide 6.5: 2; logs of siblings: 9", r8=2, r6=2)
-    mqtt_unread: int = fact(
-        "Messages kept unread; a further one drops the oldest.", X, "neither is known", r8=20, r6=20)
-    mqtt_read_empty_refused: bool = fact(
-        "Reading with no message waiting is refused, else OK alone.", D, "public driver", r8=True, r6=False)
-    mqtt_linger_s: float = fact(
-        "Linger of the MQTT client's socket.", M, "SARA-R5 internet guide: 10 s", r8=10.0, r6=10.0)
-    mqtt_linger_taken: bool = fact(
-        "Operation 10 of +UMQTT takes the linger time.",
-        M, "SARA-R5 internet guide; a LENA-R8 user sends one", r8=True, r6=True)
-    mqtt_context_choice: bool = fact(
-        "Operation 20 of +UMQTT has an effect, else it is taken and ignored.",
-        G, "LARA-R6 guide 6.1.4; LENA-R8 guide 7.2.2: no choice, a user reports OK", r8=False, r6=True)
-    mqtt_ping_answer_share: float = fact(
-        "Wait for PINGRESP as a share of the keep alive time.",
-        X, "what 80 % before it leaves", r8=0.2, r6=0.2)
-    mqtt_input_timeout_s: float = fact(
-        "Silence after which the prompt of operation 9 gives up, true seconds.",
-        X, "as +USECMNG: 20 s", r8=20.0, r6=20.0)
-    mqtt_input_error: int = fact("+CME ERROR number of that silence.", X, "", r8=3, r6=3)
-
     # resolver and ping
     resolver_next_s: float = fact("Wait before the next resolver is asked too.", X, "", r8=5.0, r6=5.0)
     resolver_total_s: float = fact(
@@ -449,5 +394,7 @@ def behaviour_for(series: Series, overrides: Mapping[str, object] | None = None)
 
 def documented() -> tuple[SettingInfo, ...]:
     """All settings, for the documentation."""
+    inherited = {one.name for one in fields(MessagingFacts)}
+    ordered = sorted(fields(Behaviour), key=lambda one: one.name in inherited)
     return tuple(SettingInfo(one.name, one.metadata["doc"], one.metadata["evidence"], one.metadata["source"],
-                             one.metadata["defaults"]) for one in fields(Behaviour))
+                             one.metadata["defaults"]) for one in ordered)
