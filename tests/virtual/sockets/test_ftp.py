@@ -349,9 +349,11 @@ def test_settings_are_shown_and_put_back(play: Play, series: Series) -> None:
             for line in ('1,"ftp.u-blox.com"', '2,"anonymous"', '3,""', "5,60,10,20", "6,1", "7,2121",
                          "8,1,2", "12,1"):
                 assert f"+UFTP: {line}" in shown
-            for op in (0, 1, 2, 3, 4, 5, 6, 7, 8, 12):
+            await at.ok("AT+UFTP=20,2,1")
+            assert ("+UFTP: 20,2,1" in await at.ok("AT+UFTP?")) is (series is R6)
+            for op in (0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 20):
                 await at.ok(f"AT+UFTP={op}")
-            assert (await at.ok("AT+UFTP?")).splitlines()[:10] == [f"+UFTP: {one}" for one in factory[:10]]
+            assert (await at.ok("AT+UFTP?")).splitlines() == [f"+UFTP: {one}" for one in factory]
 
     play(series, scenario)
 

@@ -53,7 +53,7 @@ COMMANDS = (
         "FTP settings",
         "srt",
         both_guides("LENA-R8 9.3.2.1, Table 32; LARA-R6 9.1"),
-        number("op", r8=spans((0, 8), 12), r6=spans((0, 8), 12, 20)),
+        number("op", (0, 8), 12, 20),
         either("value1", optional=True, longest=256, secret_when={"op": frozenset({3, 4})}),
         either("value2", optional=True),
         either("value3", optional=True),

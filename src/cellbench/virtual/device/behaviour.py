@@ -358,10 +358,52 @@ class Behaviour(MessagingFacts):
     ftp_get_replaces: bool = fact(
         "A file got from its beginning replaces one of the same name, else it is refused.",
         X, "", r8=True, r6=True)
+    ftp_context_choice: bool = fact(
+        "Operation 20 of +UFTP chooses the context; where it does not, it is taken and has no effect.",
+        G, "LARA-R6 guide 9; LENA-R8 guide 6.1 has no such mapping, a user reports +UMQTT=20 as taken",
+        r8=False, r6=True)
     ftps_data_resumes: bool = fact(
         "FTPS data channels offer the control channel's session without operation 13 of +USECPRF.",
         X, "LENA-R8 guide 9.3.2.2.4 wants operation 13, which its own list lacks; LARA-R6 guide 9.2 wants it",
         r8=True, r6=False)
+
+    # MQTT-SN client
+    mqttsn_clean_session: bool = fact(
+        "The MQTT-SN client asks for a clean session while operation 10 of +UMQTTSN is not set.",
+        X, "not in the guides' factory list; both guides set it for MQTT Anywhere", r8=True, r6=True)
+    mqttsn_retry_s: float = fact(
+        "Wait for the gateway's answer before a message is sent again.",
+        S, "MQTT-SN 1.2, 7.2: 10 to 15 s", r8=10.0, r6=10.0)
+    mqttsn_retries: int = fact(
+        "How often a message is sent again before the timeout error 21.",
+        S, "MQTT-SN 1.2, 7.2: 3 to 5", r8=3, r6=3)
+    mqttsn_open_s: float = fact(
+        "Wait for the gateway's name and for the DTLS handshake.",
+        X, "as the MQTT client", r8=120.0, r6=120.0)
+    mqttsn_code_gateway: int = fact(
+        "Added to the gateway's return code (1 congestion, 2 topic id, 3 not supported) for +UMQTTSNER.",
+        X, "the codes of refusals are not known", r8=0, r6=0)
+    mqttsn_code_connection: int = fact(
+        "Code of +UMQTTSNER when the gateway is not found or the session is lost.",
+        X, "as +UMQTTER", r8=8, r6=8)
+    mqttsn_code_secure: int = fact("Code of +UMQTTSNER when DTLS fails.", X, "as +UMQTTER", r8=8, r6=8)
+    mqttsn_code_context: int = fact(
+        "Code of +UMQTTSNER without a packet data connection.", X, "as +UMQTTER", r8=50, r6=50)
+    mqttsn_subscribed_type: bool = fact(
+        "The third number of +UUMQTTSNC: 5 is the topic type for normal topics too, else their granted QoS.",
+        G, "LARA-R6 guide 7.3 calls it the granted QoS, prints the type of a short topic in 7.7",
+        r8=False, r6=False)
+    mqttsn_read_prefix: str = fact(
+        "Prefix of a message read by operation 9 of +UMQTTSNC.",
+        D, "public driver: +UMQTTC on LENA-R8; LARA-R6 guide 7.4", r8="+UMQTTC", r6="+UMQTTSNC")
+    mqttsn_unread: int = fact(
+        "MQTT-SN messages kept unread; a further one drops the oldest.", X, "neither is known", r8=20, r6=20)
+    mqttsn_read_empty_refused: bool = fact(
+        "Reading with no MQTT-SN message waiting is refused, else OK alone.",
+        D, "public driver, of MQTT", r8=True, r6=False)
+    mqttsn_context_choice: bool = fact(
+        "Operation 20 of +UMQTTSN has an effect, else it is taken and ignored.",
+        G, "LARA-R6 guide 7.1.4; LENA-R8 guide 7.2.2: no choice", r8=False, r6=True)
 
     # resolver and ping
     resolver_next_s: float = fact("Wait before the next resolver is asked too.", X, "", r8=5.0, r6=5.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from cellbench.catalogue.commands import lookup
 from cellbench.catalogue.model import Form
 from cellbench.virtual.device.files_at import file_store, refusals
 from cellbench.virtual.device.ftp import FtpClient, Op
@@ -68,8 +67,9 @@ async def _configure(ctx: CommandContext) -> None:
         settings.secure_data = bool(_number(ctx, 1, 0, 1))
     elif op == 20:
         cid = _number(ctx, 1, 1, 11)
-        settings.ipv6 = bool(_number(ctx, 2, 0, 1)) if ctx.given(2) else False
-        settings.cid = cid
+        ipv6 = bool(_number(ctx, 2, 0, 1)) if ctx.given(2) else False
+        if ctx.module.config.behaviour.ftp_context_choice:
+            settings.cid, settings.ipv6 = cid, ipv6
 
 
 def _set_text(ctx: CommandContext, settings: FtpSettings, op: int) -> None:
@@ -95,15 +95,9 @@ def _put_back(settings: FtpSettings, op: int) -> None:
 async def _show(ctx: CommandContext) -> None:
     """AT+UFTP?: a line for each operation."""
     settings = _client(ctx).settings
-    for op in (*_OPS, *((20,) if _maps_contexts(ctx) else ())):
+    own_context = ctx.module.config.behaviour.ftp_context_choice
+    for op in (*_OPS, *((20,) if own_context else ())):
         ctx.info(f"+UFTP: {op},{_shown(settings, op)}")
-
-
-def _maps_contexts(ctx: CommandContext) -> bool:
-    """True where the series has operation 20."""
-    command = lookup("+UFTP")
-    ranges = command.params[0].ranges_for(ctx.module.profile.series) if command is not None else ()
-    return any(low <= 20 <= high for low, high in ranges)
 
 
 def _shown(settings: FtpSettings, op: int) -> str:
