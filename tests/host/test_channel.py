@@ -434,6 +434,30 @@ def test_data_mode_and_back(peer, r8, transcript):
     channel.stop()
 
 
+def test_an_escape_right_after_connect_waits_for_the_guard_time(peer, r8, transcript):
+    guard = Known(0.2, r8.serial.escape_guard_s.source)
+    r8 = replace(r8, serial=replace(r8.serial, escape_guard_s=guard))
+    channel = Channel(SerialPort(peer.path), r8, trace=transcript, name="uart", gap_s=0)
+    channel.start()
+    began = []
+
+    def escape(peer, data):
+        began.append(time.monotonic())
+        peer.say(b"\r\nDISCONNECT\r\n" + OK)
+
+    def connect(peer, line):
+        began.append(time.monotonic())
+        peer.want_payload(3, escape)
+        peer.say(b"\r\nCONNECT\r\nall")
+
+    peer.on('AT+UFTPC=6,"name"', connect)
+    with channel.open_data('AT+UFTPC=6,"name"') as stream:
+        assert stream.read_exactly(3, 1.0) == b"all"
+        assert stream.escape().info == ("DISCONNECT",)
+    assert began[1] - began[0] >= r8.serial.escape_guard_s.value
+    channel.stop()
+
+
 def test_a_command_waits_for_the_other_ports(peer, other_peer, r8):
     group = PortGroup()
     first = Channel(SerialPort(peer.path), r8, trace=Transcript(), name="at0", gap_s=0, group=group)

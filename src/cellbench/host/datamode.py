@@ -28,7 +28,7 @@ class DataMode:
         self._clock = clock
         self._monotonic = monotonic
         self._resumed = resumed
-        self._last_write = 0.0
+        self._last_write = monotonic()  # the command that led here counts for the guard time
         self._tail = b""
 
     @property
@@ -72,8 +72,7 @@ class DataMode:
         """Back to commands by +++ with its guard times (LENA-R8 guide 5.8.2); what the module answers.
         Raises AtTimeout."""
         link = self._dialogue.link
-        quiet_from = max(self._last_write, 0.0)
-        link.wait(lambda: False, quiet_from + self._guard_s)
+        link.wait(lambda: False, self._last_write + self._guard_s)
         finished = self._dialogue.leave_data(self._escape_plan, b"+++", timeout_s)
         self._resumed(finished)
         return finished

@@ -467,6 +467,28 @@ def test_loss_of_the_context(play: Play, series: Series) -> None:
     play(series, scenario)
 
 
+@both
+def test_a_direct_link_ends_with_its_context(play: Play, series: Series) -> None:
+    """Facts sheet internet 18: DISCONNECT, result 0; then log in again."""
+    async def scenario(at: At) -> None:
+        async with fresh(at):
+            await log_in(at)
+            context = at.module.contexts.for_client()
+            await at.act("server", name="ftp", state="slow")
+            await connect(at, 'AT+UFTPC=6,"data.zip"')
+            await heard(at, 32)
+            at.lines.clear()
+            assert at.module.contexts.network_deactivates(context.cid)
+            await at._until(lambda: "OK" in at.lines)
+            await at.urc("+UUFTPCR: 6,0")
+            assert await error(at) == f"6,{int(SocketError.NETWORK_DOWN)}"
+            await at.ok(f"AT+CGACT=1,{context.cid}")
+            await at.act("server", name="ftp", state="up")
+            await done(at, 1)
+
+    play(series, scenario)
+
+
 async def secure(at: At, *lines: str, user: str = "myname") -> None:
     """LENA-R8 guide Table 36, LARA-R6 guide 9.2."""
     for line in ('0,"123.213.132.231"', f'2,"{user}"', '3,"mypwd"', "6,1", "8,1", "12,1", *lines):
