@@ -321,3 +321,12 @@ def test_a_lost_flight_is_sent_again(server_credentials) -> None:
         far.receive(one)
     seen, _ = carry(near, far)
     opened(seen)
+
+
+def test_a_hello_of_dtls_is_one_piece() -> None:
+    """RFC 6347 4.2.3 allows pieces; a server that keeps no state before the cookie (4.2.1) drops them."""
+    near = client(ClientSettings(datagram=True, sni="a-long-name-that-a-server-may-be-asked-for.example.com"))
+    near.start()
+    (hello,) = near.outgoing()
+    assert hello[14:17] == hello[22:25], "the fragment's length is the message's"
+    assert len(hello) == 13 + int.from_bytes(hello[11:13], "big"), "one record"

@@ -129,6 +129,9 @@ def _offer(context: SSL.Context, settings: ClientSettings | ServerSettings) -> N
 
     OpenSSL's security level 0 lets old suites, short keys and SHA-1 take part: refusing is the check's.
     """
+    if settings.datagram:
+        # without it OpenSSL asks for the path's size, which nobody tells it, and cuts a hello to 256 bytes
+        context.set_options(SSL.OP_NO_QUERY_MTU)
     minimum = (settings.minimum or _FIRST[settings.datagram]).value
     maximum = (settings.maximum or _LAST[settings.datagram]).value
     known = [(suite, name) for suite in settings.suites if (name := binding.suite_name(suite)) is not None]
