@@ -116,6 +116,12 @@ def test_an_answer_with_another_prefix_than_declared_is_kept():
     assert finished(session.receive(b"\r\n+USOST: 1,2\r\n\r\nOK\r\n")).info == ("+USOST: 1,2",)
 
 
+def test_a_message_of_mqtt_sn_may_come_under_the_prefix_of_mqtt():
+    session = begun("AT+UMQTTSNC=9,1")
+    events = session.receive(b'\r\n+UMQTTC: 9,0,0,3,1,"1",2,"OK"\r\n\r\nOK\r\n')
+    assert finished(events).info == ('+UMQTTC: 9,0,0,3,1,"1",2,"OK"',)
+
+
 def test_text_of_a_message_is_information():
     session = begun("AT+CMGR=1")
     answer = finished(session.receive(

@@ -27,6 +27,7 @@ from cellbench.wire.at.values import fields_of, prefix_of
     ("+USORD: 0,5,\"a\"\r\n,\"", "+USORD", (0, 5, 'a"\r\n,')),
     ("+USORD: 0,2,\"610D\"", "+USORD", (0, 2, "610D")),
     ("+UMQTTC: 6,0,6,3,\"a\"b\",3,\"\"\"\"\"", "+UMQTTC", (6, 0, 6, 3, 'a"b', 3, '"""')),
+    ("+UMQTTC: 9,0,0,2,1,\"1\",1,\"\"\"", "+UMQTTC", (9, 0, 0, 2, 1, "1", 1, '"')),
     ("", "", ()),
 ])
 def test_lines(line, prefix, fields):

@@ -22,7 +22,7 @@ _HEX = re.compile(r"[0-9A-Fa-f]*\Z")
 # reads of the MQTT and MQTT-SN clients (u-blox AT manuals). With hexadecimal data (+UDCONF=1,1) the string
 # is twice as long as announced.
 _ANNOUNCED_LINE = re.compile(
-    r"(?:\+USOR[DF]|\+URDFILE|\+URDBLOCK|\+UUFTPCD):|\+UMQTTC: ?6 ?,|\+UMQTTSNC: ?9 ?,")
+    r"(?:\+USOR[DF]|\+URDFILE|\+URDBLOCK|\+UUFTPCD):|\+UMQTTC: ?[69] ?,|\+UMQTTSNC: ?9 ?,")
 
 
 def announces(line: str) -> bool:
