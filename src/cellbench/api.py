@@ -41,6 +41,7 @@ from cellbench.rig.limits import ProductLimits
 from cellbench.rig.radio import RadioMeter, radio_meter
 from cellbench.rig.schema import Apn as Network
 from cellbench.rig.schema import Service
+from cellbench.rig.services import ServiceMap
 from cellbench.rig.slot import Boot, PowerState, Slot
 from cellbench.session.attempts import ATTEMPT
 from cellbench.session.equipment import Equipment
@@ -58,7 +59,7 @@ __all__ = [
     "ProductLimits", "Psk", "RadioMeter", "RawTalk", "Recorder", "Response", "RigError", "Run",
     "Security", "SecurityProfile", "ServerCheck", "Service", "ServiceError", "SessionData", "SessionKind",
     "Slot", "TlsVersion", "UnitError", "current_run", "limits_for", "md5_of", "open_equipment",
-    "procedure", "radio_meter", "recorder_of", "serial_of", "tcp_probe",
+    "procedure", "radio_meter", "recorder_of", "root_of", "serial_of", "tcp_probe",
 ]
 
 
@@ -84,6 +85,16 @@ def limits_for(run: Run, slot: str) -> ProductLimits:
         raise OperatorError(f"{run.rig.path} names no limits for slot {slot}",
                             remedy="name a file under limits, or limits: in the slot")
     return found
+
+
+def root_of(equipment: Equipment, role: str) -> bytes:
+    """The certificate of the authority that signs a service, PEM; NotPossible when the rig file names
+    none."""
+    file = ServiceMap(equipment.rig).place(role).ca
+    if file is None:
+        raise NotPossible(f"the rig file names no authority for service {role}",
+                          remedy=f"name its file under services.{role}.ca")
+    return file.read_bytes()
 
 
 def serial_of(run: Run, slot: str) -> str:

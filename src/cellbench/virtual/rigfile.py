@@ -16,9 +16,11 @@ from .device.config import Timing
 from .device.pace import FAST_FACTOR
 from .net.mapped import MappedPark
 from .wiring import INPUT_LINES, RELAY_LINES
+from .world.world import HERE as WORLD
 
 if TYPE_CHECKING:
     from .rack import Rack, VirtualSlot
+    from .world.world import World
 
 ACTIVE = {"pwr_on": "low", "reset_n": "low", "usb_boot": "high", "vusb_det": "high",
           "v_int": "high", "ri": "high", "cts": "high", "dcd": "high"}
@@ -135,6 +137,9 @@ def _services(rack: Rack) -> dict[str, object]:
         probe = by_transport.get("tcp") or by_transport.get("udp")
         if probe is not None and entry:
             entry["probe"] = {"host": probe.host, "port": probe.port}
+        root = _root_of(rack.world, role)
+        if root is not None and entry:
+            entry["ca"] = str(root)
         if entry:
             found[role] = entry
     resolver = found.get("dns-primary")
@@ -144,6 +149,19 @@ def _services(rack: Rack) -> dict[str, object]:
     for address in sorted(rack.world.blackholes)[:1]:
         found["blackhole"] = {"host": address}
     return found
+
+
+def _root_of(world: World, role: str) -> Path | None:
+    """The file of the root that signed a server's certificate; None where the world has none."""
+    settings = world.tls.get(role)
+    certificates = world.raw["certificates"]
+    if settings is None or not isinstance(certificates, dict):
+        return None
+    for file, facts in certificates.items():
+        signed = facts.get("signs")
+        if signed and (WORLD / str(signed)).read_text(encoding="ascii") == settings["certificate"]:
+            return WORLD / str(file)
+    return None
 
 
 def _name_of(rack: Rack, role: str, address: str) -> str | None:
