@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
@@ -331,6 +332,62 @@ def test_a_server_that_is_not_trusted(play: Play, name: str) -> None:
         await at.ok('AT+USECPRF=0,3,"ThawteCA"')
         await at.ok("AT+UCOAPC=1")
         assert await body(at, 1) == PAGE.encode()
+
+    play(R6, scenario)
+
+
+@pytest.mark.parametrize("name", ["coap-dtls", "coap-tls"])
+def test_the_second_handshake_is_abbreviated(play: Play, name: str) -> None:
+    """LARA-R6 guide 3.4: session data of one request serves the next one."""
+    async def scenario(at: At) -> None:
+        await set_up(at, SERVERS[name] + "/hello")
+        resumed = []
+        for line in ("13,0,1", f"13,1,{1 if name == 'coap-dtls' else 3}"):
+            await at.ok(f"AT+USECPRF=0,{line}")
+        for _ in range(2):
+            await at.ok("AT+UCOAPC=1")
+            assert await body(at, 1) == b"world"
+            await at.urc("+UUSECPRF: 0,13,0,2")
+            resumed.append((await reported(at, name))["tls_resumed"])
+        assert resumed == ["no", "yes"]
+        await at.ok("AT+USECPRF=0")
+
+    play(R6, scenario)
+
+
+SEEDS = ('AT+UCOAP=1,"coap://coap.me:5683/hello"', "AT+UCOAP=2,5,1", "AT+UCOAP=4,1", "AT+UCOAP=6,1",
+         "AT+UCOAP=5,1", "AT+UCOAP=7", "AT+UCOAP=8,0", "AT+UCOAP=20,1,0", "AT+UCOAP?", "AT+UCOAPC=1",
+         "AT+UCOAPC=2", 'AT+UCOAPC=3,"736f6d65",0', 'AT+UCOAPC=4,"00112233445566778899aabbccddeeff",0,0,1',
+         "AT+UCOAPER", 'AT+UCOAP=1,"coap+tcp://192.168.105.31:5683/"')
+ALPHABET = '0123456789,,,""=?;-+AT. \x80\xff'
+MUTATIONS = 400
+
+
+def test_mutated_lines(play: Play) -> None:
+    """Always a final result code, and a request passes afterwards."""
+    async def scenario(at: At) -> None:
+        chance = random.Random(8)
+        bugs: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: bugs.append(context))
+        await set_up(at, "coap://coap.me:5683/hello")
+        with impatient(at):
+            for _ in range(MUTATIONS):
+                line = list(chance.choice(SEEDS))
+                for _ in range(chance.randint(0, 3)):
+                    place = chance.randint(3, len(line))
+                    if chance.random() < 0.5 and place < len(line):
+                        del line[place]
+                    else:
+                        line.insert(place, chance.choice(ALPHABET))
+                await at.send("".join(line))
+            async with asyncio.timeout(5):
+                while at.module.subsystem(CoapClient).busy:
+                    await asyncio.sleep(0.01)
+        asyncio.get_running_loop().set_exception_handler(None)
+        assert bugs == []
+        at.lines.clear()
+        await at.ok("AT+UCOAP=20,1")
+        await good(at)
 
     play(R6, scenario)
 
