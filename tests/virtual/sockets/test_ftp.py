@@ -555,6 +555,7 @@ def test_a_certificate_that_is_not_trusted(play: Play, series: Series) -> None:
         async with fresh(at, "ftps"):
             await at.ok("AT+USECPRF=3")
             await at.ok("AT+USECPRF=3,0,1")
+            await at.ok('AT+USECPRF=3,3,"no such root"')
             await secure(at, "8,1,3")
             await done(at, 1, result=0)
             assert await error(at) == "8,63"

@@ -372,7 +372,7 @@ def test_verbs_refuse_with_a_sentence(play: Play, series: Series) -> None:
         assert "is UDP" in await at.act_refused("remote-reset", socket="1")
         assert "no server nobody; there are" in await at.act_refused("server", name="nobody", state="up")
         assert "not made here" in await at.act_refused("server", name="lwm2m", state="down")
-        assert "no data flow of coap" in await at.act_refused("flow", what="flow", service="coap")
+        assert "no data flow of lwm2m" in await at.act_refused("flow", what="flow", service="lwm2m")
 
     play(series, scenario)
 
