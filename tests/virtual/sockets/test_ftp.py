@@ -404,7 +404,7 @@ def test_faults_of_the_server_at_any_moment(play: Play, series: Series, fault: s
             store = file_store(at.module)
             store.write("up", bytes(60_000))
             name = f'"broken-{fault}"'
-            await set_up(at, "5,30", f"2,{name}")
+            await set_up(at, "5,60", f"2,{name}")
             await done(at, 1, result=0)
             assert (await error(at)).startswith(expected)
             moments = [(4, f',{name},"down"'), (5, f',"up",{name}'), (10, f",{name}"), (13, f",{name}")]
