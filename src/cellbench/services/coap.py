@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
@@ -34,6 +34,7 @@ PAGE = ("This is a test server made with libcoap (see https://libcoap.net)\n"
 LARGE = b"".join(b"%05d: sixty-four bytes make one line of this text, nearly so.\n" % line
                  for line in range(40))
 _CHUNK = 65_536
+_SAME = "the same"
 _RUBBISH = bytes(range(255, 0, -1))
 _FOREVER_S = 3600.0
 _BLOCK, _BLOCK_EXPONENT = 64, 2  # RFC 7959 2.2: 2 ** (2 + 4)
@@ -57,18 +58,35 @@ class Fault(enum.Enum):
     HALFWAY = "halfway"  # gives the first block of an answer and stalls
 
 
-class CoapServer(Resource, PathCapable):  # type: ignore[misc]
+class _Site(Resource, PathCapable):  # type: ignore[misc]
+    """What aiocoap asks for answers; it holds the blocks of bodies that are not whole yet."""
+
+    def __init__(self, answer: Callable[[Message], Awaitable[Message]]) -> None:
+        super().__init__()
+        self._answer = answer
+
+    async def needs_blockwise_assembly(self, request: Message) -> bool:
+        """aiocoap's name: bodies come and go whole, but for answers that are cut on purpose."""
+        return "broken" not in request.opt.uri_path
+
+    async def render(self, request: Message) -> Message:
+        """aiocoap's name: the answer to one request."""
+        return await self._answer(request)
+
+
+class CoapServer:
     """One server; ``definition["server"]`` names its :class:`Kind`, secure ones need ``tls``.
 
-    ``resources``: path → text of GET; ``errors``: "METHOD /path" → text that goes with 4.05. ``mute`` takes
-    messages and never answers, ``slow`` acknowledges and answers ``slow_s`` seconds later, ``reset`` forgets
-    what was put, exchanges and TLS sessions.
+    ``page``: the start page ("the same": libcoap's); ``errors``: "METHOD /path" → text that goes with 4.05.
+    ``mute`` takes messages and never answers, ``slow`` acknowledges and answers ``slow_s`` seconds later,
+    ``reset`` forgets what was put, exchanges and TLS sessions.
     """
 
     def __init__(self, definition: Mapping[str, object]) -> None:
-        super().__init__()
         self._kind = Kind(str(definition["server"]))
         self._slow_s = float(str(definition.get("slow_s", SLOW_S)))
+        page = str(definition.get("page", _SAME))
+        self._page = (PAGE if page == _SAME else page).encode()
         errors = definition.get("errors")
         self._errors = {str(key): str(text) for key, text in errors.items()} \
             if isinstance(errors, Mapping) else {}
@@ -88,7 +106,7 @@ class CoapServer(Resource, PathCapable):  # type: ignore[misc]
 
     async def start(self) -> None:
         """Listen."""
-        self._stack = Stack(self)
+        self._stack = Stack(_Site(self._render))
         await self._link.open()
 
     async def stop(self) -> None:
@@ -156,12 +174,8 @@ class CoapServer(Resource, PathCapable):  # type: ignore[misc]
 
     # -- what is answered --------------------------------------------------------------------------
 
-    async def needs_blockwise_assembly(self, request: Message) -> bool:
-        """aiocoap's name: bodies come and go whole, but for answers that are cut on purpose."""
-        return "broken" not in request.opt.uri_path
-
-    async def render(self, request: Message) -> Message:
-        """aiocoap's name: the answer to one request."""
+    async def _render(self, request: Message) -> Message:
+        """The answer to one request."""
         path = "/" + "/".join(request.opt.uri_path)
         self._note(request, path)
         if self._state is State.SLOW:
@@ -193,7 +207,7 @@ class CoapServer(Resource, PathCapable):  # type: ignore[misc]
             return Message(code=Code.CHANGED, payload=f"{method} OK".encode())
         if path == "/large-update" or path.startswith("/files/"):
             return self._kept(request, path)
-        pages: Mapping[str, bytes] = {"/": PAGE.encode(), "/hello": b"world", "/large": LARGE,
+        pages: Mapping[str, bytes] = {"/": self._page, "/hello": b"world", "/large": LARGE,
                                       "/query": "&".join(request.opt.uri_query).encode()}
         if path not in pages:
             return Message(code=Code.NOT_FOUND, payload=b"Not found")

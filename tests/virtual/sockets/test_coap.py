@@ -183,7 +183,7 @@ def test_profiles(play: Play) -> None:
 @pytest.mark.parametrize("line", [
     "=1", "=0,\"1.2.3.4\",5683", "=3,1", "=2,6,1", "=2,0,2", "=4,2", "=5,4", "=6,4", "=7,0", "=8,5", "=20,0",
     '=1,"http://coap.me/"', '=1,"coap://"', '=1,"coap://coap.me:99999/"', '=1,"coap://[::1/"',
-    f'=1,"coap://coap.me/{"p" * 255}"', f'=1,"coap://{"h" * 256}/"', f'=1,"coap://coap.me/?{"q" * 256}"',
+    f'=1,"coap://coap.me/{"p" * 256}"', f'=1,"coap://{"h" * 256}/"', f'=1,"coap://coap.me/?{"q" * 256}"',
     f'=1,"coap://coap.me/{"p" * 786}"', "C=0", "C=5", "C=1,\"00\"", "C=3", 'C=3,"0",0', 'C=3,"zz",0',
     f'C=3,"{"00" * 513}",0', 'C=3,"00",6', 'C=3,"00",0,1', 'C=3,"00",0,0,2'])
 def test_refusals(play: Play, line: str) -> None:
@@ -194,11 +194,15 @@ def test_refusals(play: Play, line: str) -> None:
 
 
 def test_longest_of_all(play: Play) -> None:
-    """Host, path and query of 255 characters each make the longest URI there is."""
+    """The longest scheme and port, with host, path and query of 255 characters each, make 785."""
     async def scenario(at: At) -> None:
-        host = ".".join(("h" * 63,) * 4)
-        uri = f"coap+tcp://{host}:5683/{'p' * 254}?{'q' * 254}"
+        uri = f"coaps+tcp://{'h' * 255}:65535/{'p' * 255}?{'q' * 255}"
+        assert len(uri) == 785
         await at.ok(f'AT+UCOAP=1,"{uri}"')
+        assert uri in await at.ok("AT+UCOAP?")
+        for longer in ("h", "p", "q"):
+            await at.refused(f'AT+UCOAP=1,"{uri.replace(longer * 255, longer * 256)}"')
+        await at.refused(f'AT+UCOAP=1,"{uri.replace("65535", "065535")}"')
         assert uri in await at.ok("AT+UCOAP?")
 
     play(R6, scenario)
@@ -317,6 +321,43 @@ def test_no_server(play: Play, name: str, answers: bool) -> None:
         await at.urc("+UCOAPCR: 1,0")
         assert await at.ok("AT+UCOAPER") == "+UCOAPER: 15,8"
         await good(at)
+
+    play(R6, scenario)
+
+
+@pytest.mark.parametrize("name", ["coap-tcp", "coap-dtls", "coap-tls"])
+def test_a_server_that_goes_down_meanwhile(play: Play, name: str) -> None:
+    async def scenario(at: At) -> None:
+        await set_up(at, f"{SERVERS[name]}/broken/stalls")
+        await at.ok("AT+UCOAPC=1")
+        async with asyncio.timeout(5):
+            while (await reported(at, name)).get("path") != "/broken/stalls":
+                await asyncio.sleep(0.005)
+        await state(at, name, "down")
+        await at.urc("+UCOAPCR: 1,0")
+        assert await at.ok("AT+UCOAPER") == "+UCOAPER: 15,8"
+        await state(at, name, "up")
+        await at.ok(f'AT+UCOAP=1,"{SERVERS[name]}/hello"')
+        await at.ok("AT+UCOAPC=1")
+        assert await body(at, 1) == b"world"
+
+    play(R6, scenario)
+
+
+def test_a_body_that_the_server_forgets(play: Play) -> None:
+    """RFC 7959 2.9.2: 4.08 for a block whose predecessors are unknown; then a whole body passes."""
+    async def scenario(at: At) -> None:
+        await set_up(at, "coap://coap.me:5683/large-update")
+        await at.ok(f'AT+UCOAPC=3,"{"00" * 64}",0,0,1')
+        await at.urc('+UCOAPCD: 2,0,"",0')
+        await at.urc("+UCOAPCR: 3,1")
+        await state(at, "coap", "reset")
+        await at.ok('AT+UCOAPC=3,"01",0,1,0')
+        assert (await at.next_urc("+UCOAPCD")).startswith("4,0,")
+        await at.urc("+UCOAPCR: 3,1")
+        await at.ok('AT+UCOAPC=3,"01",0,0,0')
+        assert (await at.next_urc("+UCOAPCD")).startswith("2,0,")
+        await at.urc("+UCOAPCR: 3,1")
 
     play(R6, scenario)
 

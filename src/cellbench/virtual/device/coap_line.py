@@ -55,9 +55,9 @@ def parse_uri(text: str) -> Target:
     host, port = parts.hostname, parts.port
     if not host or port == 0:
         raise ValueError("no host, or port 0")
-    if max(map(len, (host, parts.path, parts.query))) > _LONGEST_PART:
-        raise ValueError("a part of more than 255 characters")
     path = parts.path.removeprefix("/")
+    if max(map(len, (host, path, parts.query))) > _LONGEST_PART:
+        raise ValueError("a part of more than 255 characters")
     reliable, secure = _SCHEMES[parts.scheme]
     return Target(reliable, secure, host, port,
                   tuple(unquote_to_bytes(one) for one in path.split("/")) if path else (),
