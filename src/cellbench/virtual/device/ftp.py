@@ -12,15 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from cellbench.virtual.device.files_at import file_store
 from cellbench.virtual.device.filestore import FileRefusal, FileTrouble
-from cellbench.virtual.device.ftp_dialogue import (
-    ClientCode,
-    ErrorClass,
-    FtpDialogue,
-    FtpFailure,
-    FtpSettings,
-    Transfer,
-    UseCode,
-)
+from cellbench.virtual.device.ftp_dialogue import FtpDialogue, FtpSettings, Transfer
+from cellbench.virtual.device.ftp_failures import ClientCode, ErrorClass, FtpFailure, UseCode
 from cellbench.virtual.device.outward import OutwardFailure
 from cellbench.virtual.front.context import DataLink
 from cellbench.virtual.net.failure import SocketError

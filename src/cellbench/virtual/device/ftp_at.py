@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from cellbench.catalogue.model import Form
 from cellbench.virtual.device.files_at import file_store, refusals
 from cellbench.virtual.device.ftp import FtpClient, Op
-from cellbench.virtual.device.ftp_dialogue import ErrorClass, FtpSettings, UseCode
+from cellbench.virtual.device.ftp_dialogue import FtpSettings
+from cellbench.virtual.device.ftp_failures import ErrorClass, UseCode
 from cellbench.virtual.device.outward import Outward, OutwardFailure
 from cellbench.virtual.front.context import CommandContext, Handlers, Refusal
 
