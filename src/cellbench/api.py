@@ -35,6 +35,7 @@ from cellbench.host.security import (
     SessionKind,
     TlsVersion,
 )
+from cellbench.host.sockets import Datagram, Socket, SocketClosed, Sockets
 from cellbench.record.measurement import Judgement, Limit
 from cellbench.rig.dut import Dut, DutState, Identity
 from cellbench.rig.limits import ProductLimits
@@ -52,14 +53,15 @@ from cellbench.session.run import RUN, Run
 
 __all__ = [
     "Aborted", "BadFileName", "Boot", "CellbenchError", "CertificateKind", "CertificateMissing",
-    "Certificates", "Channel", "ClientError", "ClientNetworkError", "ClientServiceError", "Dut",
-    "DutState", "Equipment", "FarSide", "FileMissing", "Files", "HttpClient", "HttpServer", "Identity",
-    "Judgement", "Limit", "Network", "NetworkError", "NoRoom", "NoSession", "NotApplicable",
+    "Certificates", "Channel", "ClientError", "ClientNetworkError", "ClientServiceError", "Datagram",
+    "Dut", "DutState", "Equipment", "FarSide", "FileMissing", "Files", "HttpClient", "HttpServer",
+    "Identity", "Judgement", "Limit", "Network", "NetworkError", "NoRoom", "NoSession", "NotApplicable",
     "NotPossible", "OperatorError", "Owner", "Pin", "PinLevel", "PowerState", "Procedure",
     "ProductLimits", "Psk", "RadioMeter", "RawTalk", "Recorder", "Response", "RigError", "Run",
     "Security", "SecurityProfile", "ServerCheck", "Service", "ServiceError", "SessionData", "SessionKind",
-    "Slot", "TlsVersion", "UnitError", "current_run", "limits_for", "md5_of", "open_equipment",
-    "procedure", "radio_meter", "recorder_of", "root_of", "serial_of", "tcp_probe",
+    "Slot", "Socket", "SocketClosed", "Sockets", "TlsVersion", "UnitError", "current_run", "limits_for",
+    "md5_of", "open_equipment", "procedure", "radio_meter", "recorder_of", "root_of", "serial_of",
+    "tcp_probe",
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import pytest
@@ -198,6 +198,30 @@ def test_complete_example(online: Dut, services: Services, root_of: Callable[[st
             online.send(f"AT+UHTTP=0,5,{service.port}")
             assert request(online, 1, "/", "https.resp") == 1
             assert stored(online, "https.resp")[0].split(" ")[1] == "200"
+
+
+@procedure(*EXAMPLE, title="Four secure connections at a time, no fifth", depends_on=SECURE)
+def test_four_at_once(online: Dut, services: Services, record: Recorder) -> None:
+    """By sockets, which stay connected: the fifth connects when one of the four is closed."""
+    service = services["https"]
+    place = str(service.host or service.name), int(service.port or 443)
+    online.security.apply(NUMBER, SecurityProfile(check=ServerCheck.NONE))
+    with ExitStack() as opened:
+        four = [opened.enter_context(online.sockets.tcp()) for _ in range(4)]
+        for one in four:
+            one.secure(NUMBER)
+            one.connect(*place)
+        with record.step("a fifth is refused"), online.sockets.tcp() as fifth:
+            fifth.secure(NUMBER)
+            with pytest.raises(ClientError) as refused:
+                fifth.connect(*place)
+            record.note(str(refused.value))
+        with record.step("in place of one of the four it connects"):
+            four[0].close()
+            later = opened.enter_context(online.sockets.tcp())
+            later.secure(NUMBER)
+            later.connect(*place)
+    online.security.reset(NUMBER)
 
 
 @procedure(*EXAMPLE, title="The MD5 that the guides print", depends_on=())

@@ -87,6 +87,19 @@ HTTP_CODES: Mapping[int, Meaning] = MappingProxyType({
 """Codes of +UHTTPER; 46 to 72 are internal to the module."""
 
 
+_ERRNO = driver("errno-like numbers of Linux; 104 is printed by the guides, the set in use is remembered")
+
+SOCKET_CODES: Mapping[int, Meaning] = MappingProxyType({
+    0: Meaning("no error", _GUIDES),
+    11: Meaning("try again", _ERRNO),
+    104: Meaning("reset by the peer", both_guides("+USOER"), Owner.SERVICE),
+    110: Meaning("timed out", _ERRNO, Owner.SERVICE),
+    111: Meaning("connection refused", _ERRNO, Owner.SERVICE),
+    113: Meaning("no route to the host", _ERRNO, Owner.SERVICE),
+})
+"""Codes of +USOER and +USOCTL=<socket>,1."""
+
+
 class FileErrors:
     """+CME ERROR numbers of the file system (LENA-R8 AT commands manual, appendix A.1)."""
 
@@ -109,6 +122,11 @@ HTTP_LONGEST_DATA = 128
 
 HTTP_TIMEOUT_S = 180.0
 """Factory value of the HTTP time-out: seconds from the last byte to the next (SARA-R4 AT manual)."""
+
+
+def socket_meaning(code: int) -> Meaning:
+    """What a socket error says."""
+    return SOCKET_CODES.get(code) or Meaning("a code that is in no document", _ERRNO)
 
 
 def meaning_of(kind: int, code: int) -> Meaning:

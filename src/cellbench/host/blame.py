@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable
 
 from cellbench.base.errors import CellbenchError, NetworkError, Owner, ServiceError, UnitError
-from cellbench.catalogue.clients import meaning_of
+from cellbench.catalogue.clients import Meaning, meaning_of
 
 Probe = Callable[[], str]
 """Asks the service directly: "" when it is well, else what was seen."""
@@ -45,10 +45,11 @@ class ClientNetworkError(NetworkError):
         self.code = code
 
 
-def client_failure(what: str, kind: int, code: int, probe: Probe | None = None) -> CellbenchError:
+def client_failure(what: str, kind: int, code: int, probe: Probe | None = None,
+                   meaning: Meaning | None = None) -> CellbenchError:
     """The error to raise for what a client reports; ``probe`` is asked only when the code suspects the
-    service."""
-    meaning = meaning_of(kind, code)
+    service. ``meaning`` replaces that of the internet clients' table."""
+    meaning = meaning or meaning_of(kind, code)
     said = f"{what}: {meaning.text} (class {kind}, code {code})"
     if meaning.suspect is Owner.NETWORK:
         return ClientNetworkError(said, kind, code)

@@ -18,6 +18,7 @@ from cellbench.host.files import Files
 from cellbench.host.http import HttpClient
 from cellbench.host.raw import RawTalk
 from cellbench.host.security import Security
+from cellbench.host.sockets import Sockets
 from cellbench.rig.reboot import await_reboot
 from cellbench.rig.slot import Slot
 
@@ -90,6 +91,11 @@ class Dut:
     def security(self) -> Security:
         """The security profiles: apply a SecurityProfile, read, watch for sessions."""
         return Security(self.at)
+
+    @property
+    def sockets(self) -> Sockets:
+        """Sockets as objects: ``with dut.sockets.tcp() as one: one.connect(host, 7)``."""
+        return Sockets(self.at)
 
     def http(self, profile: int = 0) -> HttpClient:
         """The HTTP client on a profile: ``dut.http().use(HttpServer("httpbin.org")).get("/")``."""
