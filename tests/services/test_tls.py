@@ -109,6 +109,22 @@ def test_a_client_refuses_what_is_not_valid_now(authority: Authority, days: tupl
     assert len(heard.refusals) == 1
 
 
+def test_a_client_that_leaves_without_a_word(authority: Authority) -> None:
+    """A probe connects and closes: the server says so, and others are served meanwhile."""
+    async def scenario(port: int, heard: Heard) -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.close()
+        await told(heard.refusals)
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", port, ssl=trusting(authority), server_hostname="localhost")
+        writer.write(b"after")
+        assert await reader.readexactly(5) == b"AFTER"
+        writer.close()
+
+    heard = with_place(ServerSettings(authority.issue("localhost")), scenario)
+    assert heard.refusals == ["the client left without a word"]
+
+
 def test_rubbish_is_refused_and_the_server_goes_on(authority: Authority) -> None:
     async def scenario(port: int, heard: Heard) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -116,6 +116,9 @@ class TlsStream:
             while True:
                 data = await self._below_reader.read(_CHUNK)
                 events = self._engine.receive(data) if data else self._engine.end_of_input()
+                if not data and not events:
+                    # the engine has not begun: the end of the wire is no event to it, and would come for ever
+                    raise HandshakeError("the client left without a word")
                 await self._flush()
                 done = self._settle(events)
                 if done:
