@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,6 +110,7 @@ def test_an_interrupted_run_switches_off_and_keeps_its_record(rack: Path, tmp_pa
             "-q",
         ],
         cwd=ROOT,
+        env={**os.environ, "CELLBENCH_RUNTIME_DIR": str(tmp_path / "run"), "CELLBENCH_GUARDIAN_IDLE_S": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
@@ -122,13 +124,13 @@ def test_an_interrupted_run_switches_off_and_keeps_its_record(rack: Path, tmp_pa
         if process.poll() is None:
             process.kill()
     assert process.returncode == 2, said
-    assert _records(tmp_path, "attempt.ended")
+    assert _records(tmp_path, "attempt.ended")[0]["verdict"]["outcome"] == "PASS", said
     assert len(_records(tmp_path, "run.ended")) == 1
     last = (rack / "a" / "supply.log").read_text().splitlines()[-1].split()
     assert last[2:4] == ["output", "off"]
 
 
-def _records(results: Path, kind: str) -> list[dict[str, object]]:
+def _records(results: Path, kind: str) -> list[dict[str, Any]]:
     found = []
     for journal in results.glob("*/journal.jsonl"):
         for line in journal.read_text().splitlines():

@@ -57,7 +57,8 @@ class Interrupts:
             elif number == signal.SIGINT:
                 signal.signal(number, self._taken_by_worker)
             else:
-                signal.signal(number, signal.SIG_IGN)  # its controller decides
+                # its controller decides; not SIG_IGN, which the programs of a procedure would inherit
+                signal.signal(number, _nothing)
 
     def restore(self) -> None:
         """Give the signals back."""
@@ -102,6 +103,10 @@ class Interrupts:
         for descriptor in (1, 2, self._stderr, *_descriptors_of(sys.__stdout__, sys.__stderr__)):
             os.dup2(nowhere, descriptor)
         os.close(nowhere)
+
+
+def _nothing(number: int, frame: FrameType | None) -> None:
+    """Take a signal and go on."""
 
 
 def _descriptors_of(*files: Any) -> list[int]:

@@ -63,7 +63,7 @@ def test_a_slot_by_its_instruments(bench):
     board.drive(slot.lines.reset_n.pin, True)
     time.sleep(0.1)
     board.drive(slot.lines.reset_n.pin, False)
-    assert until(lambda: usb(model, 0, 0.0) is None or set(usb(model, 0, 0.0).ttys).isdisjoint(first.ttys))
+    assert until(lambda: (seen := usb(model, 0, 0.0)) is None or set(seen.ttys).isdisjoint(first.ttys))
     again = usb(model, 3)
     assert set(again.ttys).isdisjoint(first.ttys)
 
