@@ -121,6 +121,8 @@ def play(place: Path) -> list[dict[str, object]]:
         with _holding(first, mine) as holder:
             rows = _refusals(first, second, mine, theirs, ports)
             guardian = _guardian_of(first)
+            # stopped first: a guardian that sees the holder die would switch off before it dies itself
+            os.kill(guardian, signal.SIGSTOP)
             os.kill(holder.pid, signal.SIGKILL)
             os.kill(guardian, signal.SIGKILL)
         rows += _recovery(second, theirs, rack)
