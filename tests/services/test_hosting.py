@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import select
@@ -232,7 +233,15 @@ def test_public_limits(tmp_path: Path) -> None:
                     back += len(flood.recv(100))
                 except TimeoutError:
                     break
-        assert 1 <= back <= 600
+            assert back <= 600
+            # flood and connections may have used up what this client is given, which comes back
+            end = time.monotonic() + 30
+            flood.settimeout(0.25)
+            while not back and time.monotonic() < end:
+                flood.sendto(b"z", ("127.0.0.1", program.port("echo")))
+                with contextlib.suppress(TimeoutError):
+                    back += len(flood.recv(100))
+        assert back
     finally:
         for client in opened:
             client.close()
