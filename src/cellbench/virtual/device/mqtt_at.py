@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
 from types import MappingProxyType
 
 from cellbench.catalogue.model import Form
 from cellbench.virtual.device.files_at import file_store, refusals
 from cellbench.virtual.device.mqtt import Command, MqttClient, MqttProfile, Publication, Server, text_of
 from cellbench.virtual.device.mqtt_paho import Arrived
+from cellbench.virtual.device.stored_profile import exchange
 from cellbench.virtual.front.context import CommandContext, Handlers, Refusal
 
 _LISTED = (0, 2, 3, 4, 6, 7, 8, 9, 10, 11)
@@ -197,16 +197,7 @@ def _shown(profile: MqttProfile, op: int) -> str:
 
 async def _stored(ctx: CommandContext) -> None:
     """0 factory values, 1 from NVM, 2 to NVM; not during a session."""
-    client, what = _client(ctx), ctx.integer(0)
-    if client.connected or client.busy:
-        raise Refusal.cme(3)
-    if what == 2:
-        ctx.module.settings.store(_STORED, asdict(client.profile))
-        return
-    client.profile = client.factory()
-    if what == 1:
-        for name, value in ctx.module.settings.mapping(_STORED).items():
-            setattr(client.profile, name, Server(**value) if isinstance(value, dict) else value)
+    exchange(ctx, _client(ctx), _STORED, Server)
 
 
 # -- +UMQTTC ------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
 from types import MappingProxyType
 
 from cellbench.catalogue.model import Form
@@ -17,6 +16,7 @@ from cellbench.virtual.device.mqttsn_model import (
     Publication,
 )
 from cellbench.virtual.device.mqttsn_topics import NORMAL, PREDEFINED, SHORT, Topic, predefined, short
+from cellbench.virtual.device.stored_profile import exchange
 from cellbench.virtual.front.context import CommandContext, Handlers, Refusal
 
 _LISTED = (0, 1, 2, 4, 5, 6, 7, 8)
@@ -208,16 +208,7 @@ def _shown(profile: MqttSnProfile, op: int) -> str:
 
 async def _stored(ctx: CommandContext) -> None:
     """0 factory values, 1 from NVM, 2 to NVM; not during a session."""
-    client, what = _client(ctx), ctx.integer(0)
-    if client.connected or client.busy:
-        raise Refusal.cme(3)
-    if what == 2:
-        ctx.module.settings.store(_STORED, asdict(client.profile))
-        return
-    client.profile = client.factory()
-    if what == 1:
-        for name, value in ctx.module.settings.mapping(_STORED).items():
-            setattr(client.profile, name, Gateway(**value) if isinstance(value, dict) else value)
+    exchange(ctx, _client(ctx), _STORED, Gateway)
 
 
 # -- +UMQTTSNC ----------------------------------------------------------------------------------------
