@@ -14,10 +14,9 @@ from typing import Any
 import pytest
 
 
-def _sockets_bench() -> Any:
-    """The bench of the tests of embedded clients."""
-    path = Path(__file__).parents[1] / "virtual" / "sockets" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("cellbench_sockets_bench", path)
+def _loaded(name: str, path: Path) -> Any:
+    """A file of the tests as a module."""
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -26,7 +25,8 @@ def _sockets_bench() -> Any:
     return module
 
 
-_bench = _sockets_bench()
+_bench = _loaded("cellbench_sockets_bench", Path(__file__).parents[1] / "virtual" / "sockets" / "conftest.py")
+_uml = _loaded("cellbench_foreign_uml", Path(__file__).with_name("uml.py"))
 bench = _bench.bench  # fixtures: modules on a virtual internet, inside the test's process
 play = _bench.play
 
@@ -100,3 +100,17 @@ def peer() -> Callable[..., subprocess.Popen[str]]:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     return start
+
+
+@pytest.fixture
+def guest(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """``guest(script, serial=, modules=)`` starts a Linux kernel of its own: see uml.Guest."""
+    started: list[Any] = []
+
+    def start(script: str, **options: Any) -> Any:
+        started.append(_uml.Guest(tmp_path / f"guest{len(started)}", script, **options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.end()
