@@ -397,9 +397,11 @@ def _ignored(root: Path, file: Path) -> bool:
 def _files(scene: _Scene) -> None:
     """Files that services name."""
     for name, service in scene.model.services.items():
-        if service.ca is not None and not file_beside(scene.path, service.ca).is_file():
-            scene.say(("services", name, "ca"), f"there is no file {service.ca}",
-                      f"put it at {file_beside(scene.path, service.ca)}, or correct the name")
+        for key in ("ca", "client_certificate", "client_key"):
+            file = getattr(service, key)
+            if file is not None and not file_beside(scene.path, file).is_file():
+                scene.say(("services", name, key), f"there is no file {file}",
+                          f"put it at {file_beside(scene.path, file)}, or correct the name")
 
 
 def _simulation(scene: _Scene) -> None:

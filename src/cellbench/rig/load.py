@@ -247,6 +247,7 @@ def _anchored(value: Any, rig: Path) -> Any:
                                if isinstance(getattr(value, key), BaseModel)}
     if isinstance(value, Secret) and value.file is not None:
         changes["file"] = str(file_beside(rig, value.file))
-    if isinstance(value, Service) and value.ca is not None:
-        changes["ca"] = str(file_beside(rig, value.ca))
+    if isinstance(value, Service):
+        files = {key: getattr(value, key) for key in ("ca", "client_certificate", "client_key")}
+        changes |= {key: str(file_beside(rig, file)) for key, file in files.items() if file is not None}
     return value.model_copy(update=changes)

@@ -399,6 +399,10 @@ class Service(Strict):
     """Port; unset: the role has none (ICMP)."""
     ca: Text | None = None
     """File with the certificate authority that signs the server; relative to this file."""
+    client_certificate: Text | None = None
+    """File with a client certificate that the server takes, where it demands one; relative to this file."""
+    client_key: Text | None = None
+    """File with the key of `client_certificate`; relative to this file."""
     paths: dict[Role, Text] = Field(default_factory=dict)
     """Paths or resources on the server, by purpose."""
     user: Text | None = None
@@ -412,6 +416,8 @@ class Service(Strict):
     def _reachable(self) -> Service:
         if self.host is None and self.name is None:
             raise ValueError("give host or name, or both")
+        if (self.client_certificate is None) is not (self.client_key is None):
+            raise ValueError("a client certificate takes its key: give client_certificate and client_key")
         return self
 
 

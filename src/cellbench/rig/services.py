@@ -17,13 +17,15 @@ from cellbench.rig.secrets import resolve_secret
 @dataclass(frozen=True, slots=True)
 class ServicePlace:
     """Where a role is found. ``host`` is an address and ``name`` a name, both as the module uses them;
-    at least one is there. ``probe`` is where the host itself reaches the same server, if it can."""
+    at least one is there. ``client`` are the files of a client certificate and its key. ``probe`` is
+    where the host itself reaches the same server, if it can."""
 
     role: str
     host: str | None
     name: str | None
     port: int | None
     ca: Path | None
+    client: tuple[Path, Path] | None
     paths: Mapping[str, str]
     user: str | None
     password: str | None = field(repr=False)
@@ -103,6 +105,10 @@ class ServiceMap:
         probe = found.probe
         if probe is None and found.host is not None and found.port is not None:
             probe = Probe(host=found.host, port=found.port)
+        ours = None
+        if found.client_certificate is not None and found.client_key is not None:
+            ours = (file_beside(self._rig.path, found.client_certificate),
+                    file_beside(self._rig.path, found.client_key))
         return ServicePlace(role, found.host, found.name, found.port,
-                            file_beside(self._rig.path, found.ca) if found.ca else None,
+                            file_beside(self._rig.path, found.ca) if found.ca else None, ours,
                             dict(found.paths), found.user, password, probe)

@@ -4,29 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cellbench.io.tls.settings import ServerSettings, Version
+from cellbench.io.tls.settings import Credentials, ServerSettings, Version
 
 from .authority import credentials_from_pem
+
+_KNOWN = frozenset({"certificate", "key", "suites", "oldest", "newest", "tickets", "client_roots", "names",
+                    "psks"})
 
 
 def tls_settings(definition: Mapping[str, object], *, datagram: bool = False) -> ServerSettings | None:
     """What ``definition["tls"]`` says; None without it.
 
     A mapping has ``certificate`` and ``key`` (PEM), and may have ``suites`` (IANA numbers in hexadecimal),
-    ``oldest`` and ``newest`` (names of versions), ``tickets`` and ``client_roots`` (PEM; a client
-    certificate is then demanded). ValueError for anything else.
+    ``oldest`` and ``newest`` (names of versions), ``tickets``, ``client_roots`` (PEM; a client certificate is
+    then demanded), ``names`` (other certificates and keys by the name that a client indicates) and ``psks``
+    (pre-shared key by identity, both text). ValueError for anything else.
     """
     given = definition.get("tls")
     if given is None or isinstance(given, ServerSettings):
         return given
     if not isinstance(given, Mapping):
         raise ValueError("tls: a mapping is expected")
-    unknown = set(given) - {"certificate", "key", "suites", "oldest", "newest", "tickets", "client_roots"}
+    unknown = set(given) - _KNOWN
     if unknown:
         raise ValueError(f"tls: nobody knows {', '.join(sorted(map(str, unknown)))}")
     roots = given.get("client_roots")
     return ServerSettings(
-        credentials=credentials_from_pem(str(given["certificate"]).encode(), str(given["key"]).encode()),
+        credentials=_credentials(given),
+        by_name={str(name): _credentials(pair) for name, pair in given.get("names", {}).items()},
+        psks={str(name).encode(): str(key).encode() for name, key in given.get("psks", {}).items()},
         datagram=datagram,
         minimum=_version(given.get("oldest")),
         maximum=_version(given.get("newest")),
@@ -35,6 +41,10 @@ def tls_settings(definition: Mapping[str, object], *, datagram: bool = False) ->
         client_certificate=roots is not None,
         client_roots=_roots(str(roots)) if roots is not None else (),
     )
+
+
+def _credentials(pair: Mapping[str, object]) -> Credentials:
+    return credentials_from_pem(str(pair["certificate"]).encode(), str(pair["key"]).encode())
 
 
 def _version(name: object) -> Version | None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 
 from .bench.attenuator import MODEL
 from .device.config import Timing
@@ -140,6 +142,9 @@ def _services(rack: Rack) -> dict[str, object]:
         root = _root_of(rack.world, role)
         if root is not None and entry:
             entry["ca"] = str(root)
+        if role in rack.world.clients and entry:
+            certificate, key = rack.world.clients[role]
+            entry |= {"client_certificate": str(certificate), "client_key": str(key)}
         if entry:
             found[role] = entry
     resolver = found.get("dns-primary")
@@ -157,10 +162,15 @@ def _root_of(world: World, role: str) -> Path | None:
     certificates = world.raw["certificates"]
     if settings is None or not isinstance(certificates, dict):
         return None
+    issued = x509.load_pem_x509_certificate(str(settings["certificate"]).encode())
     for file, facts in certificates.items():
-        signed = facts.get("signs")
-        if signed and (WORLD / str(signed)).read_text(encoding="ascii") == settings["certificate"]:
-            return WORLD / str(file)
+        if not facts.get("signs"):
+            continue
+        try:
+            issued.verify_directly_issued_by(x509.load_pem_x509_certificate((WORLD / str(file)).read_bytes()))
+        except (ValueError, TypeError, InvalidSignature):
+            continue
+        return WORLD / str(file)
     return None
 
 

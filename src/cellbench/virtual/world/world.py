@@ -21,6 +21,7 @@ from cellbench.base.errors import OperatorError
 from cellbench.catalogue.model import Series
 
 HERE = Path(__file__).resolve().parent
+CERTIFICATES = HERE / "certs"
 _PLACE = re.compile(r"(?P<host>[A-Za-z0-9._\-]+)(?::(?P<port>\d+))?(?:/\S*)?(?:\s+(?P<transport>udp|tcp))?")
 PUBLIC = "dns-public"
 """A resolver that is not the network's own: "dns" does not steer it."""
@@ -107,7 +108,8 @@ class World:
     ``names``: name → addresses, IPv4 before IPv6, the first one being what a resolver answers first.
     ``resolvers``: server name → address, in the order primary, secondary, public. ``raw``: the whole file,
     for parts that later readers shape themselves. ``tls``: server name → certificate and key as PEM, and
-    what the server narrows.
+    what the server narrows. ``clients``: server name → files with a client certificate that it takes, and its
+    key.
     """
 
     vars: Mapping[str, str]
@@ -124,6 +126,7 @@ class World:
     remote_host: str
     raw: Mapping[str, object]
     tls: Mapping[str, Mapping[str, object]]
+    clients: Mapping[str, tuple[Path, Path]]
 
     def substitute(self, text: str) -> str:
         """``text`` with every ``{name}`` of ``vars`` replaced; unknown names stay."""
@@ -189,6 +192,7 @@ def _shape(raw: Mapping[str, object], extra: Mapping[str, object]) -> World:
              for address, host in _mapping(icmp["hosts"]).items()}
     modules, networks = _mapping(raw["module"]), _mapping(raw["network"])
     resolvers = {name: str(address) for name, address in _mapping(extra["resolvers"]).items()}
+    servers, tls = {**_mapping(raw["servers"]), **_mapping(extra["servers"])}, _mapping(extra["tls"])
     return World(
         vars=MappingProxyType(variables),
         modules={series: _module(_mapping(modules[key])) for series, key in _SERIES_KEYS.items()},
@@ -196,27 +200,36 @@ def _shape(raw: Mapping[str, object], extra: Mapping[str, object]) -> World:
         networks={series: _network(_mapping(networks[key])) for series, key in _SERIES_KEYS.items()},
         registers_by_itself=bool(networks.get("registers_by_itself", True)),
         names=MappingProxyType(names),
-        servers=MappingProxyType(_servers(_mapping(raw["servers"]), _mapping(extra["also"]), resolvers)),
+        servers=MappingProxyType(_servers(servers, _mapping(extra["also"]), resolvers)),
         resolvers=MappingProxyType(resolvers),
         icmp_hosts=MappingProxyType(hosts),
         icmp_latency_s=float(str(icmp["latency_s"])),
         blackholes=frozenset({variables["blackhole"]}),
         remote_host=str(extra["remote_host"]),
         raw=MappingProxyType(dict(raw)),
-        tls=MappingProxyType({name: _tls(_mapping(value)) for name, value in _mapping(extra["tls"]).items()}),
+        tls=MappingProxyType({name: _tls(_mapping(value)) for name, value in tls.items()}),
+        clients=MappingProxyType({name: (CERTIFICATES / files[0], CERTIFICATES / files[1])
+                                  for name, value in tls.items()
+                                  if (files := _texts(_mapping(value).get("client", [])))}),
     )
 
 
 def _tls(entry: Mapping[str, object]) -> Mapping[str, object]:
-    """The pair of files that an entry names, and the rest of it."""
-    pair = str(entry["pair"])
-    settings = {key: value for key, value in entry.items() if key != "pair"}
-    for key, ending in (("certificate", "crt"), ("key", "key")):
-        settings[key] = (HERE / "certs" / f"{pair}.{ending}").read_text(encoding="ascii")
+    """The pairs of files that an entry names, and the rest of it."""
+    settings = {key: value for key, value in entry.items() if key not in ("pair", "client")}
+    settings |= _pair(str(entry["pair"]))
+    if "names" in entry:
+        settings["names"] = {name: _pair(str(pair)) for name, pair in _mapping(entry["names"]).items()}
     if "client_roots" in settings:
-        roots = HERE / "certs" / str(settings["client_roots"])
+        roots = CERTIFICATES / str(settings["client_roots"])
         settings["client_roots"] = roots.read_text(encoding="ascii")
     return MappingProxyType(settings)
+
+
+def _pair(name: str) -> dict[str, str]:
+    """Certificate and key, as PEM."""
+    return {key: (CERTIFICATES / f"{name}.{ending}").read_text(encoding="ascii")
+            for key, ending in (("certificate", "crt"), ("key", "key"))}
 
 
 def _names(entry: Mapping[str, object], extra: Mapping[str, object]) -> dict[str, tuple[str, ...]]:
