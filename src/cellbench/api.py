@@ -59,8 +59,8 @@ __all__ = [
     "NotPossible", "OperatorError", "Owner", "Pin", "PinLevel", "PowerState", "Procedure",
     "ProductLimits", "Psk", "RadioMeter", "RawTalk", "Recorder", "Response", "RigError", "Run",
     "Security", "SecurityProfile", "ServerCheck", "Service", "ServiceError", "SessionData", "SessionKind",
-    "Slot", "Socket", "SocketClosed", "Sockets", "TlsVersion", "UnitError", "current_run", "limits_for",
-    "md5_of", "open_equipment", "procedure", "radio_meter", "recorder_of", "root_of", "serial_of",
+    "Slot", "Socket", "SocketClosed", "Sockets", "TlsVersion", "UnitError", "client_of", "current_run",
+    "limits_for", "md5_of", "open_equipment", "procedure", "radio_meter", "recorder_of", "root_of", "serial_of",
     "tcp_probe",
 ]
 
@@ -97,6 +97,17 @@ def root_of(equipment: Equipment, role: str) -> bytes:
         raise NotPossible(f"the rig file names no authority for service {role}",
                           remedy=f"name its file under services.{role}.ca")
     return file.read_bytes()
+
+
+def client_of(equipment: Equipment, role: str) -> tuple[bytes, bytes]:
+    """A client certificate that a service takes and its key, PEM; NotPossible when the rig file names
+    none."""
+    files = ServiceMap(equipment.rig).place(role).client
+    if files is None:
+        raise NotPossible(f"the rig file names no client certificate for service {role}",
+                          remedy=f"name its files under services.{role}.client_certificate and client_key")
+    certificate, key = files
+    return certificate.read_bytes(), key.read_bytes()
 
 
 def serial_of(run: Run, slot: str) -> str:
