@@ -22,6 +22,8 @@ from cellbench.host.certificates import CertificateKind, CertificateMissing, Cer
 from cellbench.host.channel import Channel
 from cellbench.host.files import BadFileName, FileMissing, Files, NoRoom
 from cellbench.host.http import HttpClient, HttpServer, Response
+from cellbench.host.mqtt import MessageForm, MqttClient, MqttMessage
+from cellbench.host.mqtt_settings import MqttServer, MqttSettingNotKept, MqttWill
 from cellbench.host.raw import RawTalk
 from cellbench.host.security import (
     NoSession,
@@ -53,14 +55,15 @@ from cellbench.session.run import RUN, Run
 
 __all__ = [
     "Aborted", "BadFileName", "Boot", "CellbenchError", "CertificateKind", "CertificateMissing",
-    "Certificates", "Channel", "ClientError", "ClientNetworkError", "ClientServiceError", "Datagram",
-    "Dut", "DutState", "Equipment", "FarSide", "FileMissing", "Files", "HttpClient", "HttpServer",
-    "Identity", "Judgement", "Limit", "Network", "NetworkError", "NoRoom", "NoSession", "NotApplicable",
-    "NotPossible", "OperatorError", "Owner", "Pin", "PinLevel", "PowerState", "Procedure",
-    "ProductLimits", "Psk", "RadioMeter", "RawTalk", "Recorder", "Response", "RigError", "Run",
-    "Security", "SecurityProfile", "ServerCheck", "Service", "ServiceError", "SessionData", "SessionKind",
-    "Slot", "Socket", "SocketClosed", "Sockets", "TlsVersion", "UnitError", "client_of", "current_run",
-    "limits_for", "md5_of", "open_equipment", "procedure", "radio_meter", "recorder_of", "root_of", "serial_of",
+    "Certificates", "Channel", "ClientError", "ClientNetworkError", "ClientServiceError", "Datagram", "Dut",
+    "DutState", "Equipment", "FarSide", "FileMissing", "Files", "HttpClient", "HttpServer", "Identity",
+    "Judgement", "Limit", "MessageForm", "MqttClient", "MqttMessage", "MqttServer", "MqttSettingNotKept",
+    "MqttWill", "Network", "NetworkError", "NoRoom", "NoSession", "NotApplicable", "NotPossible",
+    "OperatorError", "Owner", "Pin", "PinLevel", "PowerState", "Procedure", "ProductLimits", "Psk",
+    "RadioMeter", "RawTalk", "Recorder", "Response", "RigError", "Run", "Security", "SecurityProfile",
+    "ServerCheck", "Service", "ServiceError", "SessionData", "SessionKind", "Slot", "Socket",
+    "SocketClosed", "Sockets", "TlsVersion", "UnitError", "client_of", "current_run", "limits_for",
+    "md5_of", "open_equipment", "procedure", "radio_meter", "recorder_of", "root_of", "serial_of",
     "tcp_probe",
 ]
 

@@ -16,6 +16,7 @@ from cellbench.host.channel import Channel
 from cellbench.host.errors import AtError
 from cellbench.host.files import Files
 from cellbench.host.http import HttpClient
+from cellbench.host.mqtt import MqttClient
 from cellbench.host.raw import RawTalk
 from cellbench.host.security import Security
 from cellbench.host.sockets import Sockets
@@ -100,6 +101,10 @@ class Dut:
     def http(self, profile: int = 0) -> HttpClient:
         """The HTTP client on a profile: ``dut.http().use(HttpServer("httpbin.org")).get("/")``."""
         return HttpClient(self.at, profile)
+
+    def mqtt(self) -> MqttClient:
+        """The MQTT client: ``with dut.mqtt().use(MqttServer("broker")) as mqtt: mqtt.publish("a/b", "c")``."""
+        return MqttClient(self.at)
 
     def raw(self, channel: Channel | None = None) -> RawTalk:
         """The bytes of a channel (default: the main one): echo, silence, rubbish."""
