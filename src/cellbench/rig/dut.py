@@ -103,7 +103,7 @@ class Dut:
         return HttpClient(self.at, profile)
 
     def mqtt(self) -> MqttClient:
-        """The MQTT client: ``with dut.mqtt().use(MqttServer("broker")) as mqtt: mqtt.publish("a/b", "c")``."""
+        """The MQTT client: ``with dut.mqtt().use(MqttServer("host")) as mqtt: mqtt.publish("a", "b")``."""
         return MqttClient(self.at)
 
     def raw(self, channel: Channel | None = None) -> RawTalk:
