@@ -11,6 +11,8 @@ import struct
 from collections.abc import Mapping, Sequence
 
 from cellbench.base.errors import CellbenchError, NetworkError, Owner, RigError
+from cellbench.io.tls.engine import client
+from cellbench.io.tls.settings import ClientSettings
 from cellbench.rig.dut import Dut
 from cellbench.rig.schema import Service
 from cellbench.rig.slot import PowerState, Slot
@@ -80,6 +82,8 @@ def _service(role: str, service: Service | None) -> Canary:
     try:
         if role in _UDP_PROBES:
             _ask_udp(host, port, _UDP_PROBES[role])
+        elif role in _DTLS_ROLES:
+            _ask_udp(host, port, _client_hello())
         else:
             socket.create_connection((host, port), _PROBE_S).close()
     except OSError as error:
@@ -99,4 +103,17 @@ def _dns_question(name: str) -> bytes:
     return struct.pack(">HHHHHH", 0x4342, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">HH", 1, 1)
 
 
-_UDP_PROBES: Mapping[str, bytes] = {"dns": _dns_question("echo.u-blox.com"), "echo-udp": b"canary"}
+def _client_hello() -> bytes:
+    """The first datagram of a DTLS handshake; the server answers it with one of its own (RFC 6347 4.2.1)."""
+    engine = client(ClientSettings(datagram=True))
+    engine.start()
+    return b"".join(engine.outgoing())
+
+
+_SEARCHGW = b"\x03\x01\x00"  # MQTT-SN 1.2, 5.4.2: a gateway answers with GWINFO
+
+_UDP_PROBES: Mapping[str, bytes] = {
+    "dns": _dns_question("echo.u-blox.com"), "echo-udp": b"canary",
+    "mqttsn": _SEARCHGW, "mqtt-anywhere": _SEARCHGW,
+}
+_DTLS_ROLES = frozenset({"mqttsn-dtls", "mqtt-flex", "coap-dtls"})
