@@ -13,7 +13,7 @@ import pytest
 from cellbench.base.errors import NotPossible, RigError
 from cellbench.rig.load import load_rig
 from cellbench.session.procedure import Procedure
-from cellbench.session.shared import Turn, take_turns, turns_for
+from cellbench.session.workers.turns import Turn, take_turns, turns_for
 
 FATES = ("asleep", "broken", "between", "gil", "memory", "stopped", "well")
 

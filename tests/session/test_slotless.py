@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cellbench.session.slotless import SlotlessTests, file_of
+from cellbench.session.workers.slotless import SlotlessTests, file_of
 
 
 def queue(files: dict[str, int]) -> tuple[SlotlessTests, list[str]]:

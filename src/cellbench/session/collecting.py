@@ -7,15 +7,15 @@ import pytest
 from cellbench.record.attempt import Kind
 from cellbench.record.header import ProcedureEntry
 from cellbench.session.names import pair_of, without_slot
-from cellbench.session.pairs import (
+from cellbench.session.procedure import Procedure, procedure_from, procedure_of
+from cellbench.session.run import Part, Run
+from cellbench.session.workers.pairs import (
     PEER_FIXTURE,
     SLOT_FIXTURE,
     parametrize_pairs,
     parametrize_partners,
     partner_of,
 )
-from cellbench.session.procedure import Procedure, procedure_from, procedure_of
-from cellbench.session.run import Part, Run
 
 
 class CollectHooks:

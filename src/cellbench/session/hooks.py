@@ -13,17 +13,17 @@ from cellbench.guardian.budget import BudgetExhausted
 from cellbench.record.verdict import Outcome, Verdict
 from cellbench.session.attempts import AttemptBook
 from cellbench.session.collecting import peer_of_item, slot_of
-from cellbench.session.deadline import GRACE_S, Overdue, ProcedureTimer
 from cellbench.session.interrupt import Interrupts
 from cellbench.session.marks import Doing
 from cellbench.session.opening import open_equipment
-from cellbench.session.pairs import SLOT_FIXTURE, lend, may_run, require_pair
 from cellbench.session.procedure import Procedure, procedure_of
 from cellbench.session.run import Part, Run
 from cellbench.session.saying import say, words_of
-from cellbench.session.shared import hangs_on_rig, take_turns, turns_for
 from cellbench.session.verdicts import EXIT_ABORTED, EXIT_FRAMEWORK, exit_status
-from cellbench.session.workers import give_up
+from cellbench.session.workers.deadline import GRACE_S, Overdue, ProcedureTimer
+from cellbench.session.workers.pairs import SLOT_FIXTURE, lend, may_run, require_pair
+from cellbench.session.workers.processes import give_up
+from cellbench.session.workers.turns import hangs_on_rig, take_turns, turns_for
 
 
 class RunHooks:

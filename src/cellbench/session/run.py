@@ -203,7 +203,8 @@ def slots_for(config: pytest.Config, path: Path) -> tuple[str, ...]:
 
 def open_run(config: pytest.Config, path: Path) -> Run:
     """Make the run of this session and register its hooks."""
-    from cellbench.session import collecting, hooks, scheduling
+    from cellbench.session import collecting, hooks
+    from cellbench.session.workers.controller import ControllerHooks
 
     worker = getattr(config, "workerinput", None)
     slots = slots_for(config, path)
@@ -251,7 +252,7 @@ def open_run(config: pytest.Config, path: Path) -> Run:
         if asks_people(run.rig.model):
             config.pluginmanager.register(Desk(run), "cellbench-prompts")
     if run.part is Part.CONTROLLER:
-        config.pluginmanager.register(scheduling.ControllerHooks(run), "cellbench-controller")
+        config.pluginmanager.register(ControllerHooks(run), "cellbench-controller")
     return run
 
 

@@ -2,7 +2,7 @@
 
 A timer's signal raises in the procedure, whatever it waits for; a teardown that follows gets ``GRACE_S``.
 C code that never returns to Python is not reached so: a worker is then killed by its controller
-(:mod:`cellbench.session.workers`); a run without workers waits on.
+(:mod:`cellbench.session.workers.processes`); a run without workers waits on.
 """
 
 from __future__ import annotations

@@ -18,12 +18,12 @@ from cellbench.record.verdict import Outcome, Verdict
 from cellbench.session.interrupt import Interrupts
 from cellbench.session.marks import Doing, Mark, mark_path, read_mark
 from cellbench.session.names import place_in, slots_in, without_slot
-from cellbench.session.pairs import lost_note
 from cellbench.session.run import Run, spare_workers
 from cellbench.session.saying import mark
-from cellbench.session.schedule import Begun, SlotScheduling
 from cellbench.session.segments import has_ended
-from cellbench.session.workers import HangWatch, how_it_ended, signal_worker
+from cellbench.session.workers.pairs import lost_note
+from cellbench.session.workers.processes import HangWatch, how_it_ended, signal_worker
+from cellbench.session.workers.schedule import Begun, SlotScheduling
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController

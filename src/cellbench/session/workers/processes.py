@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
     from cellbench.session.run import Run
-    from cellbench.session.schedule import SlotScheduling
+    from cellbench.session.workers.schedule import SlotScheduling
 
 _LOOK_S = 0.5
 _REAP_S = 2.0

@@ -9,8 +9,8 @@ so every worker is fed the current and the next item, and told to shut down when
 
 That is also how a procedure on two slots waits for both: both workers collect it, and hold it, each as its
 last item. When both hold it they are idle: the second one is let go first, which gives its slot back
-(:mod:`cellbench.session.pairs`), then the first one, which runs it on both; the second one holds its next
-item until then. Such procedures come last, and every worker takes its own in the same order, so that two
+(:mod:`cellbench.session.workers.pairs`), then the first one, which runs it on both; the second one holds its
+next item until then. Such procedures come last, and every worker takes its own in the same order, so that two
 never wait for each other.
 """
 
@@ -24,7 +24,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cellbench.session.slotless import SlotlessTests, file_of
+from cellbench.session.workers.slotless import SlotlessTests, file_of
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
