@@ -5,6 +5,7 @@ direct connection: in about half of its starts ser2net 4.3.11 passes no modem st
 whatever the server behind it notifies.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -18,6 +19,9 @@ from pathlib import Path
 import pytest
 import serial
 
+from cellbench.base.clock import Deadline
+from cellbench.base.errors import RigError
+from cellbench.io.rfc2217 import Rfc2217Port
 from cellbench.virtual.control.client import request
 
 # in CI no foreign peer may be missing: there it fails instead
@@ -94,3 +98,40 @@ def test_commands_rates_and_lines_through_ser2net(slot: tuple[Path, int]) -> Non
         assert until(lambda: levels(directory)["rts"] == "off")
         port.dtr = port.rts = True
         assert until(lambda: levels(directory)["dtr"] == levels(directory)["rts"] == "on")
+
+
+def test_the_own_client_through_ser2net(slot: tuple[Path, int]) -> None:
+    """A terminal server of another make between the framework's client end and the UART."""
+    directory, number = slot
+    port = Rfc2217Port("127.0.0.1", number)
+
+    def ready() -> bool:
+        with contextlib.suppress(RigError):
+            port.open()
+            return True
+        return False
+
+    assert until(ready)
+    try:
+        assert own_answer(port, b"AT").endswith(b"\r\nOK\r\n")
+        assert own_answer(port, b"AT+IPR=230400").endswith(b"\r\nOK\r\n")
+        port.set_rate(230400)
+        # the module reads at the new rate some time after its OK: a client repeats AT until it is heard
+        assert until(lambda: own_answer(port, b"AT", 0.5).endswith(b"\r\nOK\r\n"))
+        assert levels(directory)["uart_rate"] == "230400"
+        for line in ("dtr", "rts"):
+            port.set_output(line, False)
+            assert until(lambda line=line: levels(directory)[line] == "off")  # type: ignore[misc]
+            port.set_output(line, True)
+            assert until(lambda line=line: levels(directory)[line] == "on")  # type: ignore[misc]
+    finally:
+        port.close()
+
+
+def own_answer(port: Rfc2217Port, line: bytes, seconds: float = 10.0) -> bytes:
+    deadline = Deadline.after(seconds)
+    port.write(line + b"\r", deadline)
+    heard = b""
+    while not heard.endswith(b"\r\nOK\r\n") and not deadline.expired:
+        heard += port.read(4096, deadline.remaining)
+    return heard
