@@ -20,6 +20,15 @@ from cellbench.base.protocols import FarSide
 from cellbench.host.blame import ClientError, ClientNetworkError, ClientServiceError, tcp_probe
 from cellbench.host.certificates import CertificateKind, CertificateMissing, Certificates, md5_of
 from cellbench.host.channel import Channel
+from cellbench.host.coap import (
+    CoapClient,
+    CoapMethod,
+    CoapProfile,
+    CoapResponse,
+    CoapServer,
+    CoapTransport,
+    coap_probe,
+)
 from cellbench.host.files import BadFileName, FileMissing, Files, NoRoom
 from cellbench.host.http import HttpClient, HttpServer, Response
 from cellbench.host.mqtt import MessageForm, MqttClient, MqttMessage
@@ -55,16 +64,17 @@ from cellbench.session.run import RUN, Run
 
 __all__ = [
     "Aborted", "BadFileName", "Boot", "CellbenchError", "CertificateKind", "CertificateMissing",
-    "Certificates", "Channel", "ClientError", "ClientNetworkError", "ClientServiceError", "Datagram", "Dut",
+    "Certificates", "Channel", "ClientError", "ClientNetworkError", "ClientServiceError", "CoapClient",
+    "CoapMethod", "CoapProfile", "CoapResponse", "CoapServer", "CoapTransport", "Datagram", "Dut",
     "DutState", "Equipment", "FarSide", "FileMissing", "Files", "HttpClient", "HttpServer", "Identity",
     "Judgement", "Limit", "MessageForm", "MqttClient", "MqttMessage", "MqttServer", "MqttSettingNotKept",
     "MqttWill", "Network", "NetworkError", "NoRoom", "NoSession", "NotApplicable", "NotPossible",
     "OperatorError", "Owner", "Pin", "PinLevel", "PowerState", "Procedure", "ProductLimits", "Psk",
     "RadioMeter", "RawTalk", "Recorder", "Response", "RigError", "Run", "Security", "SecurityProfile",
     "ServerCheck", "Service", "ServiceError", "SessionData", "SessionKind", "Slot", "Socket",
-    "SocketClosed", "Sockets", "TlsVersion", "UnitError", "client_of", "current_run", "limits_for",
-    "md5_of", "open_equipment", "procedure", "radio_meter", "recorder_of", "root_of", "serial_of",
-    "tcp_probe",
+    "SocketClosed", "Sockets", "TlsVersion", "UnitError", "client_of", "coap_probe", "current_run",
+    "limits_for", "md5_of", "open_equipment", "procedure", "radio_meter", "recorder_of", "root_of",
+    "serial_of", "tcp_probe",
 ]
 
 

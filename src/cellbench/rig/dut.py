@@ -13,6 +13,7 @@ from cellbench.catalogue.modules.model import ModuleProfile
 from cellbench.host.answer import Answer
 from cellbench.host.certificates import Certificates
 from cellbench.host.channel import Channel
+from cellbench.host.coap import CoapClient
 from cellbench.host.errors import AtError
 from cellbench.host.files import Files
 from cellbench.host.http import HttpClient
@@ -105,6 +106,10 @@ class Dut:
     def mqtt(self) -> MqttClient:
         """The MQTT client: ``with dut.mqtt().use(MqttServer("host")) as mqtt: mqtt.publish("a", "b")``."""
         return MqttClient(self.at)
+
+    def coap(self) -> CoapClient:
+        """The CoAP client (LARA-R6): ``dut.coap().use(CoapServer("coap.me")).get("/hello")``."""
+        return CoapClient(self.at)
 
     def raw(self, channel: Channel | None = None) -> RawTalk:
         """The bytes of a channel (default: the main one): echo, silence, rubbish."""
