@@ -323,6 +323,9 @@ class Behaviour(MessagingFacts):
     tls_version_exact: bool = fact(
         "Operation 1 of +USECPRF is exactly the version offered, else the lowest.",
         G, "both guides: minimum version; one public driver: exactly", r8=False, r6=False)
+    root_needs_ca_flag: bool = fact(
+        "A server certificate that is imported as root counts only when it is flagged as CA.",
+        G, "LARA-R6 guide 3.5; LENA-R8 guide 9.1.4 does not say so", r8=False, r6=True)
     root_of_trust: bool = fact("+USECPRF has operations 11 and 14.", M, "LARA-R6 data sheet",
                                r8=False, r6=True)
     tls_connections: int = fact("Secure connections at once.", G, "LENA-R8 guide 9.1.3, LARA-R6 guide 3.3: 4",
