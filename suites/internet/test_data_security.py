@@ -1,10 +1,9 @@
-"""Certificates and security profiles: LENA-R8 guide 9.1.1 to 9.1.4; LARA-R6 guide 3.1 to 3.3, 3.5."""
+"""Certificates, profiles, the complete example: LENA-R8 guide 9.1.1 to 9.1.3; LARA-R6 guide 3.1 to 3.3."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 
@@ -25,29 +24,25 @@ from cellbench.api import (
     procedure,
 )
 
-from .credentials import CERTIFICATE, ENCRYPTED_KEY, ENCRYPTED_KEY_PASSWORD, KEY, THAWTE, THAWTE_MD5
+from .credentials import (
+    CERTIFICATE,
+    ENCRYPTED_KEY,
+    ENCRYPTED_KEY_PASSWORD,
+    KEY,
+    SMALL_CERTIFICATES,
+    SMALL_KEYS,
+    THAWTE,
+    THAWTE_MD5,
+)
+from .secure import CHAIN, EC, MUTUAL, NUMBER, fails, trusted
 from .web import SECURE, Services, request, server_of, stored
 
 MANAGER = ("R8:9.1.1", "R6:3.1")
 PROFILE = ("R8:9.1.2", "R6:3.2")
 SUITES = ("R8:9.1.2.1", "R6:3.2.1")
 EXAMPLE = ("R8:9.1.3", "R6:3.3")
-TROUBLE = ("R8:9.1.4", "R6:3.5")
 ROOT, CLIENT, CLIENT_KEY = CertificateKind.ROOT, CertificateKind.CLIENT, CertificateKind.KEY
 ITEMS = ((ROOT, "ca_cert", THAWTE), (CLIENT, "client_cert", CERTIFICATE), (CLIENT_KEY, "client_key", KEY))
-CHAIN = SecurityProfile(check=ServerCheck.CHAIN, root="web root")
-NUMBER = 2  # of the security profile, as in the guides' complete example
-
-
-@contextmanager
-def trusted(dut: Dut, root: bytes, name: str = "web root") -> Iterator[None]:
-    """A root that is stored in the block, and profile NUMBER reset after it."""
-    dut.certificates.put(ROOT, name, root)
-    try:
-        yield
-    finally:
-        dut.certificates.remove(ROOT, name, missing_ok=True)
-        dut.security.reset(NUMBER)
 
 
 @procedure(*MANAGER, title="CA, client certificate and key are imported from files and listed, as printed",
@@ -113,6 +108,57 @@ def test_small_server_key(online: Dut, services: Services, root_of: Callable[[st
             online.http().use(server_of(small, security=NUMBER)).get("/")
         record.note(str(failed.value))
         assert online.http().use(server_of(services["https"], security=NUMBER)).get("/").status == 200
+
+
+@procedure(*MANAGER, title="A client's key below the sizes is refused, or of no use", depends_on=MUTUAL)
+@pytest.mark.parametrize("size", SMALL_KEYS)
+def test_small_client_key(online: Dut, services: Services, record: Recorder, size: str) -> None:
+    """RSA of 1024 bits, ECDSA of 160 bits: the import refuses them, or the connection does."""
+    pair = SMALL_CERTIFICATES[size], SMALL_KEYS[size]
+    refused = False
+    for kind, data in zip((CLIENT, CLIENT_KEY), pair, strict=True):
+        line = f'AT+USECMNG=0,{kind.number},"small",{len(data)}'
+        refused |= not online.send(line, payload=data, check=False).ok
+    record.note("refused at the import" if refused else "taken by the import")
+    try:
+        fails(online, services["https-client"], record,
+              SecurityProfile(check=ServerCheck.NONE, certificate="small", key="small"))
+    finally:
+        for kind in (CLIENT, CLIENT_KEY):
+            online.certificates.remove(kind, "small", missing_ok=True)
+
+
+@procedure(*MANAGER, title="A server with an ECDSA key of 256 bits connects", depends_on=EC)
+def test_ec_server(online: Dut, services: Services, root_of: Callable[[str], bytes]) -> None:
+    """ECDSA keys of at least 192 bits."""
+    with trusted(online, root_of("https-ec")):
+        online.security.apply(NUMBER, CHAIN)
+        assert online.http().use(server_of(services["https-ec"], security=NUMBER)).get("/").status == 200
+
+
+@procedure(*MANAGER, title="Mutual authentication with CA, client certificate and key, as printed",
+           depends_on=MUTUAL)
+def test_mutual_authentication(online: Dut, services: Services, root_of: Callable[[str], bytes],
+                               client_of: Callable[[str], tuple[bytes, bytes]], record: Recorder) -> None:
+    """From files, under the printed names, in profile 0 as the next section prints it."""
+    items = zip((ROOT, CLIENT, CLIENT_KEY), ("ca_cert", "client_cert", "client_key"),
+                (root_of("https-client"), *client_of("https-client")), strict=True)
+    stored_items = []
+    try:
+        for kind, name, data in items:
+            online.certificates.remove(kind, name, missing_ok=True)
+            online.files.put(f"{name}.crt", data)
+            with record.step(f"import {name}"):
+                assert online.certificates.put_file(kind, name, f"{name}.crt", data) == md5_of(data)
+            stored_items.append((kind, name))
+            online.files.delete(f"{name}.crt")
+        online.security.apply(0, SecurityProfile(check=ServerCheck.CHAIN, root="ca_cert",
+                                                 certificate="client_cert", key="client_key"))
+        assert online.http().use(server_of(services["https-client"], security=0)).get("/").status == 200
+    finally:
+        online.security.reset(0)
+        for kind, name in stored_items:
+            online.certificates.remove(kind, name, missing_ok=True)
 
 
 @procedure(*PROFILE, title="The profile is configured as printed and reads back", depends_on=())
@@ -229,62 +275,3 @@ def test_printed_md5(dut: Dut) -> None:
     """The public root of the example, as bytes in PEM: its MD5 is that of its DER."""
     assert dut.certificates.put(ROOT, "ThawteCA", THAWTE) == THAWTE_MD5
     dut.certificates.remove(ROOT, "ThawteCA")
-
-
-def _fails(dut: Dut, services: Services, record: Recorder, role: str, profile: SecurityProfile) -> None:
-    dut.security.apply(NUMBER, profile)
-    http = dut.http().use(server_of(services[role], security=NUMBER))
-    with pytest.raises(ClientError) as failed:
-        http.get("/")
-    record.note(str(failed.value))
-    assert failed.value.kind == 3
-    assert not dut.files.has(http.answer_file)
-
-
-@procedure(*TROUBLE, title="What the list says to check: each one wrong fails, put right it connects",
-           depends_on=SECURE)
-@pytest.mark.parametrize("what", ["authority", "host"])
-def test_wrong_certificate_settings(online: Dut, services: Services, record: Recorder,
-                                    root_of: Callable[[str], bytes], what: str) -> None:
-    """A root that did not sign the server, an expected host name that is not the server's."""
-    service = services["https"]
-    name = str(service.name)
-    right = SecurityProfile(check=ServerCheck.HOST, root="web root", host=name, sni=name)
-    wrong = {"authority": replace(right, root="other root"),
-             "host": replace(right, host="other.example")}[what]
-    online.certificates.put(ROOT, "other root", CERTIFICATE)
-    try:
-        with trusted(online, root_of("https")):
-            with record.step(f"wrong {what}"):
-                _fails(online, services, record, "https", wrong)
-            with record.step("put right"):
-                online.security.apply(NUMBER, right)
-                assert online.http().use(server_of(service, security=NUMBER)).get("/").status == 200
-    finally:
-        online.certificates.remove(ROOT, "other root")
-
-
-@procedure(*TROUBLE, title="A version or a suite that the server lacks fails, one that it has connects",
-           depends_on=("network", "service:dns", "service:https-aes128"))
-def test_wrong_suite(online: Dut, services: Services, record: Recorder) -> None:
-    """The server takes TLS 1.2 with TLS_RSA_WITH_AES_128_CBC_SHA only."""
-    service = services["https-aes128"]
-    with record.step("another suite"):
-        _fails(online, services, record, "https-aes128",
-               SecurityProfile(check=ServerCheck.NONE, suites=("C030",)))
-    with record.step("its suite"):
-        online.security.apply(NUMBER, SecurityProfile(check=ServerCheck.NONE, suites=("002F",)))
-        assert online.http().use(server_of(service, security=NUMBER)).get("/").status == 200
-    online.security.reset(NUMBER)
-
-
-@procedure("R6:3.5", title="A server without TLS 1.3 fails when it is demanded",
-           depends_on=("network", "service:dns", "service:https-aes128"))
-def test_wrong_version(online: Dut, services: Services, record: Recorder) -> None:
-    """Operation 1 set to TLS 1.3 against a server that has TLS 1.2."""
-    _fails(online, services, record, "https-aes128",
-           SecurityProfile(check=ServerCheck.NONE, version=TlsVersion.TLS_1_3))
-    online.security.apply(NUMBER, SecurityProfile(check=ServerCheck.NONE, version=TlsVersion.TLS_1_2))
-    secure = server_of(services["https-aes128"], security=NUMBER)
-    assert online.http().use(secure).get("/").status == 200
-    online.security.reset(NUMBER)

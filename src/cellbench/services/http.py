@@ -31,7 +31,7 @@ class HttpServer:
     """HTTP/1.0 and 1.1 on one port; with ``definition["tls"]`` every connection begins with a handshake.
 
     ``mute`` takes requests and never answers, ``slow`` answers ``slow_s`` seconds later, ``reset``
-    forgets uploaded files and TLS sessions.
+    forgets uploaded files, TLS sessions and what was seen.
     """
 
     def __init__(self, definition: Mapping[str, object]) -> None:
@@ -60,6 +60,7 @@ class HttpServer:
         """Take a state; going down ends the connections."""
         if state is State.RESET:
             self._files.clear()
+            self._last.clear()
             self._secure = None if self._tls is None else TlsServer(self._tls)
             state = State.UP
         self._state = state

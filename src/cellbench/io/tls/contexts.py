@@ -203,8 +203,12 @@ class _Verdict:
             return Refusal.KEY_SIZE
         if depth == 0 and settings.pin is not None and not _pinned(certificate, settings.pin):
             return Refusal.PIN
-        if good or settings.check is Check.NONE:
+        if settings.check is Check.NONE:
             return None
+        if good:
+            unflagged = depth == 0 and settings.flagged_roots and not _is_authority(certificate)
+            own = unflagged and certificate.public_bytes(serialization.Encoding.DER) in settings.roots
+            return Refusal.ISSUER if own else None
         if error in (_NOT_YET, _EXPIRED):
             return Refusal.DATES if settings.check >= Check.DATES else None
         if error in (_HOST_MISMATCH, _IP_MISMATCH):
@@ -217,6 +221,13 @@ class _Verdict:
             return key.key_size < self._settings.least_rsa_bits
         if isinstance(key, ec.EllipticCurvePublicKey):
             return key.key_size < self._settings.least_ec_bits
+        return False
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
         return False
 
 

@@ -71,7 +71,8 @@ class ClientSettings:
     ``suites`` are IANA numbers, empty for all that there are. ``least_rsa_bits`` and ``least_ec_bits``
     refuse a server whose certificate, or that of an issuer, has a shorter key. ``now`` is the clock that
     validity dates are held against; None for the machine's. ``session`` is resumed if the server agrees;
-    without ``tickets`` the server is not asked for one, so that it gives a session id.
+    without ``tickets`` the server is not asked for one, so that it gives a session id. ``flagged_roots``
+    refuses a server whose own certificate is one of the roots, unless it is flagged as an authority's.
     """
 
     datagram: bool = False
@@ -89,6 +90,7 @@ class ClientSettings:
     tickets: bool = True
     least_rsa_bits: int = 0
     least_ec_bits: int = 0
+    flagged_roots: bool = False
     now: datetime | None = None
 
 

@@ -151,6 +151,7 @@ class SecurityProfiles:
             tickets=not (resumption.enabled and resumption.kind is not None and resumption.kind.by_id),
             least_rsa_bits=2048,
             least_ec_bits=192,
+            flagged_roots=facts.root_needs_ca_flag,
             now=self._module.radio.rtc.utc(),
         )
 
