@@ -115,5 +115,6 @@ _SEARCHGW = b"\x03\x01\x00"  # MQTT-SN 1.2, 5.4.2: a gateway answers with GWINFO
 _UDP_PROBES: Mapping[str, bytes] = {
     "dns": _dns_question("echo.u-blox.com"), "echo-udp": b"canary",
     "mqttsn": _SEARCHGW, "mqtt-anywhere": _SEARCHGW,
+    "coap": b"\x40\x00\x43\x42",  # RFC 7252 4.3: an empty confirmable message is reset by who is there
 }
-_DTLS_ROLES = frozenset({"mqttsn-dtls", "mqtt-flex", "coap-dtls"})
+_DTLS_ROLES = frozenset({"mqttsn-dtls", "mqtt-flex", "coap-dtls", "lwm2m"})
