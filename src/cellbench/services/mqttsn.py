@@ -76,11 +76,12 @@ class _Client:
 class MqttSnServer:
     """MQTT-SN 1.2 on one UDP port; with ``definition["tls"]`` over DTLS.
 
-    ``broker``: name of the broker (default: mqtt). ``predefined``: topic by id. ``retry_s`` and ``retries``:
-    repetition of what a client does not answer. ``mute`` takes messages and never answers, ``slow`` handles
-    each ``slow_s`` seconds later, ``down`` forgets all clients as a gateway that dies does, ``reset`` forgets
-    them and what it saw. A client identifier ``broken/<fault>/<message>`` meets that :class:`Fault` with its
-    messages of that type; a further ``/`` and any text tell such clients apart.
+    ``broker``: name of the broker (default: mqtt). ``identity``: how the identifiers of clients must begin,
+    others are not supported. ``predefined``: topic by id. ``retry_s`` and ``retries``: repetition of what a
+    client does not answer. ``mute`` takes messages and never answers, ``slow`` handles each ``slow_s``
+    seconds later, ``down`` forgets all clients as a gateway that dies does, ``reset`` forgets them and what
+    it saw. A client identifier ``broken/<fault>/<message>`` meets that :class:`Fault` with its messages of
+    that type; a further ``/`` and any text tell such clients apart.
     """
 
     def __init__(self, definition: Mapping[str, object]) -> None:
@@ -93,7 +94,7 @@ class MqttSnServer:
             int(number): str(name) for number, name in given.items()}
         self._limits = Limits(float(str(definition.get("retry_s", Limits().retry_s))),
                               int(str(definition.get("retries", Limits().retries))))
-        self._name = str(definition.get("server", "mqttsn"))
+        self._identity = str(definition.get("identity", ""))
         self._place: UdpPlace | DtlsPlace = UdpPlace(self._datagram) if self._tls is None else DtlsPlace(
             TlsServer(self._tls), self._datagram, seen=self._seen, refused=self._refused)
         self._begin()
@@ -203,7 +204,7 @@ class MqttSnServer:
         if message.kind is Kind.CONNECT:
             client_id = text_of(message.rest)
             client.name(client_id)
-            client.session = self._session(client_id)
+            client.session = self._session(client_id) if client_id.startswith(self._identity) else None
         elif message.kind is Kind.PINGREQ and message.rest:
             client.session = self._sessions.get(text_of(message.rest), client.session)
         if client.session is not None:
@@ -232,7 +233,9 @@ class MqttSnServer:
             session.receive(message, self._now())
             self._supervise(session)
         elif message.kind is Kind.CONNECT:
-            self._send(Message(Kind.CONNACK, code=ReturnCode.CONGESTION), address)
+            ours = text_of(message.rest).startswith(self._identity)
+            code = ReturnCode.CONGESTION if ours else ReturnCode.NOT_SUPPORTED
+            self._send(Message(Kind.CONNACK, code=code), address)
         else:
             self._send(Message(Kind.DISCONNECT), address)
 
@@ -246,7 +249,7 @@ class MqttSnServer:
         if self._own is None:
             self._own = Upstream(self._broker, lambda _: None, lambda: None)
         if not self._own.open:
-            self._own.connect(f"gateway {self._name}", clean=True)
+            self._own.connect(f"gateway {self._place.endpoint.port}", clean=True)
         self._counters.last_topic = topic
         self._own.publish(Publication(topic, message.rest, 0, message.flags.retain), lambda _: None)
 

@@ -37,6 +37,24 @@ def test_routes(play: Play, address: str, port: int, transport: str, reach: Reac
     play(scenario)
 
 
+@pytest.mark.parametrize(("address", "port", "apn", "reach"), [
+    ("10.7.0.55", 2442, "tsudp", Reach.OPEN),
+    ("10.7.0.55", 2442, "TSUDP", Reach.OPEN),
+    ("10.7.0.55", 2442, "tsiot", Reach.UNREACHABLE),
+    ("10.7.0.55", 2442, "", Reach.UNREACHABLE),
+    ("195.34.89.241", 7, "tsudp", Reach.UNREACHABLE),
+    ("127.0.0.1", 40000, "tsudp", Reach.UNREACHABLE),
+    ("195.34.89.241", 7, "tsiot", Reach.OPEN),
+])
+def test_an_apn_with_a_server_of_its_own(play: Play, address: str, port: int, apn: str, reach: Reach) -> None:
+    """MQTT Anywhere (LENA-R8 guide 9.3.4.4, LARA-R6 guide 7.11)."""
+    async def scenario(internet: Internet) -> None:
+        assert internet.route(address, port, "udp", apn).reach is reach
+        assert (internet.icmp_endpoint("8.8.8.8", apn) is None) is (apn.lower() == "tsudp")
+
+    play(scenario)
+
+
 def test_without_servers_every_host_refuses() -> None:
     internet = Internet(load_world())
     assert internet.route("195.34.89.241", 7, "tcp").reach is Reach.REFUSED

@@ -162,6 +162,7 @@ def _network(world: Mapping[str, Any], key: str) -> NetworkFacts:
     if long_name != known_long:
         short = long_name.removeprefix("I ")
     apns = [str(apn) for one in ("R8", "R6") for apn in world.get(one, {}).get("apns", ())]
+    apns += map(str, world.get("apns", ()))
     default = str(mine.get("default_apn", ""))
     others = tuple((number, *names) for number, names in _OPERATORS.items()
                    if number != plmn and names[0] != long_name)

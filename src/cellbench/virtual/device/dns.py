@@ -110,7 +110,7 @@ def source_of(context: Context | None, refusal: int) -> Source:
     address = None if context is None else context.ipv4 or context.ipv6
     if context is None or address is None:
         raise Refusal.cme(refusal)
-    return Source(context.cid, address)
+    return Source(context.cid, address, context.apn)
 
 
 async def resolve(ctx: CommandContext) -> None:

@@ -187,12 +187,14 @@ class Outward:
         address = context.ipv6 if wanted else ipv4
         if address is None:
             raise OutwardFailure(Stage.CONTEXT)
-        return Source(context.cid, address), wanted
+        return Source(context.cid, address, context.apn), wanted
 
     async def address(self, host: str, source: Source, *, ipv6: bool) -> str:
-        """The address of a name or of itself; OutwardFailure(NAME)."""
+        """The address of a name or of itself; OutwardFailure(NAME). An address with a zone (RFC 4007) is that
+        of a link, which nobody has here."""
         try:
-            return str(ipaddress.ip_address(host))
+            if "%" not in host:
+                return str(ipaddress.ip_address(host))
         except ValueError:
             pass
         try:

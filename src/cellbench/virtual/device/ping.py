@@ -87,7 +87,7 @@ class Ping:
         if context.ipv4 is None:
             self._fail(PingTrouble.IP_VERSION)  # LARA-R6 guide 2.4.1: not in an IPv6 context
             return
-        source = Source(context.cid, context.ipv4)
+        source = Source(context.cid, context.ipv4, context.apn)
         target = await self._target(plan.host, source)
         if target is None:
             return

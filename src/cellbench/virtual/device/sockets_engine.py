@@ -378,7 +378,7 @@ class SocketEngine:
         address = context.ipv6 if wanted else ipv4
         if address is None:
             raise self.failure(SocketError.FAMILY)
-        return Source(context.cid, address), wanted
+        return Source(context.cid, address, context.apn), wanted
 
     def _prefers_ipv6(self) -> bool:
         """The preferred IP type of +UDCONF=19, as it was at the boot (LARA-R6 guide 2.3.1)."""

@@ -111,7 +111,7 @@ class _Waiting(asyncio.DatagramProtocol):
 async def echo(node: Node, source: Source, request: Request, timeout_s: float) -> Echo:
     """Send one echo request and wait for what comes back, ``timeout_s`` seconds at most."""
     loop = asyncio.get_running_loop()
-    endpoint = node.icmp_endpoint(request.target)
+    endpoint = node.icmp_endpoint(request.target, source)
     started = loop.time()
     transport: asyncio.DatagramTransport | None = None
     try:

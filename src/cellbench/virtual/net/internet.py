@@ -66,8 +66,14 @@ class Internet:
             self._nodes[name] = Node(self, name, self._random)
         return self._nodes[name]
 
-    def route(self, address: str, port: int, transport: str) -> Route:
-        """Where a packet to ``address`` and ``port`` goes; ``transport`` is tcp or udp."""
+    def route(self, address: str, port: int, transport: str, apn: str = "") -> Route:
+        """Where a packet to ``address`` and ``port`` goes by an APN; ``transport`` is tcp or udp."""
+        found = self._route(address, port, transport)
+        own, services = self.world.apns.get(apn.lower()), self.world.apns.values()
+        reached = found.service in own if own else not any(found.service in others for others in services)
+        return found if reached else Route(Reach.UNREACHABLE)
+
+    def _route(self, address: str, port: int, transport: str) -> Route:
         if address in self.world.blackholes:
             return Route(Reach.SILENT)
         parsed = ipaddress.ip_address(address)
@@ -78,9 +84,9 @@ class Internet:
             return found
         return Route(Reach.REFUSED if str(parsed) in self._known else Reach.UNREACHABLE)
 
-    def icmp_endpoint(self, target: str) -> Endpoint | None:
+    def icmp_endpoint(self, target: str, apn: str = "") -> Endpoint | None:
         """Where IP packets with ICMP messages to ``target`` go; None when they vanish."""
-        if target in self.world.blackholes:
+        if target in self.world.blackholes or self.world.apns.get(apn.lower()):
             return None
         places = self.park.endpoints().get(ICMP_SERVER, ())
         return places[0] if places else None

@@ -35,7 +35,7 @@ class _UdpRoutes:
     local_port: int = 0
 
     def endpoint_of(self, peer: Peer) -> tuple[str, int] | None:
-        route = self.node.route(peer, "udp")
+        route = self.node.route(peer, "udp", self.source)
         self.node.note(route.service, Flow(self.source.cid, self.local_port, peer.port))
         return None if route.endpoint is None else (route.endpoint.host, route.endpoint.port)
 
@@ -97,13 +97,13 @@ class Node:
         """Return when user data passes."""
         await self._unblocked.wait()
 
-    def route(self, peer: Peer, transport: str) -> Route:
+    def route(self, peer: Peer, transport: str, source: Source) -> Route:
         """The way to a peer."""
-        return self._internet.route(peer.host, peer.port, transport)
+        return self._internet.route(peer.host, peer.port, transport, source.apn)
 
-    def icmp_endpoint(self, target: str) -> Endpoint | None:
+    def icmp_endpoint(self, target: str, source: Source) -> Endpoint | None:
         """Where packets with ICMP messages to ``target`` go; None when they vanish."""
-        return self._internet.icmp_endpoint(target)
+        return self._internet.icmp_endpoint(target, source.apn)
 
     def note(self, service: str, flow: Flow) -> None:
         """Remember the last flow of a service."""
@@ -116,7 +116,7 @@ class Node:
         Raises NetFailure: unreachable, refused, local port in use.
         """
         await self.passing()
-        route = self.route(remote, "tcp")
+        route = self.route(remote, "tcp", source)
         if route.endpoint is None:
             await self._nobody(route)
             raise NetFailure(SocketError.UNREACHABLE)

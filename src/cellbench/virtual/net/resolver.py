@@ -138,7 +138,7 @@ class _Question:
 
     async def _send(self, server: str) -> None:
         await self._node.passing()
-        route = self._node.route(Peer(server, PORT), "udp")
+        route = self._node.route(Peer(server, PORT), "udp", self._source)
         if route.endpoint is None:
             self._next.set()
             return

@@ -36,10 +36,11 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Who sends: the context, and the address that the network gave it."""
+    """Who sends: the context, the address that the network gave it, the APN that it is with."""
 
     cid: int
     address: str
+    apn: str = ""
 
 
 @dataclass(frozen=True, slots=True)

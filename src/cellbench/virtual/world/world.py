@@ -109,7 +109,7 @@ class World:
     ``resolvers``: server name → address, in the order primary, secondary, public. ``raw``: the whole file,
     for parts that later readers shape themselves. ``tls``: server name → certificate and key as PEM, and
     what the server narrows. ``clients``: server name → files with a client certificate that it takes, and its
-    key.
+    key. ``apns``: APN, in lower case → the servers that are reached by it alone and alone by it.
     """
 
     vars: Mapping[str, str]
@@ -127,6 +127,7 @@ class World:
     raw: Mapping[str, object]
     tls: Mapping[str, Mapping[str, object]]
     clients: Mapping[str, tuple[Path, Path]]
+    apns: Mapping[str, frozenset[str]]
 
     def substitute(self, text: str) -> str:
         """``text`` with every ``{name}`` of ``vars`` replaced; unknown names stay."""
@@ -193,6 +194,7 @@ def _shape(raw: Mapping[str, object], extra: Mapping[str, object]) -> World:
     modules, networks = _mapping(raw["module"]), _mapping(raw["network"])
     resolvers = {name: str(address) for name, address in _mapping(extra["resolvers"]).items()}
     servers, tls = {**_mapping(raw["servers"]), **_mapping(extra["servers"])}, _mapping(extra["tls"])
+    apns = {str(apn).lower(): frozenset(_texts(only)) for apn, only in _mapping(extra["apns"]).items()}
     return World(
         vars=MappingProxyType(variables),
         modules={series: _module(_mapping(modules[key])) for series, key in _SERIES_KEYS.items()},
@@ -206,11 +208,12 @@ def _shape(raw: Mapping[str, object], extra: Mapping[str, object]) -> World:
         icmp_latency_s=float(str(icmp["latency_s"])),
         blackholes=frozenset({variables["blackhole"]}),
         remote_host=str(extra["remote_host"]),
-        raw=MappingProxyType(dict(raw)),
+        raw=MappingProxyType({**raw, "network": {**networks, "apns": list(apns)}}),
         tls=MappingProxyType({name: _tls(_mapping(value)) for name, value in tls.items()}),
         clients=MappingProxyType({name: (CERTIFICATES / files[0], CERTIFICATES / files[1])
                                   for name, value in tls.items()
                                   if (files := _texts(_mapping(value).get("client", [])))}),
+        apns=MappingProxyType(apns),
     )
 
 
