@@ -100,6 +100,13 @@ def _add_ways_of_running(group: pytest.OptionGroup) -> None:
         "(default: as the rig file says, else never)",
     )
     group.addoption(
+        "--nvm-writes",
+        choices=("note", "refuse"),
+        default="note",
+        help="what a procedure is told that stores a setting unread, or one that is there already: a note in "
+        "its report, or a refusal of its result (default: note)",
+    )
+    group.addoption(
         "--reports",
         default=None,
         metavar="LIST",

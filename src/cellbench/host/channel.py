@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 from cellbench.base.clock import SYSTEM_CLOCK, Clock, Deadline
@@ -23,6 +23,7 @@ from cellbench.host.secrets import Secrets
 from cellbench.host.settings import WATCHED, PortSettings
 from cellbench.host.transcript import Transcript
 from cellbench.host.urclog import Expectation, UrcEvent, UrcLog, Where
+from cellbench.host.wear import NvmWatch
 from cellbench.io.pipe import Pipe, PortLost, PortMissing
 from cellbench.wire.at.errors import UnsendableLine
 from cellbench.wire.at.events import Finished, Stray, UrcHeard
@@ -45,14 +46,17 @@ class Channel:
     one command at a time, one reader at a time.
 
     ``urcs`` is the ordered log of URCs, ``strays`` what belonged to nothing (late answers, noise), ``deaths``
-    the death signs, ``settings`` what the module was told about this port, ``secrets`` the redactor.
+    the death signs, ``settings`` what the module was told about this port, ``wear`` what was stored,
+    ``secrets`` the redactor.
     """
 
     def __init__(self, pipe: Pipe, profile: ModuleProfile, *, trace: TraceSink, name: str,
                  clock: Clock = SYSTEM_CLOCK, gap_s: float | None = None, secrets: Secrets | None = None,
-                 grammar: Grammar | None = None, group: PortGroup | None = None) -> None:
+                 grammar: Grammar | None = None, group: PortGroup | None = None,
+                 wear: NvmWatch | None = None) -> None:
         """``gap_s`` replaces the profile's pause between commands (seconds); ``secrets`` learns the secret
-        parameters (default: the transcript's own); ``group`` joins the ports of one module."""
+        parameters (default: the transcript's own); ``group`` joins the ports of one module, ``wear`` follows
+        what they store."""
         self.name = name
         self.profile = profile
         self.urcs = UrcLog()
@@ -65,6 +69,8 @@ class Channel:
         self._pipe = pipe
         self._gap_s = profile.serial.between_commands_s.value if gap_s is None else gap_s
         self._grammar = grammar or grammar_for(profile)
+        self.wear = wear or NvmWatch(profile, self._grammar.commands)
+        self._watched = WATCHED | self.wear.names
         self._dialogue = Dialogue(
             name, self._grammar, trace, clock, self._monotonic, hear=self._hear, stray=self.strays.append,
             lost=self._vanished, after_prompt_s=profile.serial.after_prompt_s.value, group=group)
@@ -155,7 +161,7 @@ class Channel:
             if self._gap_s:
                 self._free_at = ended + self._gap_s
             if plan.watched:
-                self._note(plan, final.success, ended)
+                self._note(plan, info, final.success, ended)
             # What Answer(...) does, without its call: every command comes by here.
             answer = _new(Answer, (plan.shown, info, final, ended - dialogue.began, self.name, first,
                                    self._link.sequence - 1))
@@ -163,10 +169,23 @@ class Channel:
             raise refusal(answer)
         return answer
 
+    def ensure(self, line: str) -> bool:
+        """Write a stored setting (AT+UPSV=4) unless it is what the module holds, which is read when it is not
+        known (LENA-R8 guide 6.1). True when it was written. Raises as ``send``; FrameworkError for a line
+        that is no single write of a setting that can be read back."""
+        plan = self._plans.get(line) or self.plan(line)
+        question = self.wear.question(plan, self.name)
+        if question is not None:
+            self.send(question)
+        if not self.wear.changes(plan, self.name):
+            return False
+        self.send(line)
+        return True
+
     def plan(self, line: str) -> Plan:
         """What is known of a command line: its commands, time-out, prompts, secrets. Raises
         UnsendableLine."""
-        plan = self._grammar.plan(line, WATCHED)
+        plan = self._grammar.plan(line, self._watched)
         longest = self.profile.serial.max_line.value
         if len(plan.wire) > longest:
             raise UnsendableLine(f"{plan.shown[:60]}...: {len(plan.wire)} characters, a line takes {longest}")
@@ -322,10 +341,11 @@ class Channel:
             self.wait_until(lambda: False, max(0.0, self._free_at - self._monotonic()))
         self._free_at = 0.0
 
-    def _note(self, plan: Plan, success: bool, ended: float) -> None:
+    def _note(self, plan: Plan, info: Sequence[str], success: bool, ended: float) -> None:
         session, settings = self._dialogue.session, self.settings
         if success:
             settings.note(plan)
+            self.wear.note(plan, info, self.name)
         session.echo = None if settings.echo is None else bool(settings.echo)
         session.greeting = settings.greeting
         session.set_numeric(settings.verbose == 0)

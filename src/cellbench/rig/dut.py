@@ -16,8 +16,10 @@ from cellbench.host.channel import Channel
 from cellbench.host.coap import CoapClient
 from cellbench.host.errors import AtError
 from cellbench.host.files import Files
+from cellbench.host.ftp import FtpClient
 from cellbench.host.http import HttpClient
 from cellbench.host.mqtt import MqttClient
+from cellbench.host.mqttsn import MqttSnClient
 from cellbench.host.raw import RawTalk
 from cellbench.host.security import Security
 from cellbench.host.sockets import Sockets
@@ -79,6 +81,11 @@ class Dut:
         """Send one command line as printed; see Channel.send."""
         return self.at.send(line, payload=payload, timeout_s=timeout_s, check=check)
 
+    def ensure(self, line: str) -> bool:
+        """Write a stored setting (``"AT+UPSV=4"``) only if the module does not hold it; see
+        Channel.ensure."""
+        return self.at.ensure(line)
+
     @property
     def files(self) -> Files:
         """The module's file system: put, get, list, free, delete."""
@@ -103,13 +110,21 @@ class Dut:
         """The HTTP client on a profile: ``dut.http().use(HttpServer("httpbin.org")).get("/")``."""
         return HttpClient(self.at, profile)
 
-    def mqtt(self) -> MqttClient:
-        """The MQTT client: ``with dut.mqtt().use(MqttServer("host")) as mqtt: mqtt.publish("a", "b")``."""
-        return MqttClient(self.at)
+    def ftp(self) -> FtpClient:
+        """The FTP client: ``with dut.ftp().use(FtpServer(name)).session() as ftp: ftp.get("data.zip")``."""
+        return FtpClient(self.at)
 
     def coap(self) -> CoapClient:
         """The CoAP client (LARA-R6): ``dut.coap().use(CoapServer("coap.me")).get("/hello")``."""
         return CoapClient(self.at)
+
+    def mqttsn(self) -> MqttSnClient:
+        """The MQTT-SN client: ``with dut.mqttsn().use(MqttSnGateway(host, 10000)).session() as sn: ...``."""
+        return MqttSnClient(self.at)
+
+    def mqtt(self) -> MqttClient:
+        """The MQTT client: ``with dut.mqtt().use(MqttServer("host")) as mqtt: mqtt.publish("a", "b")``."""
+        return MqttClient(self.at)
 
     def raw(self, channel: Channel | None = None) -> RawTalk:
         """The bytes of a channel (default: the main one): echo, silence, rubbish."""
@@ -201,6 +216,7 @@ class Dut:
     def reboot_only(self) -> float:
         """Reboot and wait for AT; every volatile setting is as the boot left it."""
         self.slot.budget.spend("reboot")
+        self.slot.ports.wear.forget()
         for channel in self.slot.channels.values():
             channel.settings.forget()
         wait = self.slot.timing.boot_max_s

@@ -113,6 +113,7 @@ class Slot:
         switching on.
         """
         self.close_channels()
+        self.ports.wear.forget()
         inrush = self._supply_on(record_inrush_s)
         self.budget.spend("power-on")
         self.state = PowerState.BOOTING

@@ -16,8 +16,10 @@ from cellbench.base.clock import Deadline
 from cellbench.base.errors import CellbenchError, NotPossible, RigError
 from cellbench.catalogue.modules.model import ModuleProfile, UsbComposition
 from cellbench.host.channel import Channel
+from cellbench.host.facts import grammar_for
 from cellbench.host.portgroup import PortGroup
 from cellbench.host.transcript import Transcript
+from cellbench.host.wear import NvmWatch
 from cellbench.io.pipe import LinePort, PortMissing
 from cellbench.io.ports import open_pipe
 from cellbench.io.recorder import StreamRecorder
@@ -53,11 +55,15 @@ class SlotPorts:
     channels: dict[str, Channel] = field(default_factory=dict)
     recorders: dict[str, StreamRecorder] = field(default_factory=dict)  # trace ports that are being read
     group: PortGroup = field(default_factory=PortGroup)  # the module serves its ports in turn
+    wear: NvmWatch = field(init=False)
     next_record: dict[str, int] = field(default_factory=dict)  # a trace goes on at each opening
     up_since_ns: int = 0  # monotonic: when all USB ports of the present enumeration were first seen
     _seen_devnum: int = 0
     _chosen: tuple[int, UsbComposition] | None = None  # told apart by AT in the enumeration of that number
     _confirmed: set[tuple[int, str]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.wear = NvmWatch(self.profile, grammar_for(self.profile).commands)
 
     def channel(self, role: str) -> Channel:
         """The AT channel of a role: ``uart``, ``aux_uart``, or ``at0``, ``at1`` ... on USB.
@@ -216,7 +222,8 @@ class SlotPorts:
             self.view(self.boot_max_s)
         pipe = self.pipe(role)
         channel = Channel(
-            pipe, self.profile, trace=self.trace, name=f"{self.name}.{role}", group=self.group
+            pipe, self.profile, trace=self.trace, name=f"{self.name}.{role}", group=self.group,
+            wear=self.wear,
         )
         channel.start(self.next_record.get(role, 0))
         if role == "uart":

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cellbench.base.errors import Owner
+from cellbench.host.wear import Wear
 from cellbench.record.attempt import AttemptEnded, AttemptStarted, Kind
 from cellbench.record.verdict import Outcome, Verdict
 from cellbench.session.marks import Doing, MarkFile, mark_path
@@ -93,6 +95,7 @@ class AttemptBook:
         if self._run.equipment is not None:
             for used in filter(None, (slot, peer)):
                 self._run.equipment.traces.begin(used)
+                self._run.equipment.stored_settings(used)
         if peer:
             self._run.event("took-part", peer, f"with {slot} in {procedure}", {"attempt": name})
             recorder.note(f"on slot {slot} with slot {peer}")
@@ -110,6 +113,8 @@ class AttemptBook:
                 own = attempt.id if slot == attempt.slot else f"{attempt.id}-{slot}"
                 for trace in self._run.equipment.store_traces(own, slot, self._run.folder):
                     journal.append(Kind.TRACE, replace(trace, attempt=attempt.id))
+            for slot in slots:
+                self._account(attempt, slot, self._run.equipment.stored_settings(slot))
         verdict = attempt.verdict or Verdict(Outcome.ABORTED, None, "never judged")
         if self._run.equipment is not None:
             for slot in slots:
@@ -133,6 +138,17 @@ class AttemptBook:
         ):
             for slot in slots:
                 self._run.equipment.distrust(slot)
+
+    def _account(self, attempt: Attempt, slot: str, wear: Wear) -> None:
+        """Tell which writes to the module's memory were none that it needed (LENA-R8 guide 6.1)."""
+        told = [f"{line} stored what was there already" for line in wear.needless]
+        told += [f"{line} was stored without reading first" for line in wear.blind]
+        for sentence in told:
+            attempt.recorder.note(f"slot {slot}: {sentence}")
+        if told and self._run.config.getoption("--nvm-writes") == "refuse":
+            attempt.add(Verdict(
+                Outcome.ERROR, Owner.FRAMEWORK,
+                f"{told[0]}: write stored settings with dut.ensure() (LENA-R8 guide 6.1)"))
 
     def _sections(self, marked: Procedure | None, slot: str) -> tuple[str, ...]:
         if marked is None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cellbench.base.clock import Deadline
 from cellbench.base.errors import CellbenchError, NotPossible, RigError
 from cellbench.host.transcript import Transcript
+from cellbench.host.wear import Wear
 from cellbench.io.pipe import PortLost, PortMissing
 from cellbench.record.attempt import Kind, TraceFile
 from cellbench.record.header import InstrumentEntry, UnitEntry
@@ -144,6 +145,11 @@ class Equipment:
     def canaries(self, slot_name: str, depends_on: Sequence[str]) -> Sequence[Canary]:
         """Look at the rig and at each dependency, now."""
         return look(self.bench.slot(slot_name), self.services, depends_on)
+
+    def stored_settings(self, slot_name: str) -> Wear:
+        """What was written to the memory of a slot's module since this was last asked."""
+        slots = [slot for slot in self.bench.open_slots() if slot.name == slot_name]
+        return slots[0].ports.wear.take() if slots else Wear()
 
     def store_traces(self, attempt: str, slot_name: str, folder: Path) -> list[TraceFile]:
         """Write what passed the slot's ports during an attempt, secrets blanked."""
