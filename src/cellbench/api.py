@@ -29,10 +29,22 @@ from cellbench.host.coap import (
     CoapTransport,
     coap_probe,
 )
-from cellbench.host.files import BadFileName, FileMissing, Files, NoRoom
+from cellbench.host.files import BadFileName, FileDiffers, FileMissing, Files, NoRoom
+from cellbench.host.ftp import FtpClient, FtpServer, ftp_probe
+from cellbench.host.ftp_link import FtpLink
+from cellbench.host.ftp_list import FtpEntry
 from cellbench.host.http import HttpClient, HttpServer, Response
 from cellbench.host.mqtt import MessageForm, MqttClient, MqttMessage
 from cellbench.host.mqtt_settings import MqttServer, MqttSettingNotKept, MqttWill
+from cellbench.host.mqttsn import MqttSnClient, mqttsn_probe
+from cellbench.host.mqttsn_model import (
+    MqttSnGateway,
+    MqttSnMessage,
+    MqttSnTopic,
+    MqttSnWill,
+    Subscription,
+    TopicKind,
+)
 from cellbench.host.raw import RawTalk
 from cellbench.host.security import (
     NoSession,
@@ -66,15 +78,16 @@ __all__ = [
     "Aborted", "BadFileName", "Boot", "CellbenchError", "CertificateKind", "CertificateMissing",
     "Certificates", "Channel", "ClientError", "ClientNetworkError", "ClientServiceError", "CoapClient",
     "CoapMethod", "CoapProfile", "CoapResponse", "CoapServer", "CoapTransport", "Datagram", "Dut",
-    "DutState", "Equipment", "FarSide", "FileMissing", "Files", "HttpClient", "HttpServer", "Identity",
-    "Judgement", "Limit", "MessageForm", "MqttClient", "MqttMessage", "MqttServer", "MqttSettingNotKept",
-    "MqttWill", "Network", "NetworkError", "NoRoom", "NoSession", "NotApplicable", "NotPossible",
-    "OperatorError", "Owner", "Pin", "PinLevel", "PowerState", "Procedure", "ProductLimits", "Psk",
-    "RadioMeter", "RawTalk", "Recorder", "Response", "RigError", "Run", "Security", "SecurityProfile",
-    "ServerCheck", "Service", "ServiceError", "SessionData", "SessionKind", "Slot", "Socket",
-    "SocketClosed", "Sockets", "TlsVersion", "UnitError", "client_of", "coap_probe", "current_run",
-    "limits_for", "md5_of", "open_equipment", "procedure", "radio_meter", "recorder_of", "root_of",
-    "serial_of", "tcp_probe",
+    "DutState", "Equipment", "FarSide", "FileDiffers", "FileMissing", "Files", "FtpClient", "FtpEntry",
+    "FtpLink", "FtpServer", "HttpClient", "HttpServer", "Identity", "Judgement", "Limit", "MessageForm",
+    "MqttClient", "MqttMessage", "MqttServer", "MqttSettingNotKept", "MqttSnClient", "MqttSnGateway",
+    "MqttSnMessage", "MqttSnTopic", "MqttSnWill", "MqttWill", "Network", "NetworkError", "NoRoom",
+    "NoSession", "NotApplicable", "NotPossible", "OperatorError", "Owner", "Pin", "PinLevel", "PowerState",
+    "Procedure", "ProductLimits", "Psk", "RadioMeter", "RawTalk", "Recorder", "Response", "RigError", "Run",
+    "Security", "SecurityProfile", "ServerCheck", "Service", "ServiceError", "SessionData", "SessionKind",
+    "Slot", "Socket", "SocketClosed", "Sockets", "Subscription", "TlsVersion", "TopicKind", "UnitError",
+    "client_of", "coap_probe", "current_run", "ftp_probe", "limits_for", "md5_of", "mqttsn_probe",
+    "open_equipment", "procedure", "radio_meter", "recorder_of", "root_of", "serial_of", "tcp_probe",
 ]
 
 
