@@ -202,3 +202,51 @@ def lara(driven: Callable[..., Driven]) -> Driven:
     one = driven(Series.LARA_R6)
     one.ready()
     return one
+
+
+class HandPeer:
+    """The host's end of a PPP line by hand: frames in hexadecimal, check sequences bit by bit.
+
+    A frame is written from its protocol field on: ``c021 01 01 0004``.
+    """
+
+    @staticmethod
+    def check(data: bytes) -> bytes:
+        """RFC 1662 C.1, one bit at a time."""
+        register = 0xFFFF
+        for octet in data:
+            for place in range(8):
+                odd = (register ^ octet >> place) & 1
+                register = register >> 1 ^ (0x8408 if odd else 0)
+        return (register ^ 0xFFFF).to_bytes(2, "little")
+
+    def frame(self, text: str) -> bytes:
+        """Bytes for the line, every control character escaped."""
+        body = bytes.fromhex("ff03" + text)
+        out = bytearray(b"\x7e")
+        for octet in body + self.check(body):
+            out += bytes((0x7D, octet ^ 0x20)) if octet < 0x20 or octet in (0x7D, 0x7E) else bytes((octet,))
+        return bytes(out + b"\x7e")
+
+    def read(self, line: bytes) -> list[str]:
+        """The frames of a line in hexadecimal from the protocol field on, short fields made long."""
+        found = []
+        for piece in line.split(b"\x7e"):
+            if not piece:
+                continue
+            body, place = bytearray(), 0
+            while place < len(piece):
+                escaped = piece[place] == 0x7D
+                place += escaped
+                body.append(piece[place] ^ (0x20 if escaped else 0))
+                place += 1
+            assert self.check(bytes(body[:-2])) == bytes(body[-2:]), piece.hex()
+            rest = bytes(body[:-2]).removeprefix(b"\xff\x03")
+            found.append((b"\x00" + rest if rest[0] & 1 else rest).hex())
+        return found
+
+
+@pytest.fixture
+def hand_peer() -> HandPeer:
+    """PPP by hand."""
+    return HandPeer()

@@ -1,0 +1,1 @@
+"""The module's end of PPP, without I/O: framing, negotiation, authentication, network protocols."""
