@@ -248,8 +248,6 @@ def test_dial_up_is_refused_politely(module: Any) -> None:
     assert module.at('AT+CGDATA="PPP",1') == ["NO CARRIER"]
     assert module.at("ATO") == ["NO CARRIER"]
     assert module.at("ATH") == ["OK"]
-    module.at("AT+CMEE=1")
-    assert module.at("AT+CMUX=0") == ["+CME ERROR: 4"]
 
 
 def test_definitions_can_be_taken_back(module: Any) -> None:

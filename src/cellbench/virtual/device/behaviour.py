@@ -11,11 +11,12 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from cellbench.catalogue.model import Series
-from cellbench.virtual.device.behaviour_messaging import D, G, M, MessagingFacts, S, SettingInfo, X, fact
+from cellbench.virtual.device.behaviour_messaging import D, G, M, S, SettingInfo, X, fact
+from cellbench.virtual.device.behaviour_mux import MuxFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Behaviour(MessagingFacts):
+class Behaviour(MuxFacts):
     """Every doubtful fact of one virtual module; make it by :func:`behaviour_for`."""
 
     # the AT interface
@@ -439,7 +440,7 @@ def behaviour_for(series: Series, overrides: Mapping[str, object] | None = None)
 
 def documented() -> tuple[SettingInfo, ...]:
     """All settings, for the documentation."""
-    inherited = {one.name for one in fields(MessagingFacts)}
+    inherited = {one.name for one in fields(MuxFacts)}
     ordered = sorted(fields(Behaviour), key=lambda one: one.name in inherited)
     return tuple(SettingInfo(one.name, one.metadata["doc"], one.metadata["evidence"], one.metadata["source"],
                              one.metadata["defaults"]) for one in ordered)

@@ -40,6 +40,31 @@ class Subsystem(Protocol):
         ...
 
 
+class Carrier(Protocol):
+    """What takes the UART's octets in place of its AT port: the multiplexer."""
+
+    @property
+    def holding(self) -> bool:
+        """True while output waits for the host to take it."""
+        ...
+
+    def receive(self, data: bytes) -> None:
+        """Octets on TXD."""
+        ...
+
+    def port_changed(self, port: AtPort) -> None:
+        """A port entered or left data mode."""
+        ...
+
+    def ring(self, on: bool) -> None:
+        """RI goes on or off."""
+        ...
+
+    def resume(self) -> None:
+        """Flow control of the host may have ended."""
+        ...
+
+
 GREETING_RATE = 115_200
 _HELD = 65_536  # bytes kept while RTS is off
 
@@ -97,6 +122,7 @@ class UartFace:
         self.rate = 0
         self.port: AtPort | None = None
         self.last_data = float("-inf")
+        self.carrier: Carrier | None = None
         self._module = module
         self._autobaud = _Autobaud.MEASURING
         self._seen = b""
@@ -112,7 +138,7 @@ class UartFace:
 
     def stop(self) -> None:
         """The module goes off."""
-        self.port = None
+        self.port = self.carrier = None
         self.rate = 0
         self._held.clear()
 
@@ -136,7 +162,21 @@ class UartFace:
         elif host_rate != self.rate:
             data = garble(data, host_rate, self.rate)
         if data and now >= self._deaf_until:
-            port.receive(data)
+            (port if self.carrier is None else self.carrier).receive(data)
+
+    def deaf_for(self, seconds: float) -> None:
+        """What comes within that time is lost."""
+        self._deaf_until = self._module.pace.now() + seconds
+
+    def set_dtr(self, on: bool) -> None:
+        """DTR of the UART; under the multiplexer each channel has its own (LARA-R6 guide 4.3)."""
+        if self.port is not None and self.carrier is None:
+            self.port.set_dtr(on)
+
+    @property
+    def holding(self) -> bool:
+        """True while output waits for the host to take it."""
+        return bool(self._held) or (self.carrier is not None and self.carrier.holding)
 
     def _measured(self, data: bytes, host_rate: int, now: float) -> bytes:
         """Autobauding (LENA-R8 guide 5.3): the first AT only tells the rate; what is left is data."""
@@ -179,6 +219,8 @@ class UartFace:
 
     def rts_on(self) -> None:
         """The host is ready again: what was held goes out."""
+        if self.carrier is not None:
+            self.carrier.resume()
         if self._held and self.transmit is not None:
             held = bytes(self._held)
             self._held.clear()

@@ -116,8 +116,8 @@ class Module:
         self._inputs[pin] = active
         if pin in (Input.PWR_ON, Input.RESET_N):
             self.power.line(pin, active)
-        elif pin is Input.DTR and self.uart.port is not None:
-            self.uart.port.set_dtr(active)
+        elif pin is Input.DTR:
+            self.uart.set_dtr(active)
         elif pin is Input.RTS and active:
             self.uart.rts_on()
 
@@ -133,6 +133,8 @@ class Module:
         """Move an output line; for the parts inside."""
         if self._outputs[pin] != level:
             self._outputs[pin] = level
+            if pin is Output.RI and self.uart.carrier is not None:
+                self.uart.carrier.ring(level)
             if self.on_output is not None:
                 self.on_output(pin, level)
 
@@ -163,20 +165,29 @@ class Module:
             found = self._subsystems[kind] = cast(Callable[[Module], S], kind)(self)
         return cast(S, found)
 
-    def add_port(self, port: AtPort) -> None:
-        """A port comes into being (boot, multiplexer channel)."""
-        self._ports.append(port)
+    def add_port(self, port: AtPort, *, first: bool = False) -> None:
+        """A port comes into being (boot, multiplexer), or the UART is back among the ports."""
+        self._ports.insert(0 if first else len(self._ports), port)
 
-    def remove_port(self, port: AtPort) -> None:
-        """A port ceases to exist."""
+    def open_channel(self, name: str, transmit: Callable[[bytes], None]) -> AtPort:
+        """A further AT port on the UART: a channel of the multiplexer, with the stored profile."""
+        port = AtPort(self, name, transmit, on_usb=False, settings=self.serial.port_settings(on_usb=False))
+        self.add_port(port)
+        return port
+
+    def remove_port(self, port: AtPort, *, close: bool = True) -> None:
+        """A port ceases to exist; without ``close`` it rests (the bare UART under the multiplexer)."""
         if port in self._ports:
             self._ports.remove(port)
-        port.close()
+        if close:
+            port.close()
 
     def data_mode_changed(self, port: AtPort) -> None:
         """A port entered or left data mode: DCD follows on the UART (&C1, V.250 6.2.8)."""
         if port is self.uart.port:
             self.serial.show_lines()
+        elif self.uart.carrier is not None:
+            self.uart.carrier.port_changed(port)
 
     # called by power
     def restore_pending(self) -> bool:

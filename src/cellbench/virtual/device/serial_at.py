@@ -6,7 +6,7 @@ from cellbench.catalogue.model import Form
 from cellbench.virtual.device.answers import current, joined, setting
 from cellbench.virtual.front.context import CommandContext, Handlers, Refusal
 
-_NOT_ALLOWED, _NOT_SUPPORTED = 3, 4
+_NOT_ALLOWED = 3
 _GPIO3, _GPIO3_BLOCKS = 24, (0, 1, 4)  # general purpose I/O, GNSS data ready (LENA-R8 guide 13.1)
 
 
@@ -70,12 +70,6 @@ async def _upsv_read(ctx: CommandContext) -> None:
     ctx.info("+UPSV: " + joined(current(ctx, "+UPSV")))
 
 
-async def _cmux(ctx: CommandContext) -> None:
-    """The multiplexer is not there yet: the module stays in AT mode."""
-    del ctx
-    raise Refusal.cme(_NOT_SUPPORTED)
-
-
 async def _urcs_set(ctx: CommandContext) -> None:
     """+UURCCONF: 0 all ports, 1 this one only, 2 not this one (LARA-R6 application note)."""
     mode = ctx.integer(0)
@@ -112,7 +106,6 @@ HANDLERS: Handlers = {
     ("+IFC", Form.SET): _ifc_set,
     ("+CSGT", Form.SET): _csgt_set, ("+CSGT", Form.READ): _csgt_read,
     ("+UPSV", Form.SET): _upsv_set, ("+UPSV", Form.READ): _upsv_read,
-    ("+CMUX", Form.SET): _cmux, ("+CMUX", Form.READ): _cmux,
     **setting("+URING"),
     ("+UURCCONF", Form.SET): _urcs_set, ("+UURCCONF", Form.READ): _urcs_read,
     ("+USIO", Form.SET): _usio_set, ("+USIO", Form.READ): _usio_read,

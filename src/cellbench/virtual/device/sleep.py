@@ -39,6 +39,8 @@ class Sleep:
             return False
         if any(face.opened for face in module.usb_faces) or any(port.busy for port in module.ports):
             return False
+        if module.uart.holding:  # RTS off keeps output and the module awake (LARA-R6 application note)
+            return False
         behaviour = module.config.behaviour
         if mode == behaviour.upsv_rts_mode:
             return not module.input(Input.RTS)

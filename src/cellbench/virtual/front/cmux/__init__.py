@@ -1,0 +1,1 @@
+"""The module's end of the multiplexer: 3GPP TS 27.010, basic option, as responder."""
