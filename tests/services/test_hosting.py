@@ -25,7 +25,8 @@ from cellbench.rig.load import load_rig
 from cellbench.roots.farside.services import ServicesDriver
 from cellbench.services.authority import Authority
 from cellbench.services.control_client import Refused, request
-from cellbench.services.signing import settings_for_host
+from cellbench.services.offer import Signer
+from cellbench.services.signing import authority_for_host, kept_client
 from cellbench.session.check.farside import look_at_far_sides
 from cellbench.session.check.model import Host, Scene
 
@@ -75,9 +76,9 @@ def steered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """With a control port that takes a token, a map and a snippet."""
     place = tmp_path_factory.mktemp("hosting")
     program = Program(place)
-    program.start("--name", "127.0.0.1", "--control", f"127.0.0.1:{free_port()}", "--token-file",
-                  str(place / "token"), "--map", str(place / "map.json"), "--rig-snippet",
-                  str(place / "snippet.yaml"))
+    program.start("--name", "127.0.0.1", "--server", "echo", "--server", "echo-tls",
+                  "--control", f"127.0.0.1:{free_port()}", "--token-file", str(place / "token"),
+                  "--map", str(place / "map.json"), "--rig-snippet", str(place / "snippet.yaml"))
     yield program
     status, said = program.end()
     assert status == 0
@@ -254,9 +255,10 @@ def test_public_limits(tmp_path: Path) -> None:
     (["--public"], 2, "--bind 0.0.0.0 does not say what modules call this host; give --name"),
     (["--public", "--world", "--name", "x"], 2, "--world is for a virtual rack"),
     (["--bind", "here"], 2, "an IPv4 address of this host is expected"),
-    (["--control", "0.0.0.0:0"], 12, "may not be open to everybody at 0.0.0.0; give --token-file"),
+    (["--control", "0.0.0.0:0", "--server", "echo"], 12,
+     "may not be open to everybody at 0.0.0.0; give --token-file"),
     (["--control", "soon"], 2, "say PORT or ADDRESS:PORT"),
-    (["--server", "gopher"], 12, "there is no server gopher; there are echo, echo-tls"),
+    (["--server", "gopher"], 12, "there is no server gopher; there are echo, echo-tls, http, https,"),
     (["--ca", "nowhere.pem"], 12, "an authority takes its certificate and its key"),
     (["--ca", "nowhere.pem", "--ca-key", "nowhere.key"], 12, "nowhere.pem: No such file"),
     (["--ports", "PORTS"], 12, "lines `server: port` are expected"),
@@ -279,19 +281,27 @@ def test_an_authority_of_ones_own(tmp_path: Path) -> None:
     ours = Authority("Acme root")
     (tmp_path / "acme.pem").write_bytes(ours.pem)
     (tmp_path / "acme.key").write_bytes(ours.key_pem)
-    settings, ca = settings_for_host(tmp_path, ["lab.example", "192.0.2.5"], tmp_path / "acme.pem",
-                                     tmp_path / "acme.key")
-    assert ca == tmp_path / "acme.pem"
-    assert settings.credentials is not None
-    issued = x509.load_der_x509_certificate(settings.credentials.certificate)
+    own = tmp_path / "acme.pem", tmp_path / "acme.key"
+    signer = Signer(tmp_path, ["lab.example", "192.0.2.5"], *own)
+    assert signer.certificate == tmp_path / "acme.pem"
+    issued = x509.load_der_x509_certificate(signer.usual.certificate)
     issued.verify_directly_issued_by(x509.load_pem_x509_certificate(ours.pem))
     names = issued.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["lab.example"]
     assert [str(one) for one in names.get_values_for_type(x509.IPAddress)] == ["192.0.2.5"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["acme.key", "acme.pem"]
-    (tmp_path / "acme.key").write_bytes(Authority("other").key_pem)
+    other = Authority("other")
+    first = kept_client(tmp_path, ours)
+    pair = [path.read_bytes() for path in first]
+    assert kept_client(tmp_path, ours) == first
+    assert [path.read_bytes() for path in first] == pair, "kept from start to start"
+    assert first[1].stat().st_mode & 0o077 == 0
+    kept_client(tmp_path, other)
+    x509.load_pem_x509_certificate(first[0].read_bytes()).verify_directly_issued_by(
+        x509.load_pem_x509_certificate(other.pem))
+    (tmp_path / "acme.key").write_bytes(other.key_pem)
     with pytest.raises(OperatorError, match="cannot be used as an authority: the key is not the one"):
-        settings_for_host(tmp_path, ["lab.example"], tmp_path / "acme.pem", tmp_path / "acme.key")
+        authority_for_host(tmp_path, *own)
 
 
 def test_a_check_asks_the_control_port(steered: Program, tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from cellbench.services.hosting import CONTROL_PORT, LOOPBACK, HostPlan, read_po
 
 ANYWHERE = "0.0.0.0"
 PRIVATE = Limits(connections=2048, connections_per_client=512, new_connections_s=500.0,
-                 bytes_s=1e9, bytes_per_client_s=1e9, datagrams_s=1e5, datagrams_per_client_s=2e4)
+                 bytes_s=1e9, bytes_per_client_s=1e9, datagrams_s=1e5, datagrams_per_client_s=2e4,
+                 answer_factor=1e3)
 """In a network of one's own: only a program gone wild meets them."""
 
 

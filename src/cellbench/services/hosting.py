@@ -22,11 +22,11 @@ from cellbench.base.errors import OperatorError, ServiceError
 from .control import Control
 from .guard import Guard, Limits
 from .map import ControlPlace, ServiceMap
+from .offer import OFFERS, Offered, offered
 from .park import Hosting, Park
 
 log = logging.getLogger("cellbench.services")
 
-DEFAULT_PORTS: Mapping[str, int] = {"echo": 7007, "echo-tls": 7443}
 CONTROL_PORT = 7100
 LOOPBACK = "127.0.0.1"
 _ANYWHERE = "0.0.0.0"
@@ -83,17 +83,17 @@ async def _serve(plan: HostPlan, map_file: Path | None, snippet: Path | None, ou
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     guard = Guard(plan.limits) if plan.limits is not None else None
-    definitions, ca = _definitions(plan)
-    park = Park(Hosting(plan.bind, _ports(plan, definitions), guard))
+    offer = _offered(plan)
+    park = Park(Hosting(plan.bind, _ports(plan, offer.definitions), guard))
     control = None
     try:
         try:
-            await park.start(definitions)
+            await park.start(offer.definitions)
             control, place = await _start_control(plan, park)
         except OSError as error:
             raise ServiceError(str(error.strerror or error),
                                remedy="stop what listens there, or choose other ports by --ports") from None
-        found = _map(plan, park, ca, place)
+        found = _map(plan, park, offer, place)
         _write(map_file, json.dumps(found.to_json(), indent=1) + "\n")
         _write(snippet, found.snippet())
         print(json.dumps({"ready": True, "map": str(map_file) if map_file else None, **found.to_json()}),
@@ -123,31 +123,26 @@ async def _until(stop: asyncio.Event, guard: Guard | None) -> None:
             said = now
 
 
-def _definitions(plan: HostPlan) -> tuple[dict[str, object], Path | None]:
-    """Servers to start, and the authority's certificate where one signs."""
-    found: dict[str, object] = {"echo": {"server": "echo"}, "echo-tls": {"server": "echo-tls"},
-                                **plan.definitions}
-    unknown = [name for name in plan.only if name not in found]
+def _offered(plan: HostPlan) -> Offered:
+    """Servers to start; those of ``plan.definitions`` in place of ours of the same name."""
+    known = [*OFFERS, *(name for name in plan.definitions if name not in OFFERS)]
+    unknown = [name for name in plan.only if name not in known]
     if unknown:
         raise OperatorError(f"there is no server {', '.join(unknown)}",
-                            remedy=f"there are {', '.join(found)}")
-    wanted = {name: value for name, value in found.items() if not plan.only or name in plan.only}
-    if "echo-tls" not in wanted:
-        return wanted, None
-    from .signing import settings_for_host
-
-    settings, ca = settings_for_host(plan.directory, [plan.name or plan.bind, *plan.tls_name], plan.ca,
-                                     plan.ca_key)
-    wanted["echo-tls"] = {"server": "echo-tls", "tls": settings}
-    return wanted, ca
+                            remedy=f"there are {', '.join(known)}")
+    wanted = [name for name in known if not plan.only or name in plan.only]
+    ours = [name for name in wanted if name not in plan.definitions]
+    found = offered(plan.directory, ours, [plan.name or plan.bind, *plan.tls_name], plan.ca, plan.ca_key)
+    definitions = {name: plan.definitions.get(name) or found.definitions[name] for name in wanted}
+    return Offered(definitions, found.ca, found.words)
 
 
 def _ports(plan: HostPlan, definitions: Mapping[str, object]) -> dict[str, int]:
-    unknown = [name for name in plan.ports if name not in definitions and name not in DEFAULT_PORTS]
+    unknown = [name for name in plan.ports if name not in definitions and name not in OFFERS]
     if unknown:
         raise OperatorError(f"ports: there is no server {', '.join(unknown)}",
                             remedy=f"there are {', '.join(definitions)}")
-    return {**{name: port for name, port in DEFAULT_PORTS.items() if name in definitions}, **plan.ports}
+    return {**{name: offer.port for name, offer in OFFERS.items() if name in definitions}, **plan.ports}
 
 
 async def _start_control(plan: HostPlan, park: Park) -> tuple[Control | None, ControlPlace | None]:
@@ -182,11 +177,11 @@ def _token(path: Path) -> str:
     return token
 
 
-def _map(plan: HostPlan, park: Park, ca: Path | None, control: ControlPlace | None) -> ServiceMap:
+def _map(plan: HostPlan, park: Park, what: Offered, control: ControlPlace | None) -> ServiceMap:
     host = plan.name or plan.bind
     places = {name: tuple(replace(place, host=host) for place in found)
               for name, found in park.endpoints().items()}
-    return ServiceMap(host, places, str(ca.absolute()) if ca else None, control)
+    return ServiceMap(host, places, str(what.ca.absolute()) if what.ca else None, control, what.words)
 
 
 def _write(path: Path | None, text: str) -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cellbench.base.errors import OperatorError
 from cellbench.base.protocols import Endpoint
-
-TLS_ROLES = frozenset({"echo-tls"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +23,14 @@ class ControlPlace:
 
 @dataclass(frozen=True, slots=True)
 class ServiceMap:
-    """Servers by role; ``ca`` is the PEM file of the authority that signed those with TLS."""
+    """Servers by role; ``ca`` is the PEM file of the authority that signed those with TLS. ``words``: what a
+    rig file says of a server beside its place, key → value as it stands there."""
 
     host: str
     services: Mapping[str, tuple[Endpoint, ...]]
     ca: str | None = None
     control: ControlPlace | None = None
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
         """As a JSON object."""
@@ -42,6 +42,7 @@ class ServiceMap:
             "ca": self.ca,
             "control": None if control is None else {
                 "host": control.host, "port": control.port, "token_file": control.token_file},
+            "words": {name: dict(words) for name, words in self.words.items() if words},
         }
 
     def table(self) -> str:
@@ -67,9 +68,9 @@ class ServiceMap:
             if place is None:
                 continue
             where = f"host: {self.host}" if address else f"name: {self.host}"
-            ca = f", ca: {self.ca}" if self.ca and name in TLS_ROLES else ""
+            more = "".join(f", {key}: {value}" for key, value in self.words.get(name, {}).items())
             probe = "" if address else f", probe: {{host: {self.host}, port: {place.port}}}"
-            lines.append(f"  {name}: {{{where}, port: {place.port}{ca}{probe}}}")
+            lines.append(f"  {name}: {{{where}, port: {place.port}{more}{probe}}}")
         if self.control is not None:
             token = f", token: {{file: {self.control.token_file}}}" if self.control.token_file else ""
             lines.append(f"far_side: {{kind: services, host: {self.control.host}, port: {self.control.port}"
@@ -88,7 +89,8 @@ def read_map(path: Path) -> ServiceMap:
                               for one in places) for name, places in data["services"].items()},
             data["ca"],
             None if control is None else ControlPlace(str(control["host"]), int(control["port"]),
-                                                      control["token_file"]))
+                                                      control["token_file"]),
+            data.get("words", {}))
     except OSError as error:
         raise OperatorError(f"{path}: {error.strerror}",
                             remedy="give the file that `cellbench services up --map FILE` wrote") from None

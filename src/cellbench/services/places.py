@@ -160,18 +160,13 @@ class TcpPlace:
 
 
 class UdpPlace(asyncio.DatagramProtocol):
-    """A UDP port; each datagram goes to ``sink``, answers go out by ``send``.
+    """A UDP port; each datagram goes to ``sink``, answers go out by ``send``."""
 
-    ``proven``: the protocol above proves its clients' addresses itself (DTLS with cookies), so that answers
-    may be larger than what came.
-    """
-
-    def __init__(self, sink: DatagramSink, *, port: int = 0, proven: bool = False) -> None:
+    def __init__(self, sink: DatagramSink, *, port: int = 0) -> None:
         self._sink = sink
         self._how = here()
         self._fixed = self._how.wanted(socket.SOCK_DGRAM)
         self._port = port or self._fixed
-        self._proven = proven
         self._transport: asyncio.DatagramTransport | None = None
         self._known: dict[tuple[str, int], int] = {}
 
@@ -198,10 +193,14 @@ class UdpPlace(asyncio.DatagramProtocol):
             transport.abort()
             await asyncio.sleep(0)  # abort closes the socket in the loop's next round
 
-    def send(self, data: bytes, to: tuple[str, int]) -> None:
-        """Send one datagram; dropped while the place is closed, and where it would amplify."""
+    def send(self, data: bytes, to: tuple[str, int], *, proven: bool = False) -> None:
+        """Send one datagram; dropped while the place is closed, and where it would amplify.
+
+        ``proven``: the client has shown that it is where it says to be (DTLS with cookies), so that answers
+        may be larger than what came.
+        """
         guard = self._how.guard
-        if guard is None or self._proven or guard.answer(to[0], len(data)):
+        if guard is None or proven or guard.answer(to[0], len(data)):
             self._out(data, to)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:

@@ -253,7 +253,7 @@ class DtlsPlace:
             # a new hello from a known address: the client has lost its state (RFC 6347 4.2.8)
             self._drop(address)
             self._make_room(now)
-            peer = self._peers[address] = _Peer(self._server.accept(), now)
+            peer = self._peers[address] = _Peer(self._server.accept(repr(address).encode()), now)
         peer.last = now
         events = peer.engine.receive(data)
         self._flush(address, peer)
@@ -274,7 +274,7 @@ class DtlsPlace:
     def _flush(self, address: tuple[str, int], peer: _Peer) -> None:
         for datagram in peer.engine.outgoing():
             peer.sent += len(datagram)
-            self._place.send(datagram, address)
+            self._place.send(datagram, address, proven=peer.engine.proven)
         if peer.timer is not None:
             peer.timer.cancel()
             peer.timer = None
@@ -295,7 +295,7 @@ class DtlsPlace:
             peer.timer.cancel()
         peer.engine.close()
         for datagram in peer.engine.outgoing():
-            self._place.send(datagram, address)
+            self._place.send(datagram, address, proven=peer.engine.proven)
 
     def _make_room(self, now: float) -> None:
         for address in [one for one, peer in self._peers.items() if now - peer.last > _IDLE_S]:

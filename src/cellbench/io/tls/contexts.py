@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import hmac
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from cellbench.io.tls.settings import (
 
 _NOT_YET, _EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _HOST_MISMATCH, _IP_MISMATCH = 62, 64
+_COOKIE_EXCHANGE = 0x2000  # SSL_OP_COOKIE_EXCHANGE
 _TLS13_SUITES = range(0x1301, 0x1306)
 _FIRST = {False: Version.TLS_1_0, True: Version.DTLS_1_0}
 _LAST = {False: Version.TLS_1_3, True: Version.DTLS_1_2}
@@ -96,7 +98,33 @@ def server_context(settings: ServerSettings) -> Prepared:
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *seen: bool(seen[4]))
     if settings.by_name:
         _names(prepared, settings)
+    if settings.datagram and settings.cookie_key:
+        _cookies(context, settings.cookie_key)
     return prepared
+
+
+@dataclass(slots=True)
+class Visitor:
+    """Where a server's datagrams go to; ``proven`` once its cookie came back."""
+
+    address: bytes
+    proven: bool = False
+
+
+def _cookies(context: SSL.Context, key: bytes) -> None:
+    """A connection's application data is its :class:`Visitor`."""
+
+    def made(connection: SSL.Connection) -> bytes:
+        return hmac.digest(key, connection.get_app_data().address, "sha256")
+
+    def checked(connection: SSL.Connection, cookie: bytes) -> bool:
+        visitor: Visitor = connection.get_app_data()
+        visitor.proven = hmac.compare_digest(made(connection), cookie)
+        return visitor.proven
+
+    context.set_options(_COOKIE_EXCHANGE)
+    context.set_cookie_generate_callback(made)
+    context.set_cookie_verify_callback(checked)
 
 
 def _names(prepared: Prepared, settings: ServerSettings) -> None:

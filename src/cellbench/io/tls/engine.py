@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from OpenSSL import SSL
 
 from cellbench.io.tls import binding
-from cellbench.io.tls.contexts import Prepared, Refusal, client_context, server_context
+from cellbench.io.tls.contexts import Prepared, Refusal, Visitor, client_context, server_context
 from cellbench.io.tls.hello import IncompleteHello, find_server_hello
 from cellbench.io.tls.sessions import Session, session_from_id
 from cellbench.io.tls.settings import ClientSettings, ServerSettings, Version
@@ -119,11 +119,14 @@ class TlsEngine:
         "_refusal",
         "_server",
         "_timeouts",
+        "_visitor",
         "state",
     )
 
-    def __init__(self, prepared: Prepared, *, server: bool, datagram: bool, offered: Session | None) -> None:
+    def __init__(self, prepared: Prepared, *, server: bool, datagram: bool, offered: Session | None,
+                 address: bytes = b"") -> None:
         self.state = State.IDLE
+        self._visitor = Visitor(address)
         self._prepared = prepared
         self._refusal: Callable[[], Refusal | None] = prepared.refusal
         self._datagram = datagram
@@ -132,6 +135,7 @@ class TlsEngine:
         self._timeouts = 0
         self._server = server
         self._connection = SSL.Connection(prepared.context, None)
+        self._connection.set_app_data(self._visitor)
         if server:
             self._connection.set_accept_state()
         else:
@@ -232,6 +236,11 @@ class TlsEngine:
         name = self._connection.get_servername()
         return name.decode("ascii", "replace") if name else ""
 
+    @property
+    def proven(self) -> bool:
+        """True once a datagram client has shown by a cookie that it is where it says to be."""
+        return self._visitor.proven
+
     # -- inside ----------------------------------------------------------------------------------
 
     def _settle_guess(self, data: bytes) -> None:
@@ -319,9 +328,10 @@ class TlsServer:
         self._settings = settings
         self._prepared = server_context(settings)
 
-    def accept(self) -> TlsEngine:
-        """A connection that a client has just made."""
-        return TlsEngine(self._prepared, server=True, datagram=self._settings.datagram, offered=None)
+    def accept(self, address: bytes = b"") -> TlsEngine:
+        """A connection that a client has just made; ``address`` is what its cookie is bound to."""
+        return TlsEngine(self._prepared, server=True, datagram=self._settings.datagram, offered=None,
+                         address=address)
 
 
 def _datagrams(data: bytes) -> list[bytes]:

@@ -100,7 +100,8 @@ class ServerSettings:
 
     ``by_name`` are other credentials by the name that the client indicates (SNI). ``client_roots`` with
     ``client_certificate`` True demand a client certificate from one of these issuers. ``suites`` are IANA
-    numbers, empty for all. ``tickets`` False leaves only session ids to resume by.
+    numbers, empty for all. ``tickets`` False leaves only session ids to resume by. ``cookie_key``: datagram
+    clients first show that they get what is sent to their address (RFC 6347 4.2.1), by a cookie made with it.
     """
 
     credentials: Credentials | None = None
@@ -114,3 +115,4 @@ class ServerSettings:
     psks: Mapping[bytes, bytes] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     tickets: bool = True
     resumption: bool = True
+    cookie_key: bytes = field(default=b"", repr=False)
