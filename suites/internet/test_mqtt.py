@@ -270,7 +270,7 @@ def test_mute_broker(online: Dut, services: Services, far_side: FarSide, record:
 
 
 @procedure("R6:6", "R6:6.8", "R8:9.3.3.2", title="Without a packet data connection there is no session",
-           depends_on=("network",))
+           depends_on=BROKER)
 def test_without_network(online: Dut, services: Services, record: Recorder) -> None:
     """Refused, or failed with a code that names it; with the context back the log in passes."""
     mqtt = online.mqtt().use(broker_of(services["mqtt"]))
