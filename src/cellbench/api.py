@@ -29,6 +29,7 @@ from cellbench.host.coap import (
     CoapTransport,
     coap_probe,
 )
+from cellbench.host.errors import AtError
 from cellbench.host.files import BadFileName, FileDiffers, FileMissing, Files, NoRoom
 from cellbench.host.ftp import FtpClient, FtpServer, ftp_probe
 from cellbench.host.ftp_link import FtpLink
@@ -59,6 +60,7 @@ from cellbench.host.security import (
     TlsVersion,
 )
 from cellbench.host.sockets import Datagram, Socket, SocketClosed, Sockets
+from cellbench.host.urclog import UrcTimeout
 from cellbench.record.measurement import Judgement, Limit
 from cellbench.rig.dut import Dut, DutState, Identity
 from cellbench.rig.limits import ProductLimits
@@ -75,7 +77,7 @@ from cellbench.session.recorder import Recorder
 from cellbench.session.run import RUN, Run
 
 __all__ = [
-    "Aborted", "BadFileName", "Boot", "CellbenchError", "CertificateKind", "CertificateMissing",
+    "Aborted", "AtError", "BadFileName", "Boot", "CellbenchError", "CertificateKind", "CertificateMissing",
     "Certificates", "Channel", "ClientError", "ClientNetworkError", "ClientServiceError", "CoapClient",
     "CoapMethod", "CoapProfile", "CoapResponse", "CoapServer", "CoapTransport", "Datagram", "Dut",
     "DutState", "Equipment", "FarSide", "FileDiffers", "FileMissing", "Files", "FtpClient", "FtpEntry",
@@ -86,8 +88,9 @@ __all__ = [
     "Procedure", "ProductLimits", "Psk", "RadioMeter", "RawTalk", "Recorder", "Response", "RigError", "Run",
     "Security", "SecurityProfile", "ServerCheck", "Service", "ServiceError", "SessionData", "SessionKind",
     "Slot", "Socket", "SocketClosed", "Sockets", "Subscription", "TlsVersion", "TopicKind", "UnitError",
-    "client_of", "coap_probe", "current_run", "ftp_probe", "limits_for", "md5_of", "mqttsn_probe",
-    "open_equipment", "procedure", "radio_meter", "recorder_of", "root_of", "serial_of", "tcp_probe",
+    "UrcTimeout", "client_of", "coap_probe", "current_run", "ftp_probe", "limits_for", "login_of", "md5_of",
+    "mqttsn_probe", "open_equipment", "procedure", "radio_meter", "recorder_of", "root_of", "serial_of",
+    "tcp_probe",
 ]
 
 
@@ -134,6 +137,12 @@ def client_of(equipment: Equipment, role: str) -> tuple[bytes, bytes]:
                           remedy=f"name its files under services.{role}.client_certificate and client_key")
     certificate, key = files
     return certificate.read_bytes(), key.read_bytes()
+
+
+def login_of(equipment: Equipment, role: str) -> tuple[str, str]:
+    """User name and password of a service as the rig file gives them, each "" where it gives none."""
+    place = ServiceMap(equipment.rig).place(role)
+    return place.user or "", place.password or ""
 
 
 def serial_of(run: Run, slot: str) -> str:
