@@ -33,7 +33,7 @@ def test_prolific_log(dut: Dut) -> None:
 @procedure("R8:3.2.1", title="A persistent setting is written once and survives a reboot")
 def test_persistent_setting(dut: Dut, record: Recorder) -> None:
     """Read, write only if it differs (6.1), reboot, read."""
-    dut.send('AT+CGDCONT=3,"IP","kept.example"')
+    dut.ensure('AT+CGDCONT=3,"IP","kept.example"')
     try:
         record.measure(
             "time to reboot",
@@ -44,7 +44,7 @@ def test_persistent_setting(dut: Dut, record: Recorder) -> None:
         kept = {fields[0]: fields[2] for fields in dut.send("AT+CGDCONT?").fields("+CGDCONT")}
         assert kept.get(3) == "kept.example", "the APN of a context is persistent (guide 3.2.1)"
     finally:
-        dut.send("AT+CGDCONT=3")
+        dut.ensure("AT+CGDCONT=3")
     assert 3 not in {fields[0] for fields in dut.send("AT+CGDCONT?").fields("+CGDCONT")}
 
 

@@ -172,7 +172,7 @@ def test_refusals(dut: Dut, line: str) -> None:
 def test_other_context(online: Dut, services: Services, network: Network, far_side: FarSide) -> None:
     """AT+UHTTP=0,20,2,1: context 2, IPv6 preferred; the far side sees the flow on it."""
     service = services["http"]
-    online.send(f'AT+CGDCONT=2,"IPV4V6","{network.apn}"')
+    online.ensure(f'AT+CGDCONT=2,"IPV4V6","{network.apn}"')
     online.send("AT+CGACT=1,2")
     try:
         setup(online, service, "AT+UHTTP=0,20,2,1")

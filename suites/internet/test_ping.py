@@ -120,7 +120,7 @@ def test_not_in_ipv6(
     """The command is not supported in a context of IPv6 type: refused, or +UUPINGER."""
     registered.spend_attach("IPv6 context")
     registered.send("AT+CFUN=0")
-    registered.send(f'AT+CGDCONT=1,"IPV6","{network.apn}"')
+    registered.ensure(f'AT+CGDCONT=1,"IPV6","{network.apn}"')
     try:
         registered.send("AT+CFUN=1")
         registered.register()
@@ -131,7 +131,7 @@ def test_not_in_ipv6(
     finally:
         registered.spend_attach("back to IPv4")
         registered.send("AT+CFUN=0")
-        registered.send(f'AT+CGDCONT=1,"IP","{network.apn}"')
+        registered.ensure(f'AT+CGDCONT=1,"IP","{network.apn}"')
         registered.send("AT+CFUN=1")
     registered.register()
 

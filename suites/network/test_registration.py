@@ -174,8 +174,8 @@ def test_check_lte(registered: Dut, network: Network, record: Recorder) -> None:
     assert (mode, form, act) == (0, 0, LTE)
     record.measure("operator", str(operator))
     assert registered.address(1).count(".") == 3
-    assert registered.send("AT+CSCON=1").ok
-    assert registered.send("AT+CSCON=0").ok
+    registered.ensure("AT+CSCON=1")
+    registered.ensure("AT+CSCON=0")
 
 
 @procedure(
@@ -226,14 +226,14 @@ def test_connection_state_urc(registered: Dut, far_side: FarSide) -> None:
     """AT+CSCON=1: 1 when the connection begins, 0 when it is released; another mode is refused."""
     assert not registered.send("AT+CSCON=9", check=False).ok
     far_side.act("network", rrc="idle")
-    registered.send("AT+CSCON=1")
+    registered.ensure("AT+CSCON=1")
     try:
         for state, expected in (("connected", 1), ("idle", 0)):
             with registered.at.expect("+CSCON") as told:
                 far_side.act("network", rrc=state)
                 assert told.wait(30.0).fields[0] == expected
     finally:
-        registered.send("AT+CSCON=0")
+        registered.ensure("AT+CSCON=0")
 
 
 @procedure(
@@ -244,7 +244,7 @@ def test_connection_state_urc(registered: Dut, far_side: FarSide) -> None:
 )
 def test_no_connection_state_on_legacy(registered: Dut, far_side: FarSide) -> None:
     """The functionality is available on LTE only: with user data on UTRAN no URC comes."""
-    registered.send("AT+CSCON=1")
+    registered.ensure("AT+CSCON=1")
     far_side.act("network", rat="3g")
     try:
         registered.register()
@@ -255,7 +255,7 @@ def test_no_connection_state_on_legacy(registered: Dut, far_side: FarSide) -> No
         assert [urc.text for urc in registered.at.urcs.since(mark) if urc.prefix == "+CSCON"] == []
     finally:
         far_side.act("network", rat="lte")
-        registered.send("AT+CSCON=0")
+        registered.ensure("AT+CSCON=0")
         registered.register()
 
 

@@ -24,7 +24,7 @@ def test_mapping_is_obeyed(
 ) -> None:
     """The far side sees from which context the data come."""
     echo, default = services["echo"], int(str(online.profile.facts["socket_default_cid"].value))
-    online.send(f'AT+CGDCONT={OTHER_CID},"IP","{network.apn}"')
+    online.ensure(f'AT+CGDCONT={OTHER_CID},"IP","{network.apn}"')
     try:
         online.activate(OTHER_CID)
         with connected(online, echo):

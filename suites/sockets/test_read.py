@@ -111,14 +111,14 @@ def test_fourth_scenario(online: Dut, services: Mapping[str, Service], far_side:
 )
 def test_hexadecimal_mode(online: Dut, services: Mapping[str, Service], far_side: FarSide) -> None:
     """Data are read as hexadecimal digits, twice as long."""
-    online.send("AT+UDCONF=1,1")
+    online.ensure("AT+UDCONF=1,1")
     try:
         with connected(online, services["echo"]) as number, online.at.expect("+UUSORD") as arrived:
             _send(far_side, number, "ar")
             assert arrived.wait(URC_S).fields == (number, 2)
             assert online.send(f"AT+USORD={number},2").value("+USORD") == (number, 2, "6172")
     finally:
-        online.send("AT+UDCONF=1,0")
+        online.ensure("AT+UDCONF=1,0")
 
 
 @procedure(
