@@ -273,6 +273,8 @@ def _add_virtual(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
                     help="what its supplies speak, by the name of their kind (keysight-e36300)")
     up.add_argument("--with", action="append", default=[], dest="extras", metavar="INSTRUMENT",
                     help="analyser, attenuator: instruments beyond supplies and lines")
+    up.add_argument("--uart", default="rfc2217", metavar="KIND",
+                    help="rfc2217 (default), or pty: a device node DIR/SLOT/uart without control lines")
     up.add_argument("--services", type=Path, default=None, metavar="MAP",
                     help="use the servers of a map (cellbench services up --world --map MAP)")
     up.add_argument("--end-with", type=int, default=None, metavar="PID",
@@ -307,6 +309,7 @@ def _virtual_up(arguments: argparse.Namespace) -> int:
         end_with=arguments.end_with,
         supply_dialect=arguments.supply_dialect,
         extras=arguments.extras,
+        uart=arguments.uart,
     )
 
 

@@ -20,7 +20,7 @@ from .control.room import ControlRoom
 from .device.config import Timing
 from .rack import LOG, ParkFactory, Rack, RackPlan, VirtualSlot
 from .rigfile import write_rig_file
-from .slots import parse_dialect, parse_extras, parse_settings, parse_slots
+from .slots import parse_dialect, parse_extras, parse_settings, parse_slots, parse_uart
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE_S = 5.0
@@ -32,7 +32,7 @@ POWERED_S = 90.0
 def up(slots: Sequence[str], directory: Path, *, timing: str = "fast", powered: bool = False,
        settings: Sequence[str] = (), park_factory: ParkFactory | None = None, seed: int = 0,
        end_with: int | None = None, supply_dialect: str = "scpi-generic", extras: Sequence[str] = (),
-       out: TextIO | None = None, err: TextIO | None = None) -> int:
+       uart: str = "rfc2217", out: TextIO | None = None, err: TextIO | None = None) -> int:
     """Run a virtual rack in the foreground; the exit status of the program.
 
     ``slots`` are texts ``[NAME=]SERIES[:VARIANT]``, ``settings`` texts ``[SLOT:]NAME=VALUE`` (doubtful
@@ -41,7 +41,8 @@ def up(slots: Sequence[str], directory: Path, *, timing: str = "fast", powered: 
     SIGINT and SIGTERM end it with 0 within 3 s. ``park_factory`` makes the servers of the virtual internet
     (None: every address of it is unreachable). ``end_with``: a process whose end ends the rack as well,
     ``GRACE_S`` later, so that a killed run leaves no rack behind. ``supply_dialect``: what the supplies
-    speak; ``extras``: ``analyser``, ``attenuator``.
+    speak; ``extras``: ``analyser``, ``attenuator``; ``uart``: ``rfc2217`` or ``pty``, a device node without
+    control lines.
 
     Raises OperatorError for a bad slot specification, setting, dialect or extra, a directory that another
     rack holds, and modules that do not get ready.
@@ -53,7 +54,7 @@ def up(slots: Sequence[str], directory: Path, *, timing: str = "fast", powered: 
     place = Path(os.path.abspath(directory))
     specs = parse_slots(slots)
     plan = RackPlan(specs, place, pace, seed, parse_settings(settings, specs), parse_dialect(supply_dialect),
-                    parse_extras(extras))
+                    parse_extras(extras), parse_uart(uart))
     if not plan.feeding:
         raise OperatorError(f"no channel of {plan.supply.model} can feed these modules",
                             remedy="take another --supply-dialect")
@@ -150,7 +151,7 @@ def ready_slot(slot: VirtualSlot) -> dict[str, object]:
     interfaces = () if composition is None else composition.interfaces
     at = sum(interface.role == "at" for interface in interfaces)
     return {"name": slot.name, "series": slot.profile.series.value,
-            "uart": f"rfc2217://127.0.0.1:{slot.uart_port}", "aux_uart": None, "usb": str(usb),
+            "uart": slot.uart.url, "aux_uart": None, "usb": str(usb),
             "at": [str(usb / f"at{number}") for number in range(at)]}
 
 

@@ -28,12 +28,13 @@ from .bench.probe import answers_at
 from .bench.relays import INPUTS, RELAYS, RelayBoard, Wiring
 from .bench.supply import Supply
 from .bench.uart import UartAdapter
+from .bench.uart_pty import PtyUart
 from .bench.usb import Identity, UsbPlug
 from .bench.usb_host import FAST, REAL, UsbHost
 from .device.config import Timing, config_for
 from .device.module import Input, Module, Output
 from .net.internet import Internet
-from .slots import Extra, SlotSpec
+from .slots import Extra, SlotSpec, UartKind
 from .wiring import INPUT_LINES, RELAY_LINES, DrivenLines, ModuleUart
 from .world.world import World, load_world
 
@@ -74,6 +75,8 @@ class RackPlan:
     """Dialect of the supplies."""
     extras: frozenset[Extra] = frozenset()
     """Instruments beyond supplies and lines."""
+    uart: UartKind = UartKind.RFC2217
+    """How the UARTs are offered."""
 
     @property
     def feeding(self) -> tuple[int, ...]:
@@ -93,7 +96,7 @@ class VirtualSlot:
     module: Module
     lines: DrivenLines
     output: SupplyOutput
-    uart: UartAdapter
+    uart: UartAdapter | PtyUart
     usb: UsbPlug
     supply: int
     """Number of its supply, from 1, and ``channel`` of it, from 1."""
@@ -103,7 +106,6 @@ class VirtualSlot:
     first_pin: int
     rated_a: float
     """Highest current limit of its channel."""
-    uart_port: int = 0
     on: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while V_INT is high."""
     power_task: asyncio.Task[None] | None = None
@@ -156,7 +158,7 @@ class Rack:
         await self._start_instruments()
         await self._start_extras()
         for slot in self.slots.values():
-            slot.uart_port = await slot.uart.start()
+            await slot.uart.start()
 
     async def stop(self, cause: str) -> None:
         """Switch everything off and leave nothing running."""
@@ -242,7 +244,7 @@ class Rack:
         slot = VirtualSlot(
             name=spec.name, profile=profile, directory=directory, module=module, lines=lines,
             output=SupplyOutput(module, directory / "supply.log", seed, on_off=lines.supply_off),
-            uart=UartAdapter(ModuleUart(module), seed),
+            uart=self._uart(ModuleUart(module), seed, directory),
             usb=UsbPlug(host, index + 1, directory / "usb", module.usb_port,
                         lambda: Identity("u-blox", config.model, config.imei)),
             supply=index // len(feeding) + 1, channel=place + 1,
@@ -252,6 +254,12 @@ class Rack:
         module.on_output = partial(self._output_changed, slot)
         module.on_usb = partial(self._usb_changed, slot)
         return slot
+
+    def _uart(self, end: ModuleUart, seed: int, directory: Path) -> UartAdapter | PtyUart:
+        """The slot's UART as the plan wants it; as a device node it is DIR/SLOT/uart."""
+        if self.plan.uart is UartKind.PTY:
+            return PtyUart(end, seed, directory / "uart")
+        return UartAdapter(end, seed)
 
     def _output_changed(self, slot: VirtualSlot, pin: Output, level: bool) -> None:
         if pin is Output.V_INT:

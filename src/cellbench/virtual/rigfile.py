@@ -108,7 +108,7 @@ def _slot(rack: Rack, slot: VirtualSlot, index: int) -> dict[str, object]:
                   "voltage_v": float(power.vcc_typical_v.value),
                   "current_limit_a": float(slot.current_limit_a)},
         "lines": lines,
-        "ports": {"uart": {"url": f"rfc2217://127.0.0.1:{slot.uart_port}"},
+        "ports": {"uart": {"url": slot.uart.url},
                   "usb": {"location": slot.usb.location}},
         "sim": {"ref": f"sim-{index + 1}"},
     }

@@ -28,6 +28,13 @@ class Extra(enum.Enum):
     ATTENUATOR = "attenuator"
 
 
+class UartKind(enum.Enum):
+    """How a rack offers its UARTs."""
+
+    RFC2217 = "rfc2217"
+    PTY = "pty"
+
+
 @dataclass(frozen=True, slots=True)
 class SlotSpec:
     """One slot: its name, the series of its module, and the variant (None: the series' first)."""
@@ -133,6 +140,15 @@ def parse_extras(texts: Iterable[str]) -> frozenset[Extra]:
             raise OperatorError(f"a virtual rack has no {name.strip()!r}",
                                 remedy=f"it has {known}") from None
     return frozenset(chosen)
+
+
+def parse_uart(text: str) -> UartKind:
+    """How the UARTs are offered. Raises OperatorError."""
+    try:
+        return UartKind(text.strip().lower())
+    except ValueError:
+        raise OperatorError(f"a virtual rack has no UART by {text!r}",
+                            remedy="it is rfc2217 or pty") from None
 
 
 def _split(text: str) -> tuple[str, Series, str | None]:

@@ -159,3 +159,14 @@ def test_a_deep_directory_works(launch, tmp_path):
     rack = launch("--slot", "LENA-R8", directory=deep).wait_ready()
     assert len(str(deep)) > 108
     assert "power" in rack.ctl("list").stdout
+
+
+def test_a_uart_as_a_device_node(launch, ask):
+    rack = launch("--slot", "dut=LARA-R6", "--uart", "pty", "--powered").wait_ready()
+    node = rack.ready["slots"][0]["uart"]
+    assert node == str(rack.directory / "dut" / "uart")
+    assert load_rig(Path(rack.ready["rig_file"])).model.slots["dut"].ports.uart.url == node
+    for _ in range(3):
+        assert ask(node, b"AT").endswith(b"\r\nOK\r\n")
+    assert rack.stop()[0] == 0
+    assert not Path(node).is_symlink()

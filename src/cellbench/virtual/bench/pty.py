@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import errno
+import fcntl
 import os
 import select
 import struct
@@ -24,6 +25,8 @@ _IN_OPEN, _IN_CLOSE_WRITE, _IN_CLOSE_NOWRITE = 0x20, 0x08, 0x10
 _OVERFLOW = -1  # events were lost: inotify(7), IN_Q_OVERFLOW
 _EVENT = struct.Struct("iIII")
 _POLL_S = 0.05
+_PACKET_DATA = b"\0"
+_EXTPROC = 0x10000  # Linux, asm-generic/termbits.h
 
 
 class Watch(Protocol):
@@ -133,11 +136,13 @@ class PtyPort:
     """One pseudo-terminal; ``path`` is its slave node."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, watch: Watch, *, on_data: Callable[[bytes], None],
-                 on_open: Callable[[bool], None]) -> None:
+                 on_open: Callable[[bool], None], on_set: Callable[[], None] | None = None) -> None:
+        """``on_set`` is called when the host has changed the terminal's settings."""
         self._loop = loop
         self._watch = watch
         self._on_data = on_data
         self._on_open = on_open
+        self._on_set = on_set
         self._held = bytearray()
         self.is_open = False
         self._closed = False
@@ -145,6 +150,8 @@ class PtyPort:
         try:
             os.set_blocking(self._master, False)
             _make_raw(slave)
+            if on_set is not None:
+                _tell_settings(self._master, slave)
             self.path = os.ttyname(slave)
             self._token = watch.add(self.path, self._look)
         finally:
@@ -162,6 +169,11 @@ class PtyPort:
             return
         self._held += data
         self._flush()
+
+    @property
+    def master(self) -> int:
+        """The descriptor of this end, for the terminal's settings."""
+        return self._master
 
     def close(self) -> None:
         """The module is unplugged: the host's end reads end of file and gets EIO on writing."""
@@ -195,19 +207,25 @@ class PtyPort:
         """Bring ``is_open`` in line with the kernel's view."""
         if self._closed:
             return
-        ready = self._poll.poll(0)
-        flags = ready[0][1] if ready else 0
-        if flags & select.POLLIN:
+        flags = self._flags()
+        if self._on_set is not None and flags & select.POLLHUP:
+            while self._read():  # control bytes alone are no host: flushing leaves some, too
+                pass
+        elif flags & select.POLLIN:
             # Also when the host has closed again: what it wrote before still counts.
             self._opened()
             if not flags & select.POLLHUP:
                 return  # the reader takes it
             while self._read():
                 pass
-        if flags & select.POLLHUP:
-            self._host_closed()
-        else:
+        if not flags & select.POLLHUP:
             self._opened()
+        elif self._flags() & select.POLLHUP:  # else a host has come meanwhile
+            self._host_closed()
+
+    def _flags(self) -> int:
+        ready = self._poll.poll(0)
+        return ready[0][1] if ready else 0
 
     def _readable(self) -> None:
         if not self._read() and not self._closed:
@@ -224,7 +242,13 @@ class PtyPort:
                 raise
             self._host_closed()
             return False
+        if self._on_set is not None:  # a control byte goes before what is read (ioctl_tty(2), TIOCPKT)
+            if data[:1] != _PACKET_DATA:
+                self._on_set()
+                return not self._closed
+            data = data[1:]
         if data:
+            self._opened()
             self._on_data(data)
         return bool(data) and not self._closed
 
@@ -266,3 +290,11 @@ def _make_raw(fd: int) -> None:
     cflag = cflag & ~(termios.CSIZE | termios.PARENB) | termios.CS8 | termios.CREAD | termios.CLOCAL
     cc[termios.VMIN], cc[termios.VTIME] = 1, 0
     termios.tcsetattr(fd, termios.TCSANOW, [iflag, oflag, cflag, lflag, ispeed, ospeed, cc])
+
+
+def _tell_settings(master: int, slave: int) -> None:
+    """Reading from the master tells of new settings from now on: packet mode, and EXTPROC at the slave."""
+    settings = termios.tcgetattr(slave)
+    settings[3] |= _EXTPROC
+    termios.tcsetattr(slave, termios.TCSANOW, settings)
+    fcntl.ioctl(master, termios.TIOCPKT, struct.pack("i", 1))

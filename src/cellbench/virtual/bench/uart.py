@@ -7,11 +7,11 @@ A client's coming switches DTR and RTS on, as opening a serial port does; its go
 
 from __future__ import annotations
 
-import random
 from typing import Protocol
 
 from . import comport
 from .comport import Agreed, Received, Reply, Suboption, TelnetFilter
+from .noise import NoisyLine
 from .tcp import Link, OneClientServer
 from .waveform import resample, same_rate
 
@@ -52,22 +52,18 @@ class UartEnd(Protocol):
         ...
 
 
-class UartAdapter:
+class UartAdapter(NoisyLine):
     """The serial server: rate, frame, lines, flow control, faults."""
 
     def __init__(self, end: UartEnd, seed: int) -> None:
+        super().__init__(seed)
         self._end = end
         self._server = OneClientServer(self)
         self._link: Link | None = None
         self._telnet = TelnetFilter()
-        self._random = random.Random(seed)
         self.rate = FACTORY_RATE
-        self.noise = 0.0
-        """Probability that a byte is corrupted, in either direction."""
-        self.drop = 0.0
-        """Probability that a byte is lost, in either direction."""
-        self.lost = 0
-        """Bytes lost that way."""
+        self.url = ""
+        """Where a host finds it, once started."""
         self._data_size, self._parity, self._stop_size = 8, 1, 1
         self._hardware_flow = False
         self._software_flow = False
@@ -84,7 +80,9 @@ class UartAdapter:
         """Listen; returns the port."""
         self._end.set_rts(True)
         self._end.set_dtr(False)
-        return await self._server.start()
+        port = await self._server.start()
+        self.url = f"rfc2217://127.0.0.1:{port}"
+        return port
 
     async def stop(self) -> None:
         """Close all connections."""
@@ -179,19 +177,6 @@ class UartAdapter:
                 self._to_module += data
             return
         self._end.receive(data, self.rate)
-
-    def _faults(self, data: bytes) -> bytes:
-        if not self.noise and not self.drop:
-            return data
-        hit = bytearray()
-        for byte in data:
-            if self._random.random() < self.drop:
-                self.lost += 1
-                continue
-            if self._random.random() < self.noise:
-                byte ^= 1 << self._random.randrange(8)
-            hit.append(byte)
-        return bytes(hit)
 
     def _send_raw(self, data: bytes) -> None:
         if self._link is not None:
