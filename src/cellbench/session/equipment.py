@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cellbench.base.clock import Deadline
 from cellbench.base.errors import CellbenchError, NotPossible, RigError
 from cellbench.host.transcript import Transcript
-from cellbench.host.wear import Wear
+from cellbench.host.wear import NvmWatch, Wear
 from cellbench.io.pipe import PortLost, PortMissing
 from cellbench.record.attempt import Kind, TraceFile
 from cellbench.record.header import InstrumentEntry, UnitEntry
@@ -47,6 +47,7 @@ class Equipment:
         self._launched: Launched | None = None
         self._transcripts: dict[str, Transcript] = {}
         self._marks: dict[str, int] = {}
+        self._wear: dict[str, NvmWatch] = {}
         self._distrusted: set[str] = set()
         self._identified: set[str] = set()
         self.borrowed = ""  # in a worker: the second slot of the procedure under way
@@ -70,6 +71,7 @@ class Equipment:
         self._must_be_ours(slot_name)
         slot = self.bench.slot(slot_name)
         self.traces.attach(slot)
+        self._wear[slot_name] = slot.ports.wear
         doubted = slot_name in self._distrusted
         self._distrusted.discard(slot_name)
         if slot.model.power is None:
@@ -148,8 +150,8 @@ class Equipment:
 
     def stored_settings(self, slot_name: str) -> Wear:
         """What was written to the memory of a slot's module since this was last asked."""
-        slots = [slot for slot in self.bench.open_slots() if slot.name == slot_name]
-        return slots[0].ports.wear.take() if slots else Wear()
+        watch = self._wear.get(slot_name)  # of a slot that may have been given back in the meantime
+        return watch.take() if watch is not None else Wear()
 
     def store_traces(self, attempt: str, slot_name: str, folder: Path) -> list[TraceFile]:
         """Write what passed the slot's ports during an attempt, secrets blanked."""
