@@ -71,11 +71,12 @@ class Table:
     begin: Sequence[str]
     given: Sequence[Mapping[str, Any]]
     rows: Sequence[Row]
+    alone: bool = False
 
     @property
     def stops_a_server(self) -> bool:
-        """True when it acts on the far side that all slots of a rack share."""
-        return "server name" in str(self.rows)
+        """True when it acts on the far side that all slots of a rack share, or would hear another table."""
+        return self.alone or "server name" in str(self.rows)
 
 
 @dataclass
@@ -96,7 +97,7 @@ def tables(usb: bool) -> list[Table]:
             if usb and "uart" in entry["begin"]:
                 continue
             found.append(Table(document["series"], f"{entry['section']}/{number}", entry["begin"],
-                               entry.get("given", ()), entry["rows"]))
+                               entry.get("given", ()), entry["rows"], bool(entry.get("alone"))))
     return found
 
 

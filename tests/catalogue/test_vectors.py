@@ -18,7 +18,7 @@ from cellbench.catalogue.modules import series_named
 
 GUIDES = Path(__file__).resolve().parents[1] / "vectors" / "guides"
 FILES = sorted(GUIDES.glob("*.yaml"))
-TABLE_KEYS = {"section", "table", "title", "begin", "given", "rows"}
+TABLE_KEYS = {"section", "table", "title", "begin", "alone", "given", "rows"}
 ROW_KEYS = {"row", "evidence", "given", "send", "payload", "expect", "urc", "absent", "after", "errata",
             "note"}
 BEGIN = {"factory", "registered", "unregistered", "booting", "uart"}

@@ -245,8 +245,8 @@ class Player:
                 raise Wrong(f"{bytes(self._received)!r} came, nothing is printed")
             return
         async with asyncio.timeout(WAIT_S):
-            if expect == ["@"]:
-                while not self._received.endswith(b"@"):
+            if expect in (["@"], [">"]):
+                while not self._received.endswith(expect[0].encode()):
                     await self._more()
                 self._received.clear()
                 return
@@ -313,7 +313,8 @@ async def replay(directory: Path) -> dict[tuple[str, int], Player]:
     await park.start(world.definitions())
     rack = RackOf(world, Internet(world, park))
     made = players(rack, directory)
-    alone = [player for player in made.values() if "server" in str(player.table["rows"])]
+    alone = [player for player in made.values()
+             if player.table.get("alone") or "server" in str(player.table["rows"])]
     try:
         await asyncio.gather(*(player.begin() for player in made.values()))
         await asyncio.gather(*(player.play() for player in made.values() if player not in alone))
