@@ -94,6 +94,8 @@ class FtpLink:
     def _escape(self) -> bool:
         self._await_cts()
         self._data.escape(LINK_END_S + _MARGIN_S)
+        while late := self._data.read(_READ, 0.0):  # what came during the guard time
+            self.unread += late
         return self._heard.wait(LINK_END_S + _MARGIN_S).fields[1:2] == (1,)
 
     def _last_words(self) -> bool:
