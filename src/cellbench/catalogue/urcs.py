@@ -183,6 +183,8 @@ URCS: tuple[Urc, ...] = (
         "size",
         series=R6_ONLY,
     ),
+    urc("+ULWM2MSTAT", "LwM2M event", sibling("SARA-R5 firmware update note UBX-20033314 R03; public logs"),
+        "event", "server", "detail", series=R6_ONLY, also_information=True),
     urc("+UFWPREVAL", "Check of a firmware package", r8_guide("11.1.1, Table 48"), "progress"),
     urc("+UFWUPD", "Progress of a firmware update", r8_guide("11.1.1, Table 48"), "progress"),
     urc("+UFWINSTALL", "Progress of a firmware installation", r8_guide("11.2.2, Table 52"), "progress"),

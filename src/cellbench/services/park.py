@@ -62,6 +62,13 @@ def _coap(kind: str) -> Callable[[Mapping[str, object]], Server]:
     return make
 
 
+def _lwm2m(definition: Mapping[str, object]) -> Server:
+    """As above."""
+    from .lwm2m import Lwm2mServer
+
+    return Lwm2mServer(definition)
+
+
 MAKERS: Mapping[str, Callable[[Mapping[str, object]], Server]] = MappingProxyType({
     "echo": EchoServer,
     "echo-tls": _echo_tls,
@@ -82,6 +89,7 @@ MAKERS: Mapping[str, Callable[[Mapping[str, object]], Server]] = MappingProxyTyp
     "coap-dtls": _coap("coap-dtls"),
     "coap-tcp": _coap("coap-tcp"),
     "coap-tls": _coap("coap-tls"),
+    "lwm2m": _lwm2m,
     "dns": DnsServer,
     "icmp": IcmpServer,
 })

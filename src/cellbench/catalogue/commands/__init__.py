@@ -12,6 +12,7 @@ from . import (
     control,
     device,
     general,
+    lwm2m,
     messaging,
     network,
     packet,
@@ -28,7 +29,7 @@ __all__ = ["ALL", "collect", "lookup"]
 
 _CHAPTERS = (
     general, control, device, network, packet, sim, sms, calls, sockets, storage, security, web, messaging,
-    usb,
+    lwm2m, usb,
 )
 
 

@@ -94,3 +94,24 @@ class MessagingFacts:
     coap_code_timeout: int = fact("Code of +UCOAPER when no answer comes.", X, "", r8=10, r6=10)
     coap_code_rejected: int = fact(
         "Code of +UCOAPER when the server resets the message or speaks no CoAP.", X, "", r8=8, r6=8)
+
+    # LwM2M client
+    lwm2m_on_at_delivery: bool = fact(
+        "The LwM2M client is on at delivery.",
+        M, "LARA-R6 application note: by operator profile and product version; off lets the context alone",
+        r8=False, r6=False)
+    lwm2m_server: str = fact(
+        "URI of the LwM2M server that the module is provisioned with.",
+        G, "LARA-R6 guide 4.3.1", r8="", r6="coaps://lwm2m-fota.services.u-blox.com:5684")
+    lwm2m_short_id: int = fact(
+        "Short number of that server.", M, "SARA-R5 firmware update note: 721 is the maker's", r8=721, r6=721)
+    lwm2m_lifetime_s: int = fact(
+        "Lifetime of an LwM2M registration, true seconds.",
+        M, "SARA-R5 firmware update note: 86400 from the factory", r8=86400, r6=86400)
+    lwm2m_version: str = fact("Version that the LwM2M client registers with.", X, "", r8="1.0", r6="1.0")
+    lwm2m_identity: str = fact(
+        "Identity of the pre-shared key for the LwM2M server.", X, "the virtual internet's server knows it",
+        r8="cellbench-lwm2m", r6="cellbench-lwm2m")
+    lwm2m_key: str = fact(
+        "The pre-shared key for the LwM2M server.", X, "as above; no module's",
+        r8="cellbench-lwm2m-key", r6="cellbench-lwm2m-key")

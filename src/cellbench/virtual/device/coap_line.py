@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from cellbench.io.tls.settings import ClientSettings
 from cellbench.virtual.device.coap_exchange import Exchange, StreamState
 from cellbench.virtual.device.coap_messages import Message
 from cellbench.virtual.device.outward import Outward, OutwardFailure, Stage, Stream, Wanted
@@ -106,7 +107,7 @@ class DatagramLine:
         self._changed = asyncio.Event()
         self._gone = False
         try:
-            self._port: UdpPort = internet.node(module.name).open_udp(source, self._datagram)
+            self._port: UdpPort = module.subsystem(Outward).open_udp(source, self._datagram)
         except NetFailure as failure:
             raise OutwardFailure(Stage.CONNECT, failure.number) from None
 
@@ -115,10 +116,11 @@ class DatagramLine:
         """True until the server or the network has ended it."""
         return not self._gone
 
-    async def secure(self, profile: int) -> None:
-        """DTLS from now on; OutwardFailure(SECURE) when it fails."""
+    async def secure(self, profile: int | None, settings: ClientSettings | None = None) -> None:
+        """DTLS from now on, by a profile or by settings of its own; OutwardFailure(SECURE) when it fails."""
         try:
-            await self._secured.over_udp(profile, self._begun, self._out, self._clear, self._failed)
+            await self._secured.over_udp(profile, self._begun, self._out, self._clear, self._failed,
+                                         settings=settings)
         except SecureFailure as failure:
             raise OutwardFailure(Stage.SECURE, failure.number) from None
         except NetFailure as failure:
@@ -218,8 +220,12 @@ class StreamLine:
 
 
 async def open_line(module: Module, target: Target, *, cid: int | None, ipv6: bool | None,
-                    profile: int) -> DatagramLine | StreamLine:
-    """The way to a server; OutwardFailure says at which stage it failed. Time-outs are the caller's."""
+                    profile: int | None, settings: ClientSettings | None = None
+                    ) -> DatagramLine | StreamLine:
+    """The way to a server; OutwardFailure says at which stage it failed. Time-outs are the caller's.
+
+    ``settings``: DTLS of a client that has its own in place of a profile.
+    """
     outward = module.subsystem(Outward)
     if target.reliable:
         return StreamLine(await outward.open(
@@ -230,7 +236,7 @@ async def open_line(module: Module, target: Target, *, cid: int | None, ipv6: bo
     line = DatagramLine(module, source, Peer(address, target.port))
     if target.secure:
         try:
-            await line.secure(profile)
+            await line.secure(profile, settings)
         except BaseException:
             line.close()
             raise

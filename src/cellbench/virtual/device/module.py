@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from cellbench.base.clock import SYSTEM_CLOCK, Clock
 from cellbench.catalogue.modules.model import ModuleProfile, UsbComposition
-from cellbench.virtual.device import gpio, restore, trace
+from cellbench.virtual.device import gpio, lwm2m, restore, trace
 from cellbench.virtual.device.config import ModuleConfig
 from cellbench.virtual.device.contexts import Contexts
 from cellbench.virtual.device.draw import Draw
 from cellbench.virtual.device.faces import Input, Output, Subsystem, UartFace, UsbFace, garble
 from cellbench.virtual.device.factory import factory_values, storage_for
 from cellbench.virtual.device.network import NetworkState
+from cellbench.virtual.device.outward import Outward
 from cellbench.virtual.device.pace import Pace
 from cellbench.virtual.device.power import Power
 from cellbench.virtual.device.radio import Radio
@@ -165,6 +166,11 @@ class Module:
             found = self._subsystems[kind] = cast(Callable[[Module], S], kind)(self)
         return cast(S, found)
 
+    def running(self, kind: type[S]) -> S | None:
+        """A subsystem that was made in this boot, None for one that was not."""
+        found = self._subsystems.get(kind)
+        return None if found is None else cast(S, found)
+
     def add_port(self, port: AtPort, *, first: bool = False) -> None:
         """A port comes into being (boot, multiplexer), or the UART is back among the ports."""
         self._ports.insert(0 if first else len(self._ports), port)
@@ -232,6 +238,8 @@ class Module:
         self.sim.power_on()
         self.contexts.power_on()
         self.radio.power_on()
+        self.subsystem(Outward)  # the ports of +UEMBPF are those of the boot
+        lwm2m.at_boot(self)
         self.serial.greet()
 
     def leave(self, *, usb: bool) -> None:

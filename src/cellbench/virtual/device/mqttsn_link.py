@@ -33,10 +33,8 @@ class GatewayLink:
         module, outward = self._module, self._module.subsystem(Outward)
         source, ipv6 = outward.source(wanted.cid, wanted.ipv6)
         self._gateway = Peer(await outward.address(wanted.host, source, ipv6=ipv6), wanted.port)
-        if module.internet is None:
-            raise OutwardFailure(Stage.CONTEXT)
         try:
-            self._port = module.internet.node(module.name).open_udp(source, self._arrived)
+            self._port = outward.open_udp(source, self._arrived)
         except NetFailure as failure:
             raise OutwardFailure(Stage.CONNECT, failure.number) from None
         self.cid = source.cid

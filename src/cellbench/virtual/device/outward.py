@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import ipaddress
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,12 +23,15 @@ from cellbench.virtual.net.resolver import LookupTrouble
 from cellbench.virtual.net.route import Peer, Source
 from cellbench.virtual.net.secure import Link, SecureFailure, SecureLink
 from cellbench.virtual.net.tcp import TcpAcceptor, TcpLink
+from cellbench.virtual.net.udp import UdpPort
 
 if TYPE_CHECKING:
     from cellbench.virtual.device.contexts import Context
     from cellbench.virtual.device.module import Module
 
 _ROOM = 65_536
+_LAST_PORT = 65_535
+_TAKEN = frozenset({SocketError.IN_USE, SocketError.CANNOT_ASSIGN})
 
 
 class Stage(enum.Enum):
@@ -170,6 +174,7 @@ class Outward:
         self._module = module
         self._streams: set[Stream] = set()
         module.contexts.on_change(self._context_changed)
+        self._ports = _ports(module.settings.items("+UEMBPF"))
 
     def power_off(self) -> None:
         """Everything ends at once."""
@@ -212,7 +217,7 @@ class Outward:
         if internet is None:
             raise OutwardFailure(Stage.CONTEXT)
         try:
-            plain = await internet.node(module.name).connect_tcp(source, Peer(address, wanted.port))
+            plain = await self._connect(source, Peer(address, wanted.port))
         except NetFailure as failure:
             raise OutwardFailure(Stage.CONNECT, failure.number) from None
         link: Link = plain
@@ -224,6 +229,43 @@ class Outward:
             except NetFailure as failure:
                 raise OutwardFailure(Stage.LOST, failure.number) from None
         return self._stream(link, source)
+
+    # -- the port that a client sends from (LARA-R6 guide 4.3) -------------------------------------
+
+    def owns_port(self, port: int) -> bool:
+        """True for a port that is reserved for embedded clients, in this boot (+UEMBPF)."""
+        return port in self._ports
+
+    def open_udp(self, source: Source, received: Callable[[bytes, Peer], None]) -> UdpPort:
+        """A UDP port of an embedded client; NetFailure when there is none."""
+        internet = self._module.internet
+        if internet is None:
+            raise NetFailure(SocketError.UNREACHABLE)
+        node = internet.node(self._module.name)
+        for port in self._choices():
+            try:
+                return node.open_udp(source, received, local_port=port)
+            except NetFailure as failure:
+                if failure.number not in _TAKEN:
+                    raise
+        raise NetFailure(SocketError.IN_USE)
+
+    async def _connect(self, source: Source, peer: Peer) -> TcpLink:
+        internet = self._module.internet
+        if internet is None:
+            raise NetFailure(SocketError.UNREACHABLE)
+        node = internet.node(self._module.name)
+        for port in self._choices():
+            try:
+                return await node.connect_tcp(source, peer, local_port=port)
+            except NetFailure as failure:
+                if failure.number not in _TAKEN:
+                    raise
+        raise NetFailure(SocketError.IN_USE)
+
+    def _choices(self) -> list[int]:
+        """Ports in a random order as the range has them; 0 lets the stack choose where there is no range."""
+        return random.sample(self._ports, len(self._ports)) if self._ports else [0]
 
     async def secure(self, stream: Stream, profile: int | None, session: Session | None = None) -> None:
         """TLS over a connection that is there; OutwardFailure when it fails, the connection gone."""
@@ -267,3 +309,13 @@ class Outward:
             for stream in tuple(self._streams):
                 if stream.source.cid == context.cid:
                     stream.abort()
+
+
+def _ports(setting: list[object]) -> range:
+    """The range of +UEMBPF as [mode, "first-last"]; empty while it is off."""
+    if len(setting) < 2 or setting[0] != 1:
+        return range(0)
+    first, _, last = str(setting[1]).partition("-")
+    if not (first.isdecimal() and last.isdecimal()):
+        return range(0)
+    return range(max(1, int(first)), min(_LAST_PORT, int(last)) + 1)

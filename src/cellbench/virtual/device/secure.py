@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cellbench.io.tls.engine import Failure, Opened, TlsEngine, client
 from cellbench.io.tls.sessions import Session
-from cellbench.io.tls.settings import Version
+from cellbench.io.tls.settings import ClientSettings, Version
 from cellbench.virtual.device.security import Kind, SecurityProfiles
 from cellbench.virtual.net.failure import NetFailure, SocketError
 from cellbench.virtual.net.route import Peer
@@ -59,12 +59,18 @@ class SecureConnections:
 
     async def over_udp(self, profile: int | None, begun: Callable[[SecureDatagrams], None],
                        out: Callable[[bytes], None], deliver: Callable[[bytes], None],
-                       failed: Callable[[SocketError], None]) -> SecureDatagrams:
-        """DTLS to one peer; ``begun`` gets it before the first datagram. SecureFailure when it fails."""
+                       failed: Callable[[SocketError], None], *,
+                       settings: ClientSettings | None = None) -> SecureDatagrams:
+        """DTLS to one peer; ``begun`` gets it before the first datagram. SecureFailure when it fails.
+
+        ``settings``: those of a client that has its own in place of a profile; it is none of the user's four.
+        """
         if not self._module.config.behaviour.dtls:
             raise SecureFailure(Failure.VERSION, "this series has no DTLS")
-        secure = SecureDatagrams(self._engine(profile, datagram=True), out, deliver, failed)
-        self._open.add(secure)
+        engine = client(settings) if settings is not None else self._engine(profile, datagram=True)
+        secure = SecureDatagrams(engine, out, deliver, failed)
+        if settings is None:
+            self._open.add(secure)
         begun(secure)
         try:
             await secure.handshake()
