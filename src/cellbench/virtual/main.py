@@ -17,6 +17,7 @@ from typing import TextIO
 from cellbench.base.errors import OperatorError
 
 from .control.room import ControlRoom
+from .device import mqtt_paho
 from .device.config import Timing
 from .rack import LOG, ParkFactory, Rack, RackPlan, VirtualSlot
 from .rigfile import write_rig_file
@@ -45,12 +46,13 @@ def up(slots: Sequence[str], directory: Path, *, timing: str = "fast", powered: 
     control lines.
 
     Raises OperatorError for a bad slot specification, setting, dialect or extra, a directory that another
-    rack holds, and modules that do not get ready.
+    rack holds, a paho-mqtt that the modules cannot use, and modules that do not get ready.
     """
     try:
         pace = Timing(timing)
     except ValueError:
         raise OperatorError(f"no timing {timing!r}", remedy="it is fast or real") from None
+    mqtt_paho.check()
     place = Path(os.path.abspath(directory))
     specs = parse_slots(slots)
     plan = RackPlan(specs, place, pace, seed, parse_settings(settings, specs), parse_dialect(supply_dialect),

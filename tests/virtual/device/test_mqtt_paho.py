@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from paho.mqtt import client as paho
 
+from cellbench.base.errors import OperatorError
 from cellbench.virtual.device.mqtt_paho import (
     Accepted,
     Acknowledged,
@@ -46,8 +50,22 @@ def test_user_password_and_will() -> None:
 
 def test_a_version_without_the_hook_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(paho.Client, "_create_socket_connection")
-    with pytest.raises(NotImplementedError, match=r"paho-mqtt \d+\.\d+.* has no Client\._create_socket"):
+    with pytest.raises(OperatorError, match=r"paho-mqtt \d+\.\d+.* has no Client\._create_socket") as error:
         check()
+    assert "pip install paho-mqtt==" in error.value.remedy
+
+
+def test_such_a_version_stops_the_rack_with_a_sentence(tmp_path: Path) -> None:
+    """The program, with a paho-mqtt that has lost the hook before the rack comes up."""
+    program = ("import sys; from paho.mqtt import client; del client.Client._create_socket_connection; "
+               "from cellbench.cli import main; sys.exit(main(sys.argv[1:]))")
+    command = [sys.executable, "-c", program, "virtual", "up", "--slot", "LENA-R8", "--dir", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 12
+    assert done.stdout == ""
+    assert "Client._create_socket_connection" in done.stderr
+    assert "pip install paho-mqtt==" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @given(st.lists(st.integers(1, len(STREAM) - 1), max_size=6))

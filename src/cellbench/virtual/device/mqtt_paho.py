@@ -16,7 +16,10 @@ from typing import Any, cast
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
+from cellbench.base.errors import OperatorError
+
 _HOOK = "_create_socket_connection"
+_KNOWN = "2.2.0"  # the one of requirements.lock
 _PINGREQ = b"\xc0\x00"  # OASIS MQTT 3.1.1, 3.12
 # what paho makes of the return codes of CONNACK (3.2.2.3)
 _REFUSALS = {0x84: 1, 0x85: 2, 0x88: 3, 0x86: 4, 0x87: 5}
@@ -131,7 +134,7 @@ class _Client(paho.Client):
 class PahoSession:
     """One session, from log in to its end: calls and bytes in, events and bytes out.
 
-    Raises NotImplementedError when the installed paho-mqtt cannot be used so.
+    Raises OperatorError when the installed paho-mqtt cannot be used so.
     """
 
     def __init__(self, log_in: LogIn) -> None:
@@ -220,14 +223,18 @@ class PahoSession:
 
 
 def check_hook() -> None:
-    """NotImplementedError when paho-mqtt has no longer what the wire hangs on."""
+    """OperatorError when paho-mqtt has no longer what the wire hangs on."""
     if not isinstance(getattr(paho.Client, _HOOK, None), Callable):  # type: ignore[arg-type]
-        raise NotImplementedError(f"paho-mqtt {version('paho-mqtt')} has no Client.{_HOOK}, by which the "
-                                  "virtual module gives it its connection; install another version")
+        raise _unusable(f"has no Client.{_HOOK}, by which the virtual module's MQTT client is connected")
+
+
+def _unusable(what: str) -> OperatorError:
+    return OperatorError(f"paho-mqtt {version('paho-mqtt')} {what}",
+                         remedy=f"install a version that is known to do: pip install paho-mqtt=={_KNOWN}")
 
 
 def check() -> None:
-    """NotImplementedError when a session does not work with the installed paho-mqtt, with what is missing."""
+    """OperatorError when a session does not work with the installed paho-mqtt, with what is missing."""
     session = PahoSession(LogIn("check", clean=True, keep_alive_s=60))
     steps: tuple[tuple[str, bool], ...] = (
         ("CONNECT on the wire", session.outgoing()[:1] == b"\x10"),
@@ -237,5 +244,4 @@ def check() -> None:
     )
     for what, good in steps:
         if not good:
-            raise NotImplementedError(f"paho-mqtt {version('paho-mqtt')} does not give {what}; the virtual "
-                                      "module's MQTT client needs another version")
+            raise _unusable(f"does not give {what} to the virtual module's MQTT client")
