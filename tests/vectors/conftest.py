@@ -300,7 +300,9 @@ def players(rack: RackOf, directory: Path) -> dict[tuple[str, int], Player]:
         profile = profile_for(series_named(document["series"]))
         for number, table in enumerate(document["tables"]):
             name = f"{path.stem}-{number}"
-            config = config_for(profile, rack.world.raw, index=number, behaviour=QUICK)
+            # each module of a series has an IMEI of its own: clients go by it
+            index = sum(player.module.profile.series is profile.series for player in made.values())
+            config = config_for(profile, rack.world.raw, index=index, behaviour=QUICK)
             module = Module(name, profile, config, directory / name / "nvm.json", internet=rack.internet)
             made[path.stem, number] = Player(table, module, rack)
     return made

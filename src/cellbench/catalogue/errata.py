@@ -154,6 +154,9 @@ _R6: tuple[_Row, ...] = (
      "AT+UMNOPROF=100 gives OK; the test of the public driver sees "
      "it refused",
      "as printed; refused is no failure of the unit"),
+    ("7.8", PRINT, "the connection duration stays 0: no gateway then ever holds the first module for lost",
+     "AT+UMQTTSN=8,<seconds> before the session"),
+    ("7.12.1", PRINT, "MD5 of six digits", "32"),
 )
 
 
