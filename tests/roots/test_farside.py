@@ -160,9 +160,9 @@ def test_the_second_slot_sends_a_message(second, telephone: Telephone) -> None: 
 
 
 def test_the_second_slot_says_what_it_cannot(second) -> None:  # type: ignore[no-untyped-def]
-    """A last will takes an MQTT client, which is not driven yet."""
+    """A last will is watched by procedures on two slots, not by this far side."""
     assert not second.can("last-will")
-    with pytest.raises(NotPossible, match="cannot last-will: the MQTT client of a module is not driven yet"):
+    with pytest.raises(NotPossible, match="cannot last-will: procedures on two slots subscribe"):
         second.act("last-will", topic="t")
     with pytest.raises(NotPossible, match="calls and sends messages, and nothing else"):
         second.act("server", name="echo", state="down")
