@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pypdfium2
@@ -41,6 +42,15 @@ def test_gaps_are_never_hidden(validation: RunRecord) -> None:
         "Multiplexer with four channels on lena-r8-1",)
     assert found["Not reached: the run ended before them"] == ("Socket state on lara-r6-1",)
     assert any("without a procedure on LARA-R6" in reason for reason in found)
+
+
+def test_what_a_guide_leaves_to_another_document_is_named(validation: RunRecord) -> None:
+    pointing = replace(validation.header.sections[0], elsewhere="the rest: another note")
+    run = replace(validation, header=replace(validation.header, sections=(
+        pointing, *validation.header.sections[1:])))
+    found = {gap.reason: gap.items for gap in gaps(run, matrices(run))}
+    assert found["The guides leave to other documents"] == (
+        f"{pointing.number} {pointing.title}: the rest: another note",)
 
 
 def test_times_are_held_against_their_maxima(validation: RunRecord) -> None:

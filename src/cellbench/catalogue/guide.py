@@ -31,7 +31,8 @@ class SectionKind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section of a guide; ``series`` are those it speaks of."""
+    """One section of a guide; ``series`` are those it speaks of, ``elsewhere`` what it leaves to another
+    document."""
 
     id: str
     guide: str
@@ -39,6 +40,7 @@ class Section:
     title: str
     series: frozenset[Series]
     kind: SectionKind
+    elsewhere: str = ""
 
     @property
     def parent(self) -> str | None:
@@ -328,9 +330,15 @@ _R6: tuple[tuple[str, str, SectionKind], ...] = (
     ("A", "Glossary", X),
 )
 
+_ELSEWHERE: Mapping[str, str] = MappingProxyType({
+    "R6:11": "beyond the registration: LwM2M objects and commands application note, UBX-18068860",
+})
+"""What a section leaves to another document, and to which."""
+
 SECTIONS: tuple[Section, ...] = (
     *(Section(f"R8:{number}", R8_GUIDE, number, title, R8_ONLY, kind) for number, title, kind in _R8),
-    *(Section(f"R6:{number}", R6_GUIDE, number, title, R6_ONLY, kind) for number, title, kind in _R6),
+    *(Section(f"R6:{number}", R6_GUIDE, number, title, R6_ONLY, kind, _ELSEWHERE.get(f"R6:{number}", ""))
+      for number, title, kind in _R6),
 )
 """All sections of both guides, in print order."""
 

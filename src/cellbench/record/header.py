@@ -29,7 +29,7 @@ class ProcedureEntry:
 class SectionEntry:
     """A section of a guide; ``kind`` is procedure, rule or reference (nothing to test).
 
-    ``series`` names the series it speaks of ("LENA-R8").
+    ``series`` names the series it speaks of ("LENA-R8"); ``elsewhere`` is what it leaves to another document.
     """
 
     id: str
@@ -38,6 +38,7 @@ class SectionEntry:
     title: str
     series: tuple[str, ...]
     kind: str
+    elsewhere: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,8 +78,9 @@ def matrices(run: RunRecord) -> tuple[Matrix, ...]:
 
 
 def gaps(run: RunRecord, guides: tuple[Matrix, ...]) -> tuple[Gap, ...]:
-    """What the run did not test: not possible by reason, never reached, sections without a procedure."""
-    return (*_not_possible(run), *_not_reached(run), *_uncovered(guides))
+    """What the run did not test: not possible by reason, never reached, sections without a procedure, what
+    the guides leave to other documents."""
+    return (*_not_possible(run), *_not_reached(run), *_uncovered(guides), *_elsewhere(run, guides))
 
 
 def _by_section(run: RunRecord) -> Mapping[tuple[str, str], list[Outcome]]:
@@ -148,6 +149,14 @@ def _uncovered(guides: tuple[Matrix, ...]) -> list[Gap]:
                                  f"on {series} in this run",
                                  tuple(f"{row.number} {row.title}" for row in rows)))
     return found
+
+
+def _elsewhere(run: RunRecord, guides: tuple[Matrix, ...]) -> list[Gap]:
+    shown = {row.id for matrix in guides for row in matrix.rows
+             if any(cell.state != OTHER_SERIES for cell in row.cells)}
+    items = tuple(f"{section.number} {section.title}: {section.elsewhere}"
+                  for section in run.header.sections if section.elsewhere and section.id in shown)
+    return [Gap("The guides leave to other documents", items)] if items else []
 
 
 def _named(run: RunRecord, procedure: str, slot: str) -> str:

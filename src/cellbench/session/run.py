@@ -358,6 +358,7 @@ def _entries(sections: Iterable[Section]) -> tuple[SectionEntry, ...]:
             section.title,
             tuple(sorted(series.value for series in section.series)),
             section.kind,
+            section.elsewhere,
         )
         for section in sections
     )
