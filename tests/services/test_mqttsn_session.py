@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from cellbench.services.mqtt_broker import Broker
 from cellbench.services.mqtt_packets import Message as Publication
 from cellbench.services.mqttsn_codec import Flags, Kind, MalformedMessage, Message, TopicType, decode, encode
-from cellbench.services.mqttsn_session import Counters, Limits, Phase, Session
+from cellbench.services.mqttsn_delivery import Counters, Limits
+from cellbench.services.mqttsn_session import Phase, Session
 
 CONNECT = Message(Kind.CONNECT, Flags(clean=True), duration=0, rest=b"dev")
 FLAGS = st.builds(Flags, st.booleans(), st.integers(-1, 2), st.booleans(), st.booleans(), st.booleans(),
@@ -77,3 +78,23 @@ def test_a_silent_client_is_lost_in_time(duration: int, waiting: int) -> None:
     assert session.phase is Phase.LOST
     assert clock.now == (min(patience, 40.0) if waiting else patience)
     assert len([one for one in sent if one.kind is Kind.PUBLISH]) <= (4 if waiting else 0)
+
+
+@given(st.integers(1, 2))
+def test_what_was_not_acknowledged_comes_in_the_next_session(qos: int) -> None:
+    """Of a session that is kept; a clean one forgets it."""
+    clock, sent, broker = Clock(), [], Broker()
+    session = made(clock, sent, broker)
+    kept = Message(Kind.CONNECT, Flags(), duration=0, rest=b"dev")
+    session.receive(kept, 0.0)
+    short = Flags(qos=2, topic_type=TopicType.SHORT)
+    session.receive(Message(Kind.SUBSCRIBE, short, number=1, rest=b"aa"), 0.0)
+    broker.route(Publication("aa", b"first", qos))
+    broker.route(Publication("aa", b"second", qos))
+    session.receive(Message(Kind.DISCONNECT), 0.0)
+    sent.clear()
+    session.receive(kept, 0.0)
+    assert [one.rest for one in sent if one.kind is Kind.PUBLISH] == [b"first"]
+    sent.clear()
+    session.receive(CONNECT, 0.0)
+    assert [one.kind for one in sent] == [Kind.CONNACK]

@@ -16,7 +16,8 @@ from cellbench.io.tls.engine import TlsServer
 from .mqtt_broker import Broker
 from .mqtt_packets import Message as Publication
 from .mqttsn_codec import Kind, MalformedMessage, Message, ReturnCode, TopicType, decode, encode
-from .mqttsn_session import Counters, Limits, Phase, Session
+from .mqttsn_delivery import Counters, Limits
+from .mqttsn_session import Phase, Session
 from .mqttsn_topics import short_name, text_of
 from .mqttsn_upstream import Upstream
 from .places import UdpPlace, shared

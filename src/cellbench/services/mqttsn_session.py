@@ -6,19 +6,18 @@ The gateway calls ``receive`` with each message and ``tick`` when ``deadline`` i
 from __future__ import annotations
 
 import enum
-from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from .mqtt_broker import Broker
 from .mqtt_packets import Message as Publication
 from .mqtt_packets import filter_is_valid
 from .mqttsn_codec import PROTOCOL_ID, Flags, Kind, Message, ReturnCode, TopicType
+from .mqttsn_delivery import Counters, Delivery, Limits
 from .mqttsn_topics import TopicTable, text_of
 from .mqttsn_upstream import Upstream
 
-_MOST_QUEUED = 1000
 _UNAVAILABLE = 3  # CONNACK of MQTT 3.1.1: server unavailable
 
 
@@ -37,20 +36,6 @@ class Phase(enum.Enum):
 _LOGGED_IN = frozenset({Phase.ACTIVE, Phase.ASLEEP, Phase.AWAKE})
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Times and counts of the gateway; the defaults are the best practice values (7.2)."""
-
-    retry_s: float = 10.0
-    retries: int = 3
-    most_topics: int = 1000
-
-    @staticmethod
-    def patience_s(duration: float) -> float:
-        """How long a client may be silent that promised to be heard within ``duration`` seconds (7.2)."""
-        return duration * (1.1 if duration > 60 else 1.5)
-
-
 @dataclass(slots=True)
 class Will:
     """What is published for a client that is lost."""
@@ -59,27 +44,6 @@ class Will:
     qos: int
     retain: bool
     payload: bytes = b""
-
-
-@dataclass(slots=True)
-class _Awaited:
-    """A message to the client that needs an answer (6.13)."""
-
-    message: Message
-    answer: Kind
-    at: float
-    tries: int = 0
-
-
-@dataclass(slots=True)
-class Counters:
-    """What the gateway saw of its clients, for its report."""
-
-    wills: int = 0
-    repeated: int = 0
-    heard_again: int = 0
-    last_topic: str = ""
-    facts: dict[str, str] = field(default_factory=dict)
 
 
 class Session:
@@ -101,11 +65,9 @@ class Session:
         self._counters = counters
         self._topics = TopicTable(predefined)
         self._upstream = Upstream(broker, self._arrived, self._cut)
-        self._queue: deque[Publication] = deque()
-        self._awaited: _Awaited | None = None
+        self._delivery = Delivery(self._topics, limits, counters, lambda message: self.send(message))
         self._taken: set[int] = set()
         self._asked: Will | None = None
-        self._number = 0
         self._duration = 0
         self._sleep = 0
         self._heard = 0.0
@@ -116,7 +78,8 @@ class Session:
     @property
     def deadline(self) -> float | None:
         """When ``tick`` is due."""
-        times = [] if self._awaited is None or self.phase is Phase.ASLEEP else [self._awaited.at]
+        due = self._delivery.due if self.phase is not Phase.ASLEEP else None
+        times = [] if due is None else [due]
         seconds = self._sleep if self.phase in (Phase.ASLEEP, Phase.AWAKE) else self._duration
         if seconds and self.phase in _LOGGED_IN:
             times.append(self._heard + Limits.patience_s(seconds))
@@ -127,24 +90,16 @@ class Session:
         self._now = now
         if self.deadline is None or now < self.deadline:
             return
-        awaited = self._awaited
-        if awaited is None or self.phase is Phase.ASLEEP or now < awaited.at:
+        due = self._delivery.due
+        if due is None or self.phase is Phase.ASLEEP or now < due:
             self._lose()
-        elif awaited.tries >= self._limits.retries:
+        elif not self._delivery.repeat(now):
             self._give_up()
-        else:
-            awaited.tries += 1
-            awaited.at = now + self._limits.retry_s
-            self._counters.repeated += 1
-            message = awaited.message
-            if message.kind is Kind.PUBLISH:
-                message = awaited.message = replace(message, flags=replace(message.flags, dup=True))
-            self.send(message)
 
     def end(self) -> None:
         """The gateway forgets this client; no will."""
         self.phase = Phase.DISCONNECTED
-        self._awaited = None
+        self._delivery.drop()
         self._upstream.close()
 
     def _give_up(self) -> None:
@@ -159,13 +114,13 @@ class Session:
         if will is not None and self._upstream.open:
             self._counters.wills += 1
             self._upstream.publish(Publication(will.topic, will.payload, will.qos, will.retain), _ignore)
-        self._awaited = None
+        self._delivery.drop()
         self._upstream.close()
         self.phase = Phase.LOST
 
     def _cut(self) -> None:
         """The broker ended the connection: the client hears that there is none any more (6.12)."""
-        self._awaited = None
+        self._delivery.drop()
         if self.phase in _LOGGED_IN:
             self.phase = Phase.DISCONNECTED
             self.send(Message(Kind.DISCONNECT))
@@ -193,18 +148,18 @@ class Session:
         if message.protocol != PROTOCOL_ID:
             self._connack(ReturnCode.NOT_SUPPORTED)
             return
-        self._awaited = None
+        self._delivery.drop()
         self.clean = message.flags.clean
         self._duration = message.duration or 0
         if self.clean:
             self.will = None
-            self._queue.clear()
+            self._delivery.clear()
             self._taken.clear()
             self._topics.clear()
         self._topics.forgotten()
         if message.flags.will:
             self.phase = Phase.WILL_TOPIC
-            self._ask(Message(Kind.WILLTOPICREQ), Kind.WILLTOPIC)
+            self._delivery.ask(Message(Kind.WILLTOPICREQ), Kind.WILLTOPIC, self._now)
         else:
             self._log_in()
 
@@ -217,14 +172,14 @@ class Session:
                 return
             self._asked = Will(text_of(message.rest), max(message.flags.qos, 0), message.flags.retain)
             self.phase = Phase.WILL_MESSAGE
-            self._ask(Message(Kind.WILLMSGREQ), Kind.WILLMSG)
+            self._delivery.ask(Message(Kind.WILLMSGREQ), Kind.WILLMSG, self._now)
         elif message.kind is Kind.WILLMSG and self.phase is Phase.WILL_MESSAGE and self._asked is not None:
             self._asked.payload = message.rest
             self.will = self._asked
             self._log_in()
 
     def _log_in(self) -> None:
-        self._awaited = None
+        self._delivery.drop()
         if not self._upstream.open or self.clean:
             refused = self._upstream.connect(self.client_id, clean=self.clean)
             if refused:
@@ -243,7 +198,7 @@ class Session:
         if duration and self.phase in _LOGGED_IN:
             self.phase, self._sleep = Phase.ASLEEP, duration
         else:
-            self._awaited = None
+            self._delivery.drop()
             self._upstream.close()
             self.phase = Phase.DISCONNECTED
         self.send(Message(Kind.DISCONNECT))
@@ -316,10 +271,7 @@ class Session:
         """Keep alive (6.11), or a sleeping client that asks for what waits (6.14)."""
         if self.phase is Phase.ASLEEP and message.rest:
             self.phase = Phase.AWAKE
-            if self._awaited is not None:
-                self._awaited.at = self._now
-                self._awaited.tries = 0
-                self.tick(self._now)
+            self._delivery.resume(self._now)
             self._pump()
         elif self.phase is not Phase.AWAKE:
             self.send(Message(Kind.PINGRESP))
@@ -344,59 +296,22 @@ class Session:
     # -- what goes to the client ----------------------------------------------------------------------
 
     def _arrived(self, publication: Publication) -> None:
-        if len(self._queue) < _MOST_QUEUED:
-            self._queue.append(publication)
+        self._delivery.put(publication)
         self._now = self._clock()
         self._pump()
         self._changed(self)
 
+    def _acknowledged(self, message: Message) -> None:
+        if self._delivery.acknowledged(message, self._now):
+            self._pump()
+
     def _pump(self) -> None:
-        """Deliver what waits, one exchange at a time (6.10); then let a sleeping client sleep on."""
-        while self._queue and self._awaited is None and self.phase in (Phase.ACTIVE, Phase.AWAKE):
-            publication = self._queue[0]
-            kind, topic_id = self._topics.address(publication.topic)
-            if topic_id is None:
-                topic_id = self._topics.offer(publication.topic)
-                name = publication.topic.encode("utf-8")
-                self._ask(Message(Kind.REGISTER, topic_id=topic_id, number=self._next(), rest=name),
-                          Kind.REGACK)
-                return
-            self._queue.popleft()
-            flags = Flags(qos=publication.qos, retain=publication.retain, topic_type=kind)
-            number = self._next() if publication.qos else 0
-            message = Message(Kind.PUBLISH, flags, topic_id, number, rest=publication.payload)
-            if publication.qos:
-                self._ask(message, Kind.PUBACK if publication.qos == 1 else Kind.PUBREC)
-            else:
-                self.send(message)
-        if self.phase is Phase.AWAKE and not self._queue and self._awaited is None:
+        """Deliver to who is awake; then let a sleeping client sleep on."""
+        if self.phase in (Phase.ACTIVE, Phase.AWAKE):
+            self._delivery.pump(self._now)
+        if self.phase is Phase.AWAKE and self._delivery.idle:
             self.phase = Phase.ASLEEP
             self.send(Message(Kind.PINGRESP))
-
-    def _acknowledged(self, message: Message) -> None:
-        awaited = self._awaited
-        if message.kind is Kind.PUBACK and message.code == ReturnCode.INVALID_TOPIC_ID:
-            # the client no longer knows the id, of whatever QoS: it is registered anew before the next one
-            self._topics.unknown(message.topic_id)
-        if awaited is None or awaited.answer is not message.kind or awaited.message.number != message.number:
-            return
-        self._awaited = None
-        if message.kind is Kind.REGACK:
-            if message.code == ReturnCode.ACCEPTED:
-                self._topics.knows(awaited.message.topic_id)
-            else:
-                self._queue.popleft()
-        elif message.kind is Kind.PUBREC:
-            self._ask(Message(Kind.PUBREL, number=message.number), Kind.PUBCOMP)
-        self._pump()
-
-    def _ask(self, message: Message, answer: Kind) -> None:
-        self._awaited = _Awaited(message, answer, self._now + self._limits.retry_s)
-        self.send(message)
-
-    def _next(self) -> int:
-        self._number = self._number % 65_535 + 1
-        return self._number
 
 
 def _unsent(_: Message) -> None:
