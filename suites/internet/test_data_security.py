@@ -238,8 +238,9 @@ def test_complete_example(online: Dut, services: Services, root_of: Callable[[st
             online.security.apply(NUMBER, SecurityProfile(check=ServerCheck.CHAIN, root="ThawteCA"))
         with record.step("HTTPS"):
             service = services["https"]
+            server = f'1,"{service.name}"' if service.name else f'0,"{service.host}"'
             online.send("AT+UHTTP=0")
-            online.send(f'AT+UHTTP=0,1,"{service.name}"')
+            online.send(f'AT+UHTTP=0,{server}')
             online.send(f"AT+UHTTP=0,6,1,{NUMBER}")
             online.send(f"AT+UHTTP=0,5,{service.port}")
             assert request(online, 1, "/", "https.resp") == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -213,13 +214,21 @@ def complete(declared: LoadedRig, generated: LoadedRig) -> LoadedRig:
             key: _anchored(value, declared.path) for key, value in stated.items() if value})
     services = dict(given.services)
     for role, service in asked.services.items():
-        probe = services[role].probe if role in services else None
+        probe = services[role].probe if role in services and not _is_here(service.host) else None
         known = service.model_copy(update={"probe": service.probe or probe})
         services[role] = _anchored(known, declared.path)
     model = given.model_copy(update={
         "rig": asked.rig, "station": asked.station, "slots": slots, "services": services,
         "far_side": _far_side(asked.far_side, given.far_side) or given.far_side})
     return LoadedRig(generated.path, model, generated.sha256, declared.limits, generated.document)
+
+
+def _is_here(host: str | None) -> bool:
+    """True for an address of this very host: it is asked there, not where the rack has that role."""
+    try:
+        return host is not None and ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _far_side(asked: FarSide | None, given: FarSide) -> FarSide | None:
