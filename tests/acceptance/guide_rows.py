@@ -35,6 +35,9 @@ QUIET_S = 0.3
 """How long nothing may come where nothing is printed."""
 GAP_S = 0.02
 """Pause between an answer and the next command (LENA-R8 guide 4.2)."""
+PROMPT_S = 0.06
+"""Pause between a prompt and the data (LENA-R8 guide 9.2.3)."""
+PIECE = 32_768
 READY_S = 60.0
 AT_ONCE = 3
 
@@ -275,7 +278,7 @@ class Player:
         steps: dict[str, Callable[[Any], None]] = {
             "at": lambda line: self._expect_ok(line), "try": lambda line: self._command(line) and None,
             "ctl": lambda words: self._rack.ctl(self._slot, words), "fill": self._fill, "host": self._host,
-            "wait": lambda _: self._again()}
+            "file": self._file, "wait": lambda _: self._again()}
         steps[kind](value)
 
     def _command(self, line: str) -> str:
@@ -292,6 +295,22 @@ class Player:
     def _fill(self, count: int) -> None:
         for _ in range(int(count) // 512):
             self._expect_ok(f'AT+USOWR=0,512,"{"x" * 512}"')
+
+    def _file(self, text: str) -> None:
+        """A file of so many bytes in the module, by +UDWNFILE."""
+        name, _, size = text.partition("=")
+        for begin in range(0, int(size), PIECE):
+            piece = "0123456789abcdef" * ((min(PIECE, int(size) - begin) + 15) // 16)
+            piece = piece[:min(PIECE, int(size) - begin)]
+            line = f'AT+UDWNFILE="{name}",{len(piece)}'
+            self.port.write(line + "\r")
+            self._answer([">"], line, 0)
+            time.sleep(PROMPT_S)
+            self.port.write(piece)
+            self._until(lambda: next((one for one in self._waiting if FINAL.fullmatch(one)), None), line)
+            if self._waiting.pop() != "OK":
+                raise Differs(f"{line} is refused")
+            time.sleep(GAP_S)
 
     def _host(self, text: str) -> None:
         what, _, value = text.partition("=")

@@ -116,6 +116,8 @@ def _check_steps(steps: list[dict[str, Any]], series: Series) -> None:
             assert all("=" in word for word in value.split()[1:])
         elif kind == "fill":
             assert int(value) > 0
+        elif kind == "file":
+            assert re.fullmatch(r"[a-z_.]+=\d+", value)
         elif kind == "host":
             assert re.fullmatch(r"rate=\d+|wait=[0-9.]+", value)
         else:

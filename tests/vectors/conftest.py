@@ -31,6 +31,8 @@ PLACEHOLDER = re.compile(r"\{[a-z_0-9]+:([^{}]+)\}")
 BESIDE = re.compile(r'("[^"]*")|([,:]) +')
 QUICK = {"unread_again_s": 0.1}
 FILL = 512
+PIECE = 32_768
+PROMPT_S = 0.06
 UNASKED = {urc.prefix for urc in URCS}
 
 Row = Mapping[str, Any]
@@ -143,10 +145,26 @@ class Player:
         elif kind == "fill":
             for _ in range(int(value) // FILL):
                 await self.step({"at": f'AT+USOWR=0,{FILL},"{"x" * FILL}"'})
+        elif kind == "file":
+            await self._file(value)
         elif kind == "host":
             await self._host(value)
         else:
             await self._registered_again()
+
+    async def _file(self, text: str) -> None:
+        """A file of so many bytes in the module, by +UDWNFILE."""
+        name, _, size = text.partition("=")
+        for begin in range(0, int(size), PIECE):
+            count = min(PIECE, int(size) - begin)
+            self._write(f'AT+UDWNFILE="{name}",{count}\r')
+            async with asyncio.timeout(WAIT_S):
+                while not self._received.endswith(b">"):
+                    await self._more()
+            self._received.clear()
+            await asyncio.sleep(PROMPT_S)
+            if await self.command(("0123456789abcdef" * (PIECE // 16))[:count], end="") != "OK":
+                raise Wrong(f"the file {name} is refused")
 
     async def _registered_again(self) -> None:
         """After a restart: the new boot first, for the old one still looks registered."""
@@ -175,9 +193,9 @@ class Player:
         else:
             self._rate = int(value)
 
-    async def command(self, line: str) -> str:
+    async def command(self, line: str, end: str = "\r") -> str:
         """A command whose answer no row prints; its final result code."""
-        self._write(line + "\r")
+        self._write(line + end)
         final = re.compile(r"OK|ERROR|\+CM[ES] ERROR:.*")
         async with asyncio.timeout(WAIT_S):
             while True:
