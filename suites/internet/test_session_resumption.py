@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from cellbench.api import (
     Dut,
     FarSide,
@@ -16,28 +18,45 @@ from cellbench.api import (
     procedure,
 )
 
+from .secure import FAR, fails, of_service
 from .web import SECURE, Services, server_of
 
 NUMBER = 2
-FAR = ("far-side:report", "far-side:server")
 
 
-def phase(dut: Dut, services: Services, session: SessionKind | SessionData) -> SessionData:
-    """One secure GET on a profile set anew; the session data that the module gives of it."""
+def profile_for(session: SessionKind | SessionData) -> SecurityProfile:
+    """A profile that collects or reuses a session, with a suite of the version that its kind is for."""
     kind = session if isinstance(session, SessionKind) else session.kind
     version = TlsVersion.TLS_1_3 if kind.prompted else TlsVersion.TLS_1_2
     suites = ("1302",) if kind.prompted else ("C030",)
-    dut.security.apply(NUMBER, SecurityProfile(check=ServerCheck.NONE, version=version, suites=suites,
-                                               session=session))
-    http = dut.http().use(server_of(services["https"], security=NUMBER))
+    return SecurityProfile(check=ServerCheck.NONE, version=version, suites=suites, session=session)
+
+
+def phase(dut: Dut, services: Services, session: SessionKind | SessionData, role: str = "https"
+          ) -> SessionData:
+    """One secure GET on a profile set anew; the session data that the module gives of it."""
+    kind = session if isinstance(session, SessionKind) else session.kind
+    dut.security.apply(NUMBER, profile_for(session))
+    http = dut.http().use(server_of(services[role], security=NUMBER))
     with dut.security.watch(NUMBER) as watch:
         assert http.get("/index.html").status == 200
         return watch.session(kind)
 
 
-def resumed(far_side: FarSide) -> bool:
+def datagrams(dut: Dut, services: Services, session: SessionKind | SessionData) -> SessionData:
+    """The same by a secure UDP socket: one DTLS handshake."""
+    kind = session if isinstance(session, SessionKind) else session.kind
+    service = services["coap-dtls"]
+    dut.security.apply(NUMBER, profile_for(session))
+    with dut.security.watch(NUMBER) as watch, dut.sockets.udp() as one:
+        one.secure(NUMBER)
+        one.connect(str(service.host or service.name), int(service.port or 5684))
+        return watch.session(kind)
+
+
+def resumed(far_side: FarSide, role: str = "https") -> bool:
     """What the server says of the last handshake."""
-    return far_side.report("server", name="https")["tls_resumed"] == "yes"
+    return far_side.report("server", name=role)["tls_resumed"] == "yes"
 
 
 def both_phases(dut: Dut, services: Services, far_side: FarSide, record: Recorder, kind: SessionKind) -> None:
@@ -121,4 +140,65 @@ def test_volatile(online: Dut, services: Services, far_side: FarSide, record: Re
     with record.step("the host's data resumes"):
         phase(online, services, first)
         assert resumed(far_side)
+    online.security.reset(NUMBER)
+
+
+@procedure("R6:3.4", "R6:3.4.1", "R6:3.4.2", title="Sessions of DTLS", depends_on=of_service("coap-dtls"),
+           needs=FAR)
+@pytest.mark.parametrize("kind", [SessionKind.ID, SessionKind.ID_ENCRYPTED, SessionKind.TICKET,
+                                  SessionKind.TICKET_ENCRYPTED], ids=lambda kind: kind.name.lower())
+def test_datagrams(online: Dut, services: Services, far_side: FarSide, record: Recorder, kind: SessionKind
+                   ) -> None:
+    """Both phases with a secure UDP socket."""
+    far_side.act("server", name="coap-dtls", state="reset")
+    with record.step("phase 1"):
+        first = datagrams(online, services, kind)
+        assert not resumed(far_side, "coap-dtls"), "the first handshake is a full one"
+    with record.step("phase 2"):
+        datagrams(online, services, first)
+        assert resumed(far_side, "coap-dtls"), "the handshake was not abbreviated"
+    online.security.reset(NUMBER)
+
+
+@procedure("R6:3.4", "R6:3.4.1", title="A session id is its server's alone",
+           depends_on=of_service("https", "https-psk"), needs=FAR)
+def test_another_server(online: Dut, services: Services, far_side: FarSide) -> None:
+    """Another port gives a full handshake and new data; the first server still resumes."""
+    first = phase(online, services, SessionKind.ID)
+    far_side.act("server", name="https-psk", state="reset")
+    other = phase(online, services, first, "https-psk")
+    assert not resumed(far_side, "https-psk"), "a session of another server was resumed"
+    assert other.texts[0] != first.texts[0]
+    phase(online, services, first)
+    assert resumed(far_side)
+    online.security.reset(NUMBER)
+
+
+@procedure("R6:3.4", "R6:3.4.1", title="With another master secret the handshake fails", depends_on=SECURE,
+           needs=FAR)
+def test_another_master_secret(online: Dut, services: Services, far_side: FarSide, record: Recorder) -> None:
+    """The server takes the id; the keys do not meet. With the right secret of a new session it resumes."""
+    first = phase(online, services, SessionKind.ID)
+    secret = first.texts[1]
+    other = secret[:10] + ("A" if secret[10] != "A" else "B") + secret[11:]
+    fails(online, services["https"], record, profile_for(replace(first, texts=(first.texts[0], other))))
+    fresh = phase(online, services, SessionKind.ID)
+    phase(online, services, fresh)
+    assert resumed(far_side)
+    online.security.reset(NUMBER)
+
+
+@procedure("R6:3.4.2", "R6:3.4.3", title="Without a ticket the status stays \"enabled\"",
+           depends_on=of_service("https-aes128"))
+@pytest.mark.parametrize("kind", [SessionKind.TICKET, SessionKind.PSK_TICKET],
+                         ids=lambda kind: kind.name.lower())
+def test_no_ticket(online: Dut, services: Services, kind: SessionKind) -> None:
+    """The server has TLS 1.2 without tickets: told at every connection, twice here."""
+    profile = replace(profile_for(kind), version=None, suites=("002F",))
+    for _ in range(2):
+        online.security.apply(NUMBER, profile)
+        http = online.http().use(server_of(services["https-aes128"], security=NUMBER))
+        with online.security.watch(NUMBER) as watch:
+            assert http.get("/").status == 200
+            assert watch.status() == 1
     online.security.reset(NUMBER)
