@@ -13,7 +13,7 @@ import pytest
 from cellbench.io.tls.settings import ServerSettings
 from cellbench.services.authority import Authority
 from cellbench.services.http import HttpServer
-from cellbench.services.http_pages import counted
+from cellbench.services.http_pages import Request, answer_to, counted
 from cellbench.services.server import State
 
 DEADLINE_S = 20.0
@@ -223,3 +223,16 @@ def test_over_tls(tmp_path: Path) -> None:
         assert "tls_refused" in server.report()
 
     with_server(scenario, tls=settings)
+
+
+def test_files_have_an_end() -> None:
+    """Nobody fills the memory: 64 MiB in all, then 507, and room again after a DELETE."""
+    files: dict[str, bytes] = {}
+    piece = bytes(8 * 1024 * 1024)
+
+    def ask(method: str, name: str) -> int:
+        return answer_to(Request(method, f"/files/{name}", (), piece, "127.0.0.1"), files).status
+
+    assert [ask("PUT", str(number)) for number in range(9)] == [201] * 8 + [507]
+    assert ask("DELETE", "0") == 204
+    assert ask("PUT", "8") == 201

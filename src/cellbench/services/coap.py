@@ -37,6 +37,7 @@ _CHUNK = 65_536
 _SAME = "the same"
 _RUBBISH = bytes(range(255, 0, -1))
 _FOREVER_S = 3600.0
+_MOST_KEPT = 16 * 1024 * 1024  # bytes of all that was put together: whoever may come here may put
 _BLOCK, _BLOCK_EXPONENT = 64, 2  # RFC 7959 2.2: 2 ** (2 + 4)
 
 
@@ -218,6 +219,8 @@ class CoapServer:
     def _kept(self, request: Message, path: str) -> Message:
         if request.code in (Code.PUT, Code.POST):
             fresh = path not in self._files
+            if sum(map(len, self._files.values())) + len(request.payload) > _MOST_KEPT:
+                return Message(code=Code.REQUEST_ENTITY_TOO_LARGE, payload=b"No room")
             self._files[path] = request.payload
             return Message(code=Code.CREATED if fresh else Code.CHANGED)
         if request.code is Code.DELETE:

@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 _LONGEST_DELAY_S = 120.0
 _LARGEST_PAGE = 8 * 1024 * 1024
+_MOST_KEPT = 64 * 1024 * 1024  # bytes of all files together: whoever may come here may upload
 SERVER = "gunicorn/0.16.1"  # as the guides print it
 
 
@@ -159,6 +160,8 @@ def _basic(request: Request, user: str, password: str) -> Answer:
 def _file(request: Request, name: str, files: MutableMapping[str, bytes]) -> Answer:
     if request.method == "PUT":
         known = name in files
+        if sum(map(len, files.values())) + len(request.body) > _MOST_KEPT:
+            return Answer.text(507, "507 Insufficient Storage\n")
         files[name] = request.body
         return Answer(204 if known else 201)
     if name not in files:
