@@ -611,7 +611,7 @@ LOGIN = {"hello": "120-not yet\r\n 1\r\n120 wait\r\n220-Hello\r\n there\r\n220 r
     ({}, 0, "0,0"), ({"ACCT": "530 no\r\n"}, 1, "0,530"), ({"hello": "421 full\r\n"}, 1, "0,421"),
     ({"hello": "SSH-2.0-x\r\n"}, 1, "1,4"), ({"TYPE": "200 ok\r\n", "PASV": "227 nowhere\r\n"}, 13, "1,4"),
     ({"TYPE": "200 ok\r\n", "PASV": "227 (1,2,3,4,0,9)\r\n"}, 13, f"6,{int(SocketError.REFUSED)}"),
-    ({"TYPE": "421 bye\r\n"}, 14, "0,421"), ({"TYPE": "226 old\r\n500 no\r\n"}, 14, "0,500")])
+    ({"TYPE": "421 bye\r\n"}, 14, "0,421"), ({"TYPE": "226 old\r\n500 unasked\r\n"}, 14, "0,502")])
 def test_other_answers_of_servers(play: Play, series: Series, more: dict[str, str], op: int,
                                   error_text: str) -> None:
     """Replies of several lines, an account, a full server, data ports that are none."""

@@ -12,11 +12,11 @@ from typing import Any
 
 from cellbench.catalogue.model import Series
 from cellbench.virtual.device.behaviour_messaging import D, G, M, S, SettingInfo, X, fact
-from cellbench.virtual.device.behaviour_mux import MuxFacts
+from cellbench.virtual.device.behaviour_ppp import PppFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Behaviour(MuxFacts):
+class Behaviour(PppFacts):
     """Every doubtful fact of one virtual module; make it by :func:`behaviour_for`."""
 
     # the AT interface
@@ -348,7 +348,7 @@ class Behaviour(MuxFacts):
 
     # FTP client
     ftp_answer_s: float = fact(
-        "Wait for an answer of the FTP server while +UFTP sets no time-out.",
+        "Wait for an answer of the FTP server, and for its data, while +UFTP sets no time-out.",
         D, "the maker's scripts wait 180 s", r8=180.0, r6=180.0)
     ftp_linger_s: float = fact(
         "Linger of the sockets of the FTP client.", M, "SARA-R5 internet guide", r8=60.0, r6=60.0)
@@ -440,7 +440,7 @@ def behaviour_for(series: Series, overrides: Mapping[str, object] | None = None)
 
 def documented() -> tuple[SettingInfo, ...]:
     """All settings, for the documentation."""
-    inherited = {one.name for one in fields(MuxFacts)}
+    inherited = {one.name for one in fields(PppFacts)}
     ordered = sorted(fields(Behaviour), key=lambda one: one.name in inherited)
     return tuple(SettingInfo(one.name, one.metadata["doc"], one.metadata["evidence"], one.metadata["source"],
                              one.metadata["defaults"]) for one in ordered)

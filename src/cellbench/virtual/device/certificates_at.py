@@ -53,7 +53,7 @@ def _password(ctx: CommandContext) -> str | None:
 
 async def _from_line(ctx: CommandContext) -> None:
     (item, name), size = _item(ctx), ctx.text(3)
-    if not size.isdigit() or not 1 <= int(size) <= LARGEST:
+    if not (size.isascii() and size.isdigit()) or len(size) > 5 or not 1 <= int(size) <= LARGEST:
         raise Refusal.cme(CertificateTrouble.SIZE.value)
     facts = ctx.module.config.behaviour
     data = await ctx.payload(">", int(size), timeout_s=facts.usecmng_input_timeout_s)

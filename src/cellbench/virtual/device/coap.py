@@ -22,6 +22,7 @@ from cellbench.virtual.device.coap_exchange import (
 from cellbench.virtual.device.coap_line import DatagramLine, StreamLine, Target, carry, open_line, parse_uri
 from cellbench.virtual.device.coap_messages import Block, Message, Method, Option, number_bytes
 from cellbench.virtual.device.outward import OutwardFailure, Stage
+from cellbench.virtual.front.faults import report_bug
 
 if TYPE_CHECKING:
     from cellbench.virtual.device.contexts import Context
@@ -190,6 +191,9 @@ class CoapClient:
         except TimeoutError:
             code = self._facts.coap_code_timeout
         except Rejected:
+            code = self._facts.coap_code_rejected
+        except Exception as error:  # the host is told, and the client goes on
+            report_bug(self._module, f"CoAP {request.command.name}", error)
             code = self._facts.coap_code_rejected
         finally:
             self._task = None

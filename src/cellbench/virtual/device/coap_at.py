@@ -33,13 +33,6 @@ def _wrong(ctx: CommandContext) -> Refusal:
     return Refusal.cme(ctx.module.config.behaviour.error_parameter)
 
 
-def _number(ctx: CommandContext, index: int, low: int, high: int) -> int:
-    text = ctx.text(index)
-    if not (text.isascii() and text.isdigit()) or len(text) > 6 or not low <= int(text) <= high:
-        raise _wrong(ctx)
-    return int(text)
-
-
 async def _configure(ctx: CommandContext) -> None:
     """AT+UCOAP=<op>[,<value>...]"""
     client, op = _client(ctx), ctx.integer(0)
@@ -53,10 +46,10 @@ async def _configure(ctx: CommandContext) -> None:
     if client.busy:
         raise Refusal.cme(3)
     if op == 5:
-        if not client.load(_number(ctx, 1, 0, PROFILES - 1)):
+        if not client.load(ctx.number(1, 0, PROFILES - 1)):
             raise Refusal.cme(3)
     elif op == 6:
-        client.store(_number(ctx, 1, 0, PROFILES - 1))
+        client.store(ctx.number(1, 0, PROFILES - 1))
     else:
         _set(ctx, client.profile, op)
 
@@ -72,15 +65,15 @@ def _set(ctx: CommandContext, profile: CoapProfile, op: int) -> None:
             raise _wrong(ctx)
         profile.uri = uri
     elif op == 2:
-        header, on = _HEADERS[_number(ctx, 1, 0, len(_HEADERS) - 1)], _number(ctx, 2, 0, 1)
+        header, on = _HEADERS[ctx.number(1, 0, len(_HEADERS) - 1)], ctx.number(2, 0, 1)
         profile.options = profile.options | header if on else profile.options & ~header
     elif op == 4:
-        profile.valid = bool(_number(ctx, 1, 0, 1))
+        profile.valid = bool(ctx.number(1, 0, 1))
     elif op == 8:
-        profile.security_profile = _number(ctx, 1, 0, 4)
+        profile.security_profile = ctx.number(1, 0, 4)
     elif op == 20:
-        cid = _number(ctx, 1, 1, 11)
-        ipv6 = bool(_number(ctx, 2, 0, 1)) if ctx.given(2) else False
+        cid = ctx.number(1, 1, 11)
+        ipv6 = bool(ctx.number(2, 0, 1)) if ctx.given(2) else False
         profile.cid, profile.ipv6 = cid, ipv6
     else:
         raise _wrong(ctx)

@@ -16,6 +16,7 @@ from cellbench.virtual.device.ftp_dialogue import FtpDialogue, FtpSettings, Tran
 from cellbench.virtual.device.ftp_failures import ClientCode, ErrorClass, FtpFailure, UseCode
 from cellbench.virtual.device.outward import OutwardFailure
 from cellbench.virtual.front.context import DataLink
+from cellbench.virtual.front.faults import report_bug
 from cellbench.virtual.net.failure import SocketError
 
 if TYPE_CHECKING:
@@ -93,17 +94,21 @@ class FtpClient:
         self._module.urc(f"+UUFTPCR: {int(op)},{int(good)}")
 
     async def _noting(self, work: Callable[[], Awaitable[None]]) -> bool:
-        """Do it and remember the error; a session whose connection is gone is over."""
+        """Do it and remember the error; a session whose connection is found gone is over."""
         try:
             await work()
             self.error = (0, 0)
             return True
         except FtpFailure as failure:
             self.error = (int(failure.kind), failure.code)
-            return False
-        finally:
             if not self.connected:
                 self._forget()
+            return False
+        except Exception as error:  # the host is told, and the client goes on
+            report_bug(self._module, "FTP", error)
+            self.error = (int(ErrorClass.CLIENT), int(ClientCode.NO_REPLY))
+            self._forget()
+            return False
 
     def _session(self) -> FtpDialogue:
         if self._dialogue is None:
@@ -344,10 +349,12 @@ class DirectPut(DirectLink):
     async def _next(self, left: asyncio.Future[None]) -> bytes | None:
         taken = asyncio.ensure_future(self._queue.get())
         both: set[asyncio.Future[Any]] = {taken, left}
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        if taken.done():
-            return taken.result()
-        taken.cancel()
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if taken.done():
+                return taken.result()
+        finally:
+            taken.cancel()
         raise FtpFailure(ErrorClass.SOCKET, int(SocketError.RESET))
 
     async def _server_leaves(self) -> None:

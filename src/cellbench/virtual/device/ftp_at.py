@@ -30,13 +30,6 @@ def _wrong(ctx: CommandContext) -> Refusal:
     return Refusal.cme(ctx.module.config.behaviour.error_parameter)
 
 
-def _number(ctx: CommandContext, index: int, low: int, high: int) -> int:
-    text = ctx.text(index)
-    if not text.isdigit() or not low <= int(text) <= high:
-        raise _wrong(ctx)
-    return int(text)
-
-
 # -- settings ------------------------------------------------------------------------------------------
 
 
@@ -51,24 +44,24 @@ async def _configure(ctx: CommandContext) -> None:
     elif op in _TEXTS:
         _set_text(ctx, settings, op)
     elif op == 5:
-        settings.timeout_s = _number(ctx, 1, *_TIMEOUTS)
-        settings.linger_control_s = _number(ctx, 2, *_LINGERS) if ctx.given(2) else None
-        settings.linger_data_s = _number(ctx, 3, *_LINGERS) if ctx.given(3) else None
+        settings.timeout_s = ctx.number(1, *_TIMEOUTS)
+        settings.linger_control_s = ctx.number(2, *_LINGERS) if ctx.given(2) else None
+        settings.linger_data_s = ctx.number(3, *_LINGERS) if ctx.given(3) else None
     elif op == 6:
-        settings.passive = bool(_number(ctx, 1, 0, 1))
+        settings.passive = bool(ctx.number(1, 0, 1))
     elif op == 7:
-        settings.port = _number(ctx, 1, 1, 65_535)
+        settings.port = ctx.number(1, 1, 65_535)
     elif op == 8:
-        secure = bool(_number(ctx, 1, 0, 1))
-        profile = _number(ctx, 2, 0, 4) if ctx.given(2) else None
+        secure = bool(ctx.number(1, 0, 1))
+        profile = ctx.number(2, 0, 4) if ctx.given(2) else None
         if profile is not None and not secure:
             raise _wrong(ctx)
         settings.secure, settings.profile = secure, profile
     elif op == 12:
-        settings.secure_data = bool(_number(ctx, 1, 0, 1))
+        settings.secure_data = bool(ctx.number(1, 0, 1))
     elif op == 20:
-        cid = _number(ctx, 1, 1, 11)
-        ipv6 = bool(_number(ctx, 2, 0, 1)) if ctx.given(2) else False
+        cid = ctx.number(1, 1, 11)
+        ipv6 = bool(ctx.number(2, 0, 1)) if ctx.given(2) else False
         if ctx.module.config.behaviour.ftp_context_choice:
             settings.cid, settings.ipv6 = cid, ipv6
 
@@ -198,7 +191,7 @@ def _local(ctx: CommandContext, index: int) -> str:
 
 
 def _offset(ctx: CommandContext, index: int) -> int:
-    return _number(ctx, index, 0, 0xFFFF_FFFF) if ctx.given(index) else 0
+    return ctx.number(index, 0, 0xFFFF_FFFF) if ctx.given(index) else 0
 
 
 def _number_or(ctx: CommandContext, index: int, most: int | None) -> int:

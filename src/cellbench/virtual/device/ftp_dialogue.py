@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _LEAST_LINGER_S = 5.0  # true seconds: what was sent must not be cut off by a hurried pace
 _PIECE = 65_536
+_LEAVING = 421  # service not available, closing the control connection
 
 
 @dataclass(slots=True)
@@ -71,6 +72,7 @@ class FtpDialogue:
         self._reader = ReplyReader()
         self._replies: deque[Reply] = deque()
         self._type = ""
+        self._protected = False  # PROT P was said: what +UFTP is told later counts from the next log in on
 
     @classmethod
     async def open(cls, module: Module, settings: FtpSettings) -> FtpDialogue:
@@ -117,11 +119,22 @@ class FtpDialogue:
 
     async def command(self, command: str) -> Reply:
         """Send a command; its first reply."""
+        await self._pass_over()
         try:
             self._control.send(command.encode("latin-1") + b"\r\n")
         except OutwardFailure as failure:
             raise failure_of(failure) from None
         return await self.reply()
+
+    async def _pass_over(self) -> None:
+        """What the server said unasked is the answer to no command; 421 ends the session (RFC 959 5.4)."""
+        while self._control.waiting:
+            self._replies.extend(self._reader.feed(await self._control.read()))
+        unasked = [reply.code for reply in self._replies]
+        self._replies.clear()
+        if _LEAVING in unasked:
+            self._control.abort()
+            raise FtpFailure(ErrorClass.REPLY, _LEAVING)
 
     async def reply(self) -> Reply:
         """The next reply."""
@@ -177,6 +190,7 @@ class FtpDialogue:
             for command in ("PBSZ 0", "PROT P"):
                 if not (await self.command(command)).good:
                     raise FtpFailure(ErrorClass.USE, UseCode.SECURE)
+            self._protected = True
 
     # -- data --------------------------------------------------------------------------------------
 
@@ -200,7 +214,7 @@ class FtpDialogue:
             door.shut()
             raise
         transfer = Transfer(self, stream)
-        if self._settings.secure_data:
+        if self._protected:
             await self._protect(transfer)
         return transfer
 
@@ -310,7 +324,7 @@ class Transfer:
 
     async def parts(self) -> AsyncIterator[bytes]:
         """What the server sends, until it closes; FtpFailure when it is silent too long or breaks off."""
-        while part := await bounded(self._inactivity_s(), self.stream.read()):
+        while part := await bounded(self._patience_s(), self.stream.read()):
             yield part
 
     async def send(self, data: bytes) -> None:
@@ -320,7 +334,7 @@ class Transfer:
                 self.stream.send(data[begin : begin + _PIECE])
             except OutwardFailure as failure:
                 raise failure_of(failure) from None
-            await bounded(self._inactivity_s(), self.stream.sent())
+            await bounded(self._patience_s(), self.stream.sent())
 
     async def finish(self) -> None:
         """Close the channel in order; FtpFailure unless the server says that all went well."""
@@ -350,13 +364,12 @@ class Transfer:
         self.stream.abort()
         self._dialogue.abort()
 
-    def _inactivity_s(self) -> float | None:
-        settings = self._dialogue.settings
-        return self._dialogue.module.pace.own(float(settings.timeout_s)) if settings.timeout_s else None
+    def _patience_s(self) -> float:
+        return answer_limit_s(self._dialogue.module, self._dialogue.settings)
 
 
 def answer_limit_s(module: Module, settings: FtpSettings) -> float:
-    """How long the server may take for an answer, in the module's own seconds."""
+    """How long the server may be silent, on either channel, in the module's own seconds."""
     return module.pace.own(float(settings.timeout_s or module.config.behaviour.ftp_answer_s))
 
 

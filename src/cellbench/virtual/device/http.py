@@ -19,6 +19,7 @@ import h11
 from cellbench.virtual.device.files_at import file_store
 from cellbench.virtual.device.filestore import FileRefusal, FileTrouble
 from cellbench.virtual.device.outward import Outward, OutwardFailure, Stage, Stream, Wanted
+from cellbench.virtual.front.faults import report_bug
 
 if TYPE_CHECKING:
     from cellbench.virtual.device.module import Module
@@ -56,6 +57,7 @@ class Code(enum.IntEnum):
 
     NONE = 0
     NO_SERVER = 7
+    INTERNAL = 10
     CONNECTION = 11
     REQUEST = 12
     NO_CONTEXT = 22
@@ -124,6 +126,7 @@ class HttpClient:
     def __init__(self, module: Module) -> None:
         self._module = module
         self._profiles = {number: HttpProfile() for number in range(PROFILES)}
+        self._claimed: set[int] = set()  # requests that were taken and wait for their final result code
         self._running: dict[int, asyncio.Task[None]] = {}
         self._errors: dict[int, tuple[int, int]] = {}
 
@@ -137,7 +140,7 @@ class HttpClient:
 
     def running(self, number: int) -> bool:
         """True while a request of this profile runs."""
-        return number in self._running
+        return number in self._claimed or number in self._running
 
     def error(self, number: int) -> tuple[int, int]:
         """Class and code of the last request of a profile."""
@@ -147,8 +150,13 @@ class HttpClient:
         """A request that was not started."""
         self._errors[number] = (USE_CLASS, int(code))
 
+    def claim(self, number: int) -> None:
+        """A request of this profile is taken: ``start`` follows."""
+        self._claimed.add(number)
+
     def start(self, number: int, request: Request) -> None:
         """Begin a request; +UUHTTPCR tells its end."""
+        self._claimed.discard(number)
         task = asyncio.ensure_future(self._run(number, request))
         self._running[number] = task
 
@@ -169,6 +177,9 @@ class HttpClient:
             good = good or self._module.config.behaviour.http_answer_always
         except Failed as failed:
             good, code = False, failed.code
+        except Exception as error:  # the host is told, and the profile is free again
+            report_bug(self._module, f"HTTP request {request.method.name} {request.path}", error)
+            good, code = False, Code.INTERNAL
         finally:
             self._running.pop(number, None)
         if not good and code is Code.NONE:
@@ -224,6 +235,8 @@ class HttpClient:
                 status = event.status_code
             elif isinstance(event, h11.EndOfMessage):
                 return status, bytes(raw)
+            elif event is h11.PAUSED:
+                raise Failed(Code.LOST)  # the server speaks another protocol from here on
 
     async def _more(self, stream: Stream, limit: float) -> bytes:
         """The time-out counts from the last byte (facts sheet internet 8.2)."""
@@ -243,15 +256,19 @@ class HttpClient:
 
 def _head(profile: HttpProfile, request: Request) -> h11.Request:
     default = 443 if profile.secure else 80
-    host = profile.host if profile.port == default else f"{profile.host}:{profile.port}"
-    headers = [("Host", host), ("User-Agent", "UBlox HTTP client/1.0"), ("Accept", "*/*")]
+    host = f"[{profile.host}]" if ":" in profile.host else profile.host  # RFC 9110 7.2
+    host = host if profile.port == default else f"{host}:{profile.port}"
+    headers = {"host": ("Host", host), "user-agent": ("User-Agent", "UBlox HTTP client/1.0"),
+               "accept": ("Accept", "*/*")}
     if profile.basic:
         secret = base64.b64encode(f"{profile.user}:{profile.password}".encode("latin-1")).decode()
-        headers.append(("Authorization", f"Basic {secret}"))
-    headers += list(profile.headers.values())
+        headers["authorization"] = ("Authorization", f"Basic {secret}")
     if request.content_type:
-        headers += [("Content-Type", request.content_type), ("Content-Length", str(len(request.body)))]
-    return h11.Request(method=request.method.word, target=request.path.encode("latin-1"), headers=headers)
+        headers["content-type"] = ("Content-Type", request.content_type)
+        headers["content-length"] = ("Content-Length", str(len(request.body)))
+    headers |= {name.lower(): (name, value) for name, value in profile.headers.values()}  # one's own replace
+    return h11.Request(method=request.method.word, target=request.path.encode("latin-1"),
+                       headers=list(headers.values()))
 
 
 def multipart(data: bytes, name: str) -> tuple[bytes, str]:

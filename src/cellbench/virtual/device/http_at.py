@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from cellbench.catalogue.model import Form
 from cellbench.virtual.device.files_at import file_store, refusals
 from cellbench.virtual.device.http import (
@@ -21,9 +23,15 @@ _LONGEST = {0: 64, 1: 1024, 2: 256, 3: 256}
 _LONGEST_HEADER = 256
 _HEADERS = 5
 _LONGEST_DATA = 128
+_OWN_TYPE = 6
 _LONGEST_PATH = 1024
 _TIMEOUTS = (30, 180)
 _LINGERS = (0, 120)
+_PATH = re.compile(r"/[!-~]*")
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 5.6.2
+_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+_FRAMING = frozenset({"content-length", "transfer-encoding", "upgrade", "connection"})
+"""Header lines that say where a message ends: the client's own business."""
 
 
 def _client(ctx: CommandContext) -> HttpClient:
@@ -32,13 +40,6 @@ def _client(ctx: CommandContext) -> HttpClient:
 
 def _wrong(ctx: CommandContext) -> Refusal:
     return Refusal.cme(ctx.module.config.behaviour.error_parameter)
-
-
-def _number(ctx: CommandContext, index: int, low: int, high: int) -> int:
-    text = ctx.text(index)
-    if not text.isdigit() or not low <= int(text) <= high:
-        raise _wrong(ctx)
-    return int(text)
 
 
 async def _configure(ctx: CommandContext) -> None:
@@ -69,27 +70,27 @@ def _set(ctx: CommandContext, profile: HttpProfile, op: int) -> None:
         elif op == 1:
             profile.address = ""
     elif op == 4:
-        profile.basic = bool(_number(ctx, 2, 0, 1))
+        profile.basic = bool(ctx.number(2, 0, 1))
     elif op == 5:
-        profile.port, profile.port_by_hand = _number(ctx, 2, 1, 65_535), True
+        profile.port, profile.port_by_hand = ctx.number(2, 1, 65_535), True
     elif op == 6:
         _set_security(ctx, profile)
     elif op == 7:
-        profile.timeout_s = _number(ctx, 2, *_TIMEOUTS)
+        profile.timeout_s = ctx.number(2, *_TIMEOUTS)
         if ctx.given(3):
-            profile.linger_s = _number(ctx, 3, *_LINGERS)
+            profile.linger_s = ctx.number(3, *_LINGERS)
     elif op == 9:
         _set_header(ctx, profile)
     elif op == 20:
-        profile.cid = _number(ctx, 2, 1, 11)
-        profile.ipv6 = bool(_number(ctx, 3, 0, 1)) if ctx.given(3) else False
+        profile.cid = ctx.number(2, 1, 11)
+        profile.ipv6 = bool(ctx.number(3, 0, 1)) if ctx.given(3) else False
     else:
         raise _wrong(ctx)
 
 
 def _set_security(ctx: CommandContext, profile: HttpProfile) -> None:
-    secure = bool(_number(ctx, 2, 0, 1))
-    number = _number(ctx, 3, 0, 4) if ctx.given(3) else None
+    secure = bool(ctx.number(2, 0, 1))
+    number = ctx.number(3, 0, 4) if ctx.given(3) else None
     if number is not None and not secure:
         raise _wrong(ctx)
     profile.secure, profile.security_profile = secure, number
@@ -105,10 +106,10 @@ def _set_header(ctx: CommandContext, profile: HttpProfile) -> None:
     if not rest:
         profile.headers.pop(int(number), None)
         return
-    name, colon, value = rest.partition(":")
-    if not colon or not name.strip() or any(character in rest for character in "\r\n"):
+    name, _, value = (part.strip() for part in rest.partition(":"))
+    if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value) or name.lower() in _FRAMING:
         raise _wrong(ctx)
-    profile.headers[int(number)] = (name.strip(), value.strip())
+    profile.headers[int(number)] = (name, value)
 
 
 def _shown(profile: HttpProfile, op: int) -> str:
@@ -150,12 +151,13 @@ async def _request(ctx: CommandContext) -> None:
     except OutwardFailure:
         client.refuse(number, Code.NO_CONTEXT)
         raise Refusal.cme(3) from None
+    client.claim(number)
     ctx.afterwards(lambda: client.start(number, request))
 
 
 def _read_request(ctx: CommandContext, method: Method, number: int) -> Request:
     path, answer = ctx.text(2), ctx.text(3, "")
-    if not path.startswith("/") or len(path) > _LONGEST_PATH or not path.isascii() or " " in path:
+    if not _PATH.fullmatch(path) or len(path) > _LONGEST_PATH:
         raise _wrong(ctx)
     answer = answer or f"http_last_response_{number}"
     with refusals():
@@ -170,7 +172,9 @@ def _read_request(ctx: CommandContext, method: Method, number: int) -> Request:
     else:
         with refusals():
             body = file_store(ctx.module).read(sent)
-    if kind == 6:
+    if kind == _OWN_TYPE:
+        if not _VALUE.fullmatch(ctx.text(6)):
+            raise _wrong(ctx)
         return Request(method, path, answer, body, ctx.text(6))
     if kind == 3 and method is Method.POST_FILE:
         return Request(method, path, answer, *multipart(body, sent))

@@ -25,6 +25,7 @@ from cellbench.virtual.device.mqtt_paho import (
     Will,
 )
 from cellbench.virtual.device.outward import Outward, OutwardFailure, Stage, Stream, Wanted
+from cellbench.virtual.front.faults import report_bug
 
 if TYPE_CHECKING:
     from cellbench.virtual.device.module import Module
@@ -60,6 +61,7 @@ class Ended(enum.IntEnum):
 class Code(enum.IntEnum):
     """Codes of +UMQTTER that the facts sheet gives; 1 to 5 are the broker's own (OASIS 3.1.1, 3.2.2.3)."""
 
+    IDENTIFIER = 2
     TIMEOUT = 33
     NO_RADIO = 34
     NO_CONTEXT = 50
@@ -217,6 +219,9 @@ class MqttClient:
             code = failed.code
         except OutwardFailure as failure:
             code = self._code(failure.stage)
+        except Exception as error:  # the host is told, and the client goes on
+            report_bug(self._module, f"MQTT {command.name}", error)
+            code = self._facts.mqtt_code_protocol
         finally:
             self._answers.clear()
             self._running = None
@@ -251,6 +256,8 @@ class MqttClient:
         profile = self.profile
         if not self._module.radio.registered:
             raise Failed(Code.NO_RADIO)
+        if not profile.client_id and not profile.clean:
+            raise Failed(Code.IDENTIFIER)  # no broker may take that (OASIS MQTT 3.1.1, 3.1.3-8)
         server = profile.server
         self._stream = stream = await self._module.subsystem(Outward).open(
             Wanted(server.host, server.port, profile.cid, profile.ipv6, profile.secure,

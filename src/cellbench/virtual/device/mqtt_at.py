@@ -32,13 +32,6 @@ def _wrong(ctx: CommandContext) -> Refusal:
     return Refusal.cme(ctx.module.config.behaviour.error_parameter)
 
 
-def _number(ctx: CommandContext, index: int, low: int, high: int) -> int:
-    text = ctx.text(index)
-    if not (text.isascii() and text.isdigit()) or len(text) > 6 or not low <= int(text) <= high:
-        raise _wrong(ctx)
-    return int(text)
-
-
 def _string(ctx: CommandContext, index: int, longest: int) -> str:
     """Text for the protocol, as it came."""
     raw = ctx.text(index)
@@ -103,7 +96,7 @@ def _set_server(ctx: CommandContext, profile: MqttProfile) -> None:
     """A name or an address, with either operation; the one set last counts (facts sheet 10.1)."""
     server = Server(_string(ctx, 1, _LONGEST_NAME))
     if ctx.given(2):
-        server.port = _number(ctx, 2, 1, 65_535)
+        server.port = ctx.number(2, 1, 65_535)
     profile.last = ctx.integer(0)
     if profile.last == 2:
         profile.name = server
@@ -122,11 +115,11 @@ def _set_user(ctx: CommandContext, profile: MqttProfile) -> None:
 
 
 def _set_will_qos(ctx: CommandContext, profile: MqttProfile) -> None:
-    profile.will_qos = _number(ctx, 1, 0, 2)
+    profile.will_qos = ctx.number(1, 0, 2)
 
 
 def _set_will_retain(ctx: CommandContext, profile: MqttProfile) -> None:
-    profile.will_retain = bool(_number(ctx, 1, 0, 1))
+    profile.will_retain = bool(ctx.number(1, 0, 1))
 
 
 def _set_will_topic(ctx: CommandContext, profile: MqttProfile) -> None:
@@ -135,7 +128,7 @@ def _set_will_topic(ctx: CommandContext, profile: MqttProfile) -> None:
 
 def _set_will_message(ctx: CommandContext, profile: MqttProfile) -> None:
     text = ctx.text(1)
-    if ctx.given(2) and _number(ctx, 2, 0, 1):
+    if ctx.given(2) and ctx.number(2, 0, 1):
         text = _hexadecimal(ctx, text, _LONGEST_WILL).decode("latin-1")
     if len(text) > _LONGEST_WILL:
         raise _wrong(ctx)
@@ -143,29 +136,29 @@ def _set_will_message(ctx: CommandContext, profile: MqttProfile) -> None:
 
 
 def _set_keep_alive(ctx: CommandContext, profile: MqttProfile) -> None:
-    keep_alive = _number(ctx, 1, 0, _LONGEST_KEEP_ALIVE_S)
+    keep_alive = ctx.number(1, 0, _LONGEST_KEEP_ALIVE_S)
     if ctx.given(2):
         if not ctx.module.config.behaviour.mqtt_linger_taken:
             raise _wrong(ctx)
-        profile.linger_s = _number(ctx, 2, 0, _LONGEST_LINGER_S)
+        profile.linger_s = ctx.number(2, 0, _LONGEST_LINGER_S)
     profile.keep_alive_s = keep_alive
 
 
 def _set_security(ctx: CommandContext, profile: MqttProfile) -> None:
-    secure = bool(_number(ctx, 1, 0, 1))
-    number = _number(ctx, 2, 0, 4) if ctx.given(2) else None
+    secure = bool(ctx.number(1, 0, 1))
+    number = ctx.number(2, 0, 4) if ctx.given(2) else None
     if number is not None and not secure:
         raise _wrong(ctx)
     profile.secure, profile.security_profile = secure, number
 
 
 def _set_clean(ctx: CommandContext, profile: MqttProfile) -> None:
-    profile.clean = bool(_number(ctx, 1, 0, 1))
+    profile.clean = bool(ctx.number(1, 0, 1))
 
 
 def _set_context(ctx: CommandContext, profile: MqttProfile) -> None:
-    cid = _number(ctx, 1, 1, 11)
-    ipv6 = bool(_number(ctx, 2, 0, 1)) if ctx.given(2) else False
+    cid = ctx.number(1, 1, 11)
+    ipv6 = bool(ctx.number(2, 0, 1)) if ctx.given(2) else False
     if ctx.module.config.behaviour.mqtt_context_choice:
         profile.cid, profile.ipv6 = cid, ipv6
 
@@ -237,8 +230,8 @@ async def _log_in(ctx: CommandContext, client: MqttClient) -> None:
 
 async def _publish(ctx: CommandContext, client: MqttClient) -> None:
     """``2,<QoS>,<retain>,<0 text, 1 hexadecimal>,"<topic>","<message>"``."""
-    qos, retain, topic = _number(ctx, 1, 0, 2), _number(ctx, 2, 0, 1), _topic(ctx, 4)
-    if _number(ctx, 3, 0, 1):
+    qos, retain, topic = ctx.number(1, 0, 2), ctx.number(2, 0, 1), _topic(ctx, 4)
+    if ctx.number(3, 0, 1):
         payload = _hexadecimal(ctx, ctx.text(5), _HEX_MESSAGE)
     else:
         payload = ctx.text(5).encode("latin-1")
@@ -248,7 +241,7 @@ async def _publish(ctx: CommandContext, client: MqttClient) -> None:
 async def _publish_file(ctx: CommandContext, client: MqttClient) -> None:
     """``3,<QoS>,<retain>,"<topic>","<file>"``."""
     _nothing_more(ctx, 5)
-    qos, retain, topic = _number(ctx, 1, 0, 2), _number(ctx, 2, 0, 1), _topic(ctx, 3)
+    qos, retain, topic = ctx.number(1, 0, 2), ctx.number(2, 0, 1), _topic(ctx, 3)
     with refusals():
         payload = file_store(ctx.module).read(ctx.text(4))
     _send(ctx, client, Command.PUBLISH_FILE, Publication(text_of(topic), payload, qos, bool(retain)))
@@ -257,8 +250,8 @@ async def _publish_file(ctx: CommandContext, client: MqttClient) -> None:
 async def _publish_binary(ctx: CommandContext, client: MqttClient) -> None:
     """``9,<QoS>,<retain>,"<topic>",<length>``, then the bytes."""
     _nothing_more(ctx, 5)
-    qos, retain, topic = _number(ctx, 1, 0, 2), _number(ctx, 2, 0, 1), _topic(ctx, 3)
-    size = _number(ctx, 4, 1, _LONGEST_MESSAGE)
+    qos, retain, topic = ctx.number(1, 0, 2), ctx.number(2, 0, 1), _topic(ctx, 3)
+    size = ctx.number(4, 1, _LONGEST_MESSAGE)
     _in_session(client)
     facts = ctx.module.config.behaviour
     payload = await ctx.payload(">", size, timeout_s=facts.mqtt_input_timeout_s)
@@ -277,7 +270,7 @@ def _send(ctx: CommandContext, client: MqttClient, command: Command, what: Publi
 async def _subscribe(ctx: CommandContext, client: MqttClient) -> None:
     """``4,<highest QoS>,"<filter>"``."""
     _nothing_more(ctx, 3)
-    qos, topic = _number(ctx, 1, 0, 2), _filter(ctx, 2)
+    qos, topic = ctx.number(1, 0, 2), _filter(ctx, 2)
     _in_session(client)
     ctx.afterwards(lambda: client.subscribe(text_of(topic), topic, qos))
 
@@ -293,8 +286,8 @@ async def _unsubscribe(ctx: CommandContext, client: MqttClient) -> None:
 async def _read(ctx: CommandContext, client: MqttClient) -> None:
     """``6[,<n>][,<1 = hexadecimal>]``: with n = 1 one message, else all."""
     _nothing_more(ctx, 3)
-    one = ctx.given(1) and _number(ctx, 1, 0, 1) == 1
-    hexadecimal = ctx.given(2) and bool(_number(ctx, 2, 0, 1))
+    one = ctx.given(1) and ctx.number(1, 0, 1) == 1
+    hexadecimal = ctx.given(2) and bool(ctx.number(2, 0, 1))
     if not client.unread and ctx.module.config.behaviour.mqtt_read_empty_refused:
         raise Refusal.cme(3)
     for _ in range(1 if one and client.unread else len(client.unread)):
@@ -312,7 +305,7 @@ def _message(message: Arrived, *, hexadecimal: bool) -> str:
 async def _ping(ctx: CommandContext, client: MqttClient) -> None:
     """``8,<0/1>``: needs a keep alive time."""
     _nothing_more(ctx, 2)
-    on = bool(_number(ctx, 1, 0, 1))
+    on = bool(ctx.number(1, 0, 1))
     _in_session(client)
     if on and not client.profile.keep_alive_s:
         raise Refusal.cme(3)

@@ -27,6 +27,7 @@ from cellbench.virtual.device.mqttsn_model import (
 )
 from cellbench.virtual.device.mqttsn_topics import Topic, Topics
 from cellbench.virtual.device.outward import OutwardFailure, Stage, Wanted
+from cellbench.virtual.front.faults import report_bug
 
 if TYPE_CHECKING:
     from cellbench.virtual.device.contexts import Context
@@ -143,6 +144,9 @@ class MqttSnClient:
             code = failed.code
         except OutwardFailure as failure:
             code = self._code(failure.stage)
+        except Exception as error:  # the host is told, and the client goes on
+            report_bug(self._module, f"MQTT-SN {command.name}", error)
+            code = self._facts.mqttsn_code_connection
         if command is Command.DISCONNECT or (command is Command.CONNECT and code):
             self._drop()
         self._running = None

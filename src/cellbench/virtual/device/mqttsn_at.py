@@ -39,13 +39,6 @@ def _wrong(ctx: CommandContext) -> Refusal:
     return Refusal.cme(ctx.module.config.behaviour.error_parameter)
 
 
-def _number(ctx: CommandContext, index: int, low: int, high: int) -> int:
-    text = ctx.text(index)
-    if not (text.isascii() and text.isdigit()) or len(text) > 6 or not low <= int(text) <= high:
-        raise _wrong(ctx)
-    return int(text)
-
-
 def _string(ctx: CommandContext, index: int, longest: int) -> str:
     """Text for the protocol, as it came."""
     raw = ctx.text(index)
@@ -126,7 +119,7 @@ def _set_gateway(ctx: CommandContext, profile: MqttSnProfile) -> None:
     """A name or an address, with either operation; the one set last counts."""
     gateway = Gateway(_string(ctx, 1, _LONGEST_NAME))
     if ctx.given(2):
-        gateway.port = _number(ctx, 2, 1, 65_535)
+        gateway.port = ctx.number(2, 1, 65_535)
     profile.last = ctx.integer(0)
     if profile.last == 1:
         profile.name = gateway
@@ -136,12 +129,12 @@ def _set_gateway(ctx: CommandContext, profile: MqttSnProfile) -> None:
 
 def _set_will_qos(ctx: CommandContext, profile: MqttSnProfile) -> None:
     _nothing_more(ctx, 2)
-    profile.will_qos = _number(ctx, 1, 0, 2)
+    profile.will_qos = ctx.number(1, 0, 2)
 
 
 def _set_will_retain(ctx: CommandContext, profile: MqttSnProfile) -> None:
     _nothing_more(ctx, 2)
-    profile.will_retain = bool(_number(ctx, 1, 0, 1))
+    profile.will_retain = bool(ctx.number(1, 0, 1))
 
 
 def _set_will_topic(ctx: CommandContext, profile: MqttSnProfile) -> None:
@@ -159,12 +152,12 @@ def _set_will_message(ctx: CommandContext, profile: MqttSnProfile) -> None:
 
 def _set_duration(ctx: CommandContext, profile: MqttSnProfile) -> None:
     _nothing_more(ctx, 2)
-    profile.duration_s = _number(ctx, 1, 0, _LONGEST_DURATION_S)
+    profile.duration_s = ctx.number(1, 0, _LONGEST_DURATION_S)
 
 
 def _set_security(ctx: CommandContext, profile: MqttSnProfile) -> None:
-    secure = bool(_number(ctx, 1, 0, 1))
-    number = _number(ctx, 2, 0, 4) if ctx.given(2) else None
+    secure = bool(ctx.number(1, 0, 1))
+    number = ctx.number(2, 0, 4) if ctx.given(2) else None
     if number is not None and not secure:
         raise _wrong(ctx)
     profile.secure, profile.security_profile = secure, number
@@ -172,12 +165,12 @@ def _set_security(ctx: CommandContext, profile: MqttSnProfile) -> None:
 
 def _set_clean(ctx: CommandContext, profile: MqttSnProfile) -> None:
     _nothing_more(ctx, 2)
-    profile.clean = bool(_number(ctx, 1, 0, 1))
+    profile.clean = bool(ctx.number(1, 0, 1))
 
 
 def _set_context(ctx: CommandContext, profile: MqttSnProfile) -> None:
-    cid = _number(ctx, 1, 1, 11)
-    ipv6 = bool(_number(ctx, 2, 0, 1)) if ctx.given(2) else False
+    cid = ctx.number(1, 1, 11)
+    ipv6 = bool(ctx.number(2, 0, 1)) if ctx.given(2) else False
     if ctx.module.config.behaviour.mqttsn_context_choice:
         profile.cid, profile.ipv6 = cid, ipv6
 
@@ -251,8 +244,8 @@ async def _register(ctx: CommandContext, client: MqttSnClient) -> None:
 
 async def _publish(ctx: CommandContext, client: MqttSnClient) -> None:
     """``4,<QoS>,<retain>,<0 text, 1 hexadecimal>,<topic type>,"<topic>","<message>"``."""
-    qos, retain, kind = _number(ctx, 1, 0, UNCONNECTED), _number(ctx, 2, 0, 1), _number(ctx, 4, 0, 2)
-    if _number(ctx, 3, 0, 1):
+    qos, retain, kind = ctx.number(1, 0, UNCONNECTED), ctx.number(2, 0, 1), ctx.number(4, 0, 2)
+    if ctx.number(3, 0, 1):
         payload = _hexadecimal(ctx, ctx.text(6), _HEX_MESSAGE)
     else:
         payload = ctx.text(6).encode("latin-1")
@@ -273,14 +266,14 @@ def _short_or_id(ctx: CommandContext, index: int, kind: int) -> Topic:
         if len(name) != 2:
             raise _wrong(ctx)
         return short(name)
-    number = _number(ctx, index, 1, _LAST_ID)
+    number = ctx.number(index, 1, _LAST_ID)
     return predefined(number) if kind == PREDEFINED else Topic(NORMAL, b"", number)
 
 
 async def _subscribe(ctx: CommandContext, client: MqttSnClient) -> None:
     """``5,<highest QoS>,<topic type>,"<topic>"``."""
     _nothing_more(ctx, 4)
-    qos, kind = _number(ctx, 1, 0, 2), _number(ctx, 2, 0, 2)
+    qos, kind = ctx.number(1, 0, 2), ctx.number(2, 0, 2)
     if kind == NORMAL:
         topic = Topic(NORMAL, _filter(ctx, 3).encode("latin-1"))
     else:
@@ -292,7 +285,7 @@ async def _subscribe(ctx: CommandContext, client: MqttSnClient) -> None:
 async def _unsubscribe(ctx: CommandContext, client: MqttSnClient) -> None:
     """``6,<topic type>,"<topic or id>"``; of a normal topic its id or its name."""
     _nothing_more(ctx, 3)
-    kind = _number(ctx, 1, 0, 2)
+    kind = ctx.number(1, 0, 2)
     _in_session(client)
     if kind != NORMAL:
         topic = _short_or_id(ctx, 2, kind)
@@ -306,7 +299,7 @@ async def _unsubscribe(ctx: CommandContext, client: MqttSnClient) -> None:
 async def _will_topic(ctx: CommandContext, client: MqttSnClient) -> None:
     """``7,<QoS>,<retain>,"<will topic>"``; an empty topic deletes the will."""
     _nothing_more(ctx, 4)
-    qos, retain = _number(ctx, 1, 0, 2), bool(_number(ctx, 2, 0, 1))
+    qos, retain = ctx.number(1, 0, 2), bool(ctx.number(2, 0, 1))
     topic = _name(ctx, 3).encode("latin-1") if ctx.text(3) else b""
     _in_session(client)
     ctx.afterwards(lambda: client.update_will_topic(topic, qos, retain=retain))
@@ -326,7 +319,7 @@ async def _read(ctx: CommandContext, client: MqttSnClient) -> None:
     """``9[,<n>]``: with n = 1 one message, else all."""
     _nothing_more(ctx, 2)
     facts = ctx.module.config.behaviour
-    one = ctx.given(1) and _number(ctx, 1, 0, 1) == 1
+    one = ctx.given(1) and ctx.number(1, 0, 1) == 1
     if not client.unread and facts.mqttsn_read_empty_refused:
         raise Refusal.cme(3)
     for _ in range(1 if one and client.unread else len(client.unread)):
@@ -343,7 +336,7 @@ def _message(message: Arrived) -> str:
 async def _ping(ctx: CommandContext, client: MqttSnClient) -> None:
     """``10,<0/1>``: needs a duration."""
     _nothing_more(ctx, 2)
-    on = bool(_number(ctx, 1, 0, 1))
+    on = bool(ctx.number(1, 0, 1))
     _in_session(client)
     if on and not client.profile.duration_s:
         raise Refusal.cme(3)

@@ -175,6 +175,8 @@ class Outward:
         self._streams: set[Stream] = set()
         module.contexts.on_change(self._context_changed)
         self._ports = _ports(module.settings.items("+UEMBPF"))
+        if module.internet is not None:
+            module.internet.node(module.name).embedded_ports = self._ports or None
 
     def power_off(self) -> None:
         """Everything ends at once."""

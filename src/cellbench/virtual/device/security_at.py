@@ -25,14 +25,6 @@ def _wrong(ctx: CommandContext) -> Refusal:
     return Refusal.cme(ctx.module.config.behaviour.error_parameter)
 
 
-def _number(ctx: CommandContext, index: int, low: int, high: int, default: int | None = None) -> int:
-    """A number among the values; +CME ERROR when it is none or out of range."""
-    text = ctx.text(index, None if default is None else str(default))
-    if not text.isdigit() or not low <= int(text) <= high:
-        raise _wrong(ctx)
-    return int(text)
-
-
 async def _profile(ctx: CommandContext) -> None:
     profiles, number = ctx.module.subsystem(SecurityProfiles), ctx.integer(0)
     if not ctx.given(1):
@@ -61,15 +53,15 @@ Setter = Callable[[CommandContext, Profile], Awaitable[None]]
 
 
 async def _set_check(ctx: CommandContext, profile: Profile) -> None:
-    profile.check = Check(_number(ctx, 2, 0, 3))
+    profile.check = Check(ctx.number(2, 0, 3))
 
 
 async def _set_version(ctx: CommandContext, profile: Profile) -> None:
-    profile.version = _number(ctx, 2, 0, 4 if ctx.module.config.behaviour.tls13 else 3)
+    profile.version = ctx.number(2, 0, 4 if ctx.module.config.behaviour.tls13 else 3)
 
 
 async def _set_suite(ctx: CommandContext, profile: Profile) -> None:
-    form = _number(ctx, 2, 0, 100)
+    form = ctx.number(2, 0, 100)
     if form <= max(LEGACY_SUITES):
         profile.suite = (str(form),)
         return
@@ -101,7 +93,7 @@ async def _set_text(ctx: CommandContext, profile: Profile) -> None:
 
 async def _set_psk(ctx: CommandContext, profile: Profile) -> None:
     op, text = ctx.integer(1), ctx.text(2)
-    hexadecimal = _number(ctx, 3, 0, 1, default=0)
+    hexadecimal = ctx.number(3, 0, 1, default=0)
     longest = _PSK_CHARACTERS if op == 8 else _IDENTITY_CHARACTERS
     try:
         value = bytes.fromhex(text) if hexadecimal else text.encode("latin-1")
@@ -116,15 +108,15 @@ async def _set_psk(ctx: CommandContext, profile: Profile) -> None:
 
 
 async def _set_root_of_trust(ctx: CommandContext, profile: Profile) -> None:
-    profile.root_of_trust = bool(_number(ctx, 2, 0, 1))
+    profile.root_of_trust = bool(ctx.number(2, 0, 1))
 
 
 async def _set_pin(ctx: CommandContext, profile: Profile) -> None:
-    profile.pin = (ctx.text(2), _number(ctx, 3, 0, 2))
+    profile.pin = (ctx.text(2), ctx.number(3, 0, 2))
 
 
 async def _set_sealing(ctx: CommandContext, profile: Profile) -> None:
-    if _number(ctx, 2, 0, 2):
+    if ctx.number(2, 0, 2):
         raise Refusal.cme(3)  # nothing was sealed into this module
 
 
@@ -162,12 +154,12 @@ def _shown(profile: Profile, op: int) -> str:
 async def _resumption(ctx: CommandContext, profile: Profile) -> None:
     """Operation 13 (LARA-R6 guide 3.4.4): 0 on or off, 1 type, a data tag with data, or a read."""
     number, resumption = ctx.integer(0), profile.resumption
-    what = _number(ctx, 2, 0, 15)
+    what = ctx.number(2, 0, 15)
     if not ctx.given(3):
         ctx.info(f"+USECPRF: {number},13,{what}{_resumption_shown(ctx, profile, what)}")
         return
     if what == 0:
-        resumption.enabled = bool(_number(ctx, 3, 0, 1))
+        resumption.enabled = bool(ctx.number(3, 0, 1))
         if not resumption.enabled:
             resumption.texts = ()
         return
@@ -175,7 +167,7 @@ async def _resumption(ctx: CommandContext, profile: Profile) -> None:
         raise Refusal.cme(3)  # it must be enabled first (LARA-R6 guide 3.4.4, step 2)
     if what == 1:
         try:
-            resumption.kind = Kind(_number(ctx, 3, 0, 13))
+            resumption.kind = Kind(ctx.number(3, 0, 13))
         except ValueError:
             raise _wrong(ctx) from None
         resumption.texts = ()
@@ -192,13 +184,13 @@ async def _data(ctx: CommandContext, kind: Kind) -> tuple[str, ...]:
             raise _wrong(ctx)
         return session_id, secret
     if kind in (Kind.PSK_TICKET, Kind.PSK_TICKET_LOCAL):
-        size = _number(ctx, 3, 1, _LONGEST_TICKET)
+        size = ctx.number(3, 1, _LONGEST_TICKET)
         taken = await ctx.payload(">", size, timeout_s=ctx.module.config.behaviour.usecmng_input_timeout_s)
         if taken is None:
             raise Refusal.plain()
         return taken.decode("latin-1"), str(size)
     text = ctx.text(3)
-    if _number(ctx, 4, 1, _LONGEST_TICKET) != len(text):
+    if ctx.number(4, 1, _LONGEST_TICKET) != len(text):
         raise _wrong(ctx)
     return text, str(len(text))
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cellbench.virtual.front.port import AtPort
 
 Arg = int | str | None
+_LONGEST_NUMBER = 10
 
 
 class RefusalKind(enum.Enum):
@@ -145,6 +146,15 @@ class CommandContext:
         if not isinstance(value, str):
             raise Refusal.cme(50)
         return value
+
+    def number(self, index: int, low: int, high: int, default: int | None = None) -> int:
+        """A number among the values of an operation, with quotes or without; the parameter error when it is
+        none or out of range. Only ASCII digits are digits."""
+        value = self.text(index, None if default is None else str(default))
+        digits = value.isascii() and value.isdigit() and len(value) <= _LONGEST_NUMBER
+        if not digits or not low <= int(value) <= high:
+            raise Refusal.cme(self.module.config.behaviour.error_parameter)
+        return int(value)
 
     def given(self, index: int) -> bool:
         """True when argument ``index`` is there and not empty."""

@@ -13,6 +13,7 @@ from cellbench.catalogue.commands import ALL
 from cellbench.catalogue.model import Command, Form, Kind, Param, Series
 from cellbench.catalogue.results import CMS, cme_text
 from cellbench.virtual.front.context import Arg, Call, CommandContext, Refusal, RefusalKind
+from cellbench.virtual.front.faults import report_bug
 from cellbench.virtual.front.parser import LineError, RawCommand, Value, split_line, split_values
 from cellbench.virtual.front.table import handler_for, has_command
 
@@ -39,7 +40,7 @@ async def run_line(port: AtPort, body: str | None) -> None:
     except asyncio.CancelledError:
         raise
     except Exception as error:  # a bug here must not hang the port: it is reported and answered
-        module.pace.loop.call_exception_handler({"message": f"{module.name}: AT{body}", "exception": error})
+        report_bug(module, f"AT{body}", error)
         print_refusal(port, Refusal.cme(100))
     else:
         port.write_result("OK")
