@@ -177,14 +177,14 @@ def over_tls(server: TlsServer, conversation: Conversation,
     async def secured(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         stream = TlsStream(server.accept(), reader, writer)
         try:
-            seen(await stream.handshake())
-        except (HandshakeError, TimeoutError) as error:
-            refused(str(error) or "the client did not finish the handshake")
-            return
-        try:
+            try:
+                seen(await stream.handshake())
+            except (HandshakeError, TimeoutError) as error:
+                refused(str(error) or "the client did not finish the handshake")
+                return
             await conversation(stream.reader, stream.writer)
         finally:
-            await stream.end()
+            await stream.end()  # a stream that is left open complains when it is found, long after its loop
 
     return secured
 
