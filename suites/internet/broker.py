@@ -12,7 +12,7 @@ from cellbench.api import Dut, Limit, MqttClient, MqttServer, Recorder, Service
 
 BROKER = ("network", "service:mqtt")
 SECURE_BROKER = ("network", "service:mqtts")
-RESULT_S = 180.0
+RESULT_S = 180.0  # the module itself waits up to 120 s (ubxlib)
 _URC = "+UUMQTTC"
 
 
