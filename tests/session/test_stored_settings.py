@@ -42,8 +42,8 @@ def run(folder: Path, *more: str) -> dict[str, tuple[Outcome, str, list[str]]]:
     (folder / "test_wear.py").write_text(SUITE)
     subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(folder),
-         "test_wear.py", "--rig", str(REPOSITORY / "rigs" / "virtual.yaml"), "--slot", "lena-r8-1", "--timing", "fast",
-         "--results", "out", "--reports", "none", *more],
+         "test_wear.py", "--rig", str(REPOSITORY / "rigs" / "virtual.yaml"), "--slot", "lena-r8-1",
+         "--timing", "fast", "--results", "out", "--reports", "none", *more],
         cwd=folder, capture_output=True, text=True, timeout=120, check=False,
         env={**os.environ, "CELLBENCH_RUNTIME_DIR": str(folder / "run"),
              "CELLBENCH_LOCK_DIR": str(folder / "locks"), "CELLBENCH_GUARDIAN_IDLE_S": "0.5"})
