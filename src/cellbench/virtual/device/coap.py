@@ -36,6 +36,7 @@ FORMATS = (0, 40, 41, 42, 47, 50)
 _STORED = "+UCOAP"
 _MOST_BLOCKS = 4096
 _TOKEN_BYTES = 4
+_GOOD = 2  # the class of a response that says success
 
 
 class Header(enum.IntFlag):
@@ -235,8 +236,8 @@ class CoapClient:
                 raise Rejected("an answer without end")
             more = Message(request.command.method, b"", (*plain, (Option.BLOCK2, wanted.encode())))
             answer = await self._exchange(line, more)
-            block = answer.block(Option.BLOCK2)
-            if answer.kind == 2 and (block is None or block.number != wanted.number):
+            block = answer.block(Option.BLOCK2) if answer.kind == _GOOD else None  # an error ends the body
+            if answer.kind == _GOOD and (block is None or block.number != wanted.number):
                 raise Rejected("another block than the one asked for")
             self._tell(answer)
 

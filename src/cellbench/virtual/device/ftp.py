@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cellbench.virtual.device.module import Module
 
 _ALREADY_THERE = 1625
+_LONGEST_LIST = 1_000_000  # bytes: no server's folder, but a server that never ends
 _END_S = 10.0  # true seconds: the longest end of a direct link (facts sheet internet 9.2)
 
 
@@ -148,7 +149,7 @@ class FtpClient:
         transfer = await self._session().transfer(f"RETR {remote}", offset=offset)
         data = bytearray()
         try:
-            await _receive(transfer, data, room)
+            await _receive(transfer, data, room, FtpFailure(ErrorClass.FILES, FileTrouble.NO_ROOM.value))
         except FtpFailure as failure:
             keeps = self._module.config.behaviour.ftp_get_keeps_part
             if data and keeps and failure.kind is not ErrorClass.FILES:
@@ -182,7 +183,7 @@ class FtpClient:
         command = "LIST" if op is Op.LIST else "NLST"
         transfer = await self._session().transfer(f"{command} {name}".rstrip(), text=True)
         data = bytearray()
-        await _receive(transfer, data, None)
+        await _receive(transfer, data, _LONGEST_LIST, FtpFailure(ErrorClass.CLIENT, ClientCode.NO_REPLY))
         self._module.urc(f'+UUFTPCD: {int(op)},{len(data)},"{data.decode("latin-1")}"')
 
     # -- direct link -------------------------------------------------------------------------------
@@ -218,13 +219,14 @@ class FtpClient:
         self._linked = False
 
 
-async def _receive(transfer: Transfer, into: bytearray, room: int | None) -> None:
-    """All that the server sends; FtpFailure when it breaks off, or when it is more than ``room`` bytes."""
+async def _receive(transfer: Transfer, into: bytearray, room: int, too_much: FtpFailure) -> None:
+    """All that the server sends; FtpFailure when it breaks off, ``too_much`` when it is more than ``room``
+    bytes."""
     try:
         async for part in transfer.parts():
             into += part
-            if room is not None and len(into) > room:
-                raise FtpFailure(ErrorClass.FILES, FileTrouble.NO_ROOM.value)
+            if len(into) > room:
+                raise too_much
     except FtpFailure as failure:
         raise await transfer.give_up(failure) from None
     await transfer.finish()

@@ -167,6 +167,12 @@ class Stream:
             self.failed(number)
 
 
+def _while_shaking(failure: NetFailure) -> Stage:
+    """A server that breaks off in the handshake is as one that refuses it; the module's own end of the
+    context is no matter of TLS."""
+    return Stage.LOST if failure.number is SocketError.NETWORK_DOWN else Stage.SECURE
+
+
 class Outward:
     """The connections of all embedded clients of one boot (a subsystem)."""
 
@@ -229,7 +235,7 @@ class Outward:
             except SecureFailure as failure:
                 raise OutwardFailure(Stage.SECURE, failure.number) from None
             except NetFailure as failure:
-                raise OutwardFailure(Stage.LOST, failure.number) from None
+                raise OutwardFailure(_while_shaking(failure), failure.number) from None
         return self._stream(link, source)
 
     # -- the port that a client sends from (LARA-R6 guide 4.3) -------------------------------------
@@ -281,7 +287,7 @@ class Outward:
             raise OutwardFailure(Stage.SECURE, failure.number) from None
         except NetFailure as failure:
             stream.abort(failure.number)
-            raise OutwardFailure(Stage.LOST, failure.number) from None
+            raise OutwardFailure(_while_shaking(failure), failure.number) from None
         stream.go_over(link)
 
     def listen(self, source: Source, accepted: Callable[[Stream], None]) -> TcpAcceptor:

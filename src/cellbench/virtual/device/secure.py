@@ -53,7 +53,11 @@ class SecureConnections:
         if session is not None:
             return secure
         if self._wants_ticket(profile, opened):
-            await secure.ticket_came(_TICKET_WAIT_S)
+            try:
+                await secure.ticket_came(_TICKET_WAIT_S)
+            except BaseException:  # whoever waited has given up: one of the four is free again
+                secure.abort()
+                raise
         self._tell(profile, engine)
         return secure
 
