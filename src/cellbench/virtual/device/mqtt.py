@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cellbench.virtual.device import mqtt_paho
+from cellbench.virtual.device.command_turn import CommandTurn
 from cellbench.virtual.device.mqtt_paho import (
     Accepted,
     Acknowledged,
@@ -130,16 +131,14 @@ class MqttClient:
         self._facts = module.config.behaviour
         self.profile = self.factory()
         self.error = (0, 0)
-        self.unread: deque[Arrived] = deque()
-        self._running: Command | None = None
-        self._task: asyncio.Task[None] | None = None
+        self.unread: deque[Arrived] = deque(maxlen=self._facts.mqtt_unread)  # the oldest falls out
+        self._turn: CommandTurn[Command] = CommandTurn()
         self._reader: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._session: PahoSession | None = None
         self._stream: Stream | None = None
         self._logged_in = False
         self._answers: dict[int, asyncio.Future[int | None]] = {}
-        self._after: list[Callable[[], None]] = []
         self._pinging = False
         self._ping_timer: asyncio.TimerHandle | None = None
         self._sent_at = 0.0
@@ -153,7 +152,7 @@ class MqttClient:
     @property
     def busy(self) -> bool:
         """True while a command runs whose result has not been told."""
-        return self._running is not None
+        return self._turn.running is not None
 
     @property
     def connected(self) -> bool:
@@ -195,18 +194,14 @@ class MqttClient:
     def power_off(self) -> None:
         """Everything ends without a word."""
         self._stop_pings()
-        for task in (self._task, self._reader):
-            if task is not None:
-                task.cancel()
+        self._turn.cancel()
+        if self._reader is not None:
+            self._reader.cancel()
 
     # -- one command at a time ------------------------------------------------------------------------
 
     def _start(self, command: Command, work: Callable[[], Awaitable[str]]) -> None:
-        if self._running is not None:  # another port was faster
-            self._when_idle(lambda: self._start(command, work))
-            return
-        self._running = command
-        self._task = asyncio.ensure_future(self._run(command, work))
+        self._turn.start(command, lambda: self._run(command, work))
 
     async def _run(self, command: Command, work: Callable[[], Awaitable[str]]) -> None:
         code, more = 0, ""
@@ -224,15 +219,13 @@ class MqttClient:
             code = self._facts.mqtt_code_protocol
         finally:
             self._answers.clear()
-            self._running = None
+            self._turn.finish()
         if command is Command.LOG_OUT or (command is Command.LOG_IN and code):
             self._drop()
         self.error = (MQTT_CLASS, code) if code else (0, 0)
         shown = self._facts.mqtt_binary_urc if command is Command.PUBLISH_BINARY else command.value
         self._urc(f"{shown},{int(not code)}{more}")
-        after, self._after = self._after, []
-        for action in after:
-            action()
+        self._turn.release()
 
     def _code(self, stage: Stage) -> int:
         facts = self._facts
@@ -242,13 +235,6 @@ class MqttClient:
 
     def _urc(self, text: str) -> None:
         self._module.urc(f"+UUMQTTC: {text}")
-
-    def _when_idle(self, action: Callable[[], None]) -> None:
-        """Now, or once the running command's result has been told."""
-        if self._running is None:
-            action()
-        elif action not in self._after:
-            self._after.append(action)
 
     # -- the commands ---------------------------------------------------------------------------------
 
@@ -359,10 +345,8 @@ class MqttClient:
         elif isinstance(event, Acknowledged):
             self._settle(event.number, event.granted)
         elif isinstance(event, Arrived):
-            if len(self.unread) >= self._facts.mqtt_unread:
-                self.unread.popleft()
             self.unread.append(event)
-            self._when_idle(self.announce)
+            self._turn.when_idle(self.announce)
         elif isinstance(event, PingAnswered) and self._pinging:
             self._arm_ping()
 
@@ -380,8 +364,8 @@ class MqttClient:
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(Failed(code))
-        if was and self._running is not Command.LOG_OUT:
-            self._when_idle(lambda: self._told_lost(why, code))
+        if was and self._turn.running is not Command.LOG_OUT:
+            self._turn.when_idle(lambda: self._told_lost(why, code))
 
     def _told_lost(self, why: Ended, code: int) -> None:
         self.error = (MQTT_CLASS, code)
@@ -431,7 +415,7 @@ class MqttClient:
 
     def _ping_failed(self) -> None:
         self._stop_pings()
-        self._when_idle(self._told_ping)
+        self._turn.when_idle(self._told_ping)
 
     def _told_ping(self) -> None:
         self.error = (MQTT_CLASS, int(Code.TIMEOUT))

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from cellbench.virtual.device import mqttsn_codec as codec
+from cellbench.virtual.device.command_turn import CommandTurn
 from cellbench.virtual.device.mqttsn_exchange import Exchanges
 from cellbench.virtual.device.mqttsn_link import GatewayLink
 from cellbench.virtual.device.mqttsn_model import (
@@ -44,14 +45,12 @@ class MqttSnClient:
         self._facts = module.config.behaviour
         self.profile = self.factory()
         self.error = (0, 0)
-        self.unread: deque[Arrived] = deque()
+        self.unread: deque[Arrived] = deque(maxlen=self._facts.mqttsn_unread)  # the oldest falls out
         self.topics = Topics()
-        self._running: Command | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._turn: CommandTurn[Command] = CommandTurn()
         self._link: GatewayLink | None = None
         self._connected = False
         self._exchanges = Exchanges(module.pace, self._facts, self._send)
-        self._after: list[Callable[[], None]] = []
         self._taken: set[int] = set()
         self._sent_at = 0.0
         self._ping: asyncio.Task[None] | None = None
@@ -67,7 +66,7 @@ class MqttSnClient:
     @property
     def busy(self) -> bool:
         """True while a command runs whose result has not been told."""
-        return self._running is not None
+        return self._turn.running is not None
 
     @property
     def connected(self) -> bool:
@@ -121,18 +120,13 @@ class MqttSnClient:
 
     def power_off(self) -> None:
         """Everything ends without a word."""
-        if self._task is not None:
-            self._task.cancel()
+        self._turn.cancel()
         self._drop()
 
     # -- one command at a time ------------------------------------------------------------------------
 
     def _start(self, command: Command, work: Callable[[], Awaitable[str]]) -> None:
-        if self._running is not None:  # another port was faster
-            self._when_idle(lambda: self._start(command, work))
-            return
-        self._running = command
-        self._task = asyncio.ensure_future(self._run(command, work))
+        self._turn.start(command, lambda: self._run(command, work))
 
     async def _run(self, command: Command, work: Callable[[], Awaitable[str]]) -> None:
         code, more = 0, ""
@@ -149,12 +143,10 @@ class MqttSnClient:
             code = self._facts.mqttsn_code_connection
         if command is Command.DISCONNECT or (command is Command.CONNECT and code):
             self._drop()
-        self._running = None
+        self._turn.finish()
         self.error = (MQTTSN_CLASS, code) if code else (0, 0)
         self._urc(f"{command.value},{int(not code)}{more}")
-        after, self._after = self._after, []
-        for action in after:
-            action()
+        self._turn.release()
 
     def _code(self, stage: Stage) -> int:
         facts = self._facts
@@ -164,13 +156,6 @@ class MqttSnClient:
 
     def _urc(self, text: str) -> None:
         self._module.urc(f"+UUMQTTSNC: {text}")
-
-    def _when_idle(self, action: Callable[[], None]) -> None:
-        """Now, or once the running command's result has been told."""
-        if self._running is None:
-            action()
-        elif action not in self._after:
-            self._after.append(action)
 
     # -- the commands ---------------------------------------------------------------------------------
 
@@ -327,10 +312,8 @@ class MqttSnClient:
             self._answer(codec.received(message.number))
         if again:
             return
-        if len(self.unread) >= self._facts.mqttsn_unread:
-            self.unread.popleft()
         self.unread.append(Arrived(message.topic_type, shown, message.qos, message.data))
-        self._when_idle(self.announce)
+        self._turn.when_idle(self.announce)
 
     # -- the end of a session -------------------------------------------------------------------------
 
@@ -353,8 +336,8 @@ class MqttSnClient:
         was, code = self._connected, self._facts.mqttsn_code_connection
         self._drop()
         self._exchanges.fail(code)
-        if was and self._running is not Command.DISCONNECT:
-            self._when_idle(lambda: self._told_lost(why, code))
+        if was and self._turn.running is not Command.DISCONNECT:
+            self._turn.when_idle(lambda: self._told_lost(why, code))
 
     def _told_lost(self, why: Ended, code: int) -> None:
         self.error = (MQTTSN_CLASS, code)
@@ -387,7 +370,7 @@ class MqttSnClient:
                 await self._exchanges.repeat(codec.ping(), codec.ping(), self._pong.wait)
             except TimeoutError:
                 self._ping = None
-                self._when_idle(self._told_ping)
+                self._turn.when_idle(self._told_ping)
                 return
 
     def _told_ping(self) -> None:
