@@ -7,7 +7,8 @@ from types import MappingProxyType
 
 from cellbench.catalogue.model import Form
 from cellbench.virtual.device.files_at import file_store, refusals
-from cellbench.virtual.device.mqtt import Command, MqttClient, MqttProfile, Publication, Server, text_of
+from cellbench.virtual.device.mqtt import MqttClient
+from cellbench.virtual.device.mqtt_model import Command, MqttProfile, Publication, Server, text_of
 from cellbench.virtual.device.mqtt_paho import Arrived
 from cellbench.virtual.device.stored_profile import exchange
 from cellbench.virtual.front.context import CommandContext, Handlers, Refusal
