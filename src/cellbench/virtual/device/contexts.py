@@ -71,6 +71,7 @@ class Contexts:
         self._order = 0
         self._grants = 0
         self.credentials: dict[int, tuple[int, str, str]] = {}  # what the network saw: type, user, password
+        self.dialled: set[int] = set()  # contexts of PPP links
 
     # life
     @property
@@ -153,15 +154,18 @@ class Contexts:
         """Active contexts, first activated first, all (the initial bearer and IMS too)."""
         return tuple(sorted((one for one in self._all.values() if one.active), key=lambda one: one.order))
 
-    def _reserved(self, cid: int) -> bool:
+    def reserved(self, cid: int) -> bool:
+        """True for a context that is the network's: IMS, and on LENA-R8 the initial one."""
         reserved = self._module.config.behaviour.initial_reserved
         return cid == self.ims_cid or (cid == self.initial_cid and reserved)
 
     def usable(self, cid: int) -> Context | None:
         """The context when an embedded client may send through it now: active, an address, not reserved
-        for the network (LENA-R8: context 0; both: IMS), and the module registered."""
+        for the network (LENA-R8: context 0; both: IMS) nor a PPP link's own, and the module registered."""
         context = self._all.get(cid)
-        if context is None or not context.active or self._reserved(cid) or not self._module.radio.registered:
+        if context is None or not context.active or self.reserved(cid) or not self._module.radio.registered:
+            return None
+        if cid in self.dialled and not self._module.config.behaviour.ppp_shares_context:
             return None
         return context
 
@@ -249,7 +253,7 @@ class Contexts:
         """+CGACT=1,<cid>; Refusal when the network or the limits say no."""
         module, behaviour = self._module, self._module.config.behaviour
         context = self._all.get(cid)
-        if self._reserved(cid):
+        if self.reserved(cid):
             raise Refusal.cme(3)
         if context is None:
             raise Refusal.cme(behaviour.cid_undefined_error)
@@ -294,7 +298,7 @@ class Contexts:
         """+CGACT=0,<cid>; refused for the last PDN connection on LTE."""
         module = self._module
         context = self._all.get(cid)
-        if self._reserved(cid):
+        if self.reserved(cid):
             raise Refusal.cme(3)
         if context is None:
             raise Refusal.cme(module.config.behaviour.cid_undefined_error)

@@ -169,12 +169,6 @@ def _params(ctx: CommandContext) -> tuple[Param, ...]:
     return ALL[ctx.call.name].params_for(ctx.module.profile.series)
 
 
-async def _cgdata(ctx: CommandContext) -> None:
-    """PPP is not there yet: the call does not come about."""
-    del ctx
-    raise Refusal.final("NO CARRIER")
-
-
 async def _cgerep_set(ctx: CommandContext) -> None:
     """Buffered events are printed, or dropped, when <bfr> says so; this module buffers per port."""
     stored = current(ctx, "+CGEREP") or [0, 0]
@@ -228,7 +222,6 @@ HANDLERS: Handlers = {
     ("+CGCONTRDP", Form.EXECUTE): _cgcontrdp, ("+CGCONTRDP", Form.SET): _cgcontrdp,
     ("+CGCONTRDP", Form.TEST): _cgcontrdp_test,
     ("+CFGDFTPDN", Form.SET): _anchor_set, ("+UAUTHREQ", Form.SET): _uauthreq_set,
-    ("+CGDATA", Form.SET): _cgdata,
     ("+CGEREP", Form.SET): _cgerep_set, ("+CGEREP", Form.READ): _cgerep_read,
     ("+UDCONF", Form.SET): _udconf,
     **setting("+UEMBPF"),

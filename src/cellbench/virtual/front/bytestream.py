@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+
+from cellbench.virtual.front.context import DataLink
 
 
 class PayloadTaking:
@@ -19,6 +22,25 @@ class PayloadTaking:
         self.early_until = early_until
         self.taken = bytearray()
         self.timer: asyncio.TimerHandle | None = None
+
+
+class OpenLink(DataLink):
+    """The DataLink of a port, until it is no longer ``open``."""
+
+    __slots__ = ("_finish", "_send", "open")
+
+    def __init__(self, send: Callable[[bytes], None], finish: Callable[[], None]) -> None:
+        self._send = send
+        self._finish = finish
+        self.open = True
+
+    def send(self, data: bytes) -> None:
+        if self.open:
+            self._send(data)
+
+    def finish(self) -> None:
+        if self.open:
+            self._finish()
 
 
 class EscapeFinder:

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cellbench.virtual.front import results
-from cellbench.virtual.front.bytestream import EscapeFinder, PayloadTaking
-from cellbench.virtual.front.context import DataEnd, DataLink, DataSink
+from cellbench.virtual.front.bytestream import EscapeFinder, OpenLink, PayloadTaking
+from cellbench.virtual.front.context import DataEnd, DataSink
 from cellbench.virtual.front.dispatch import run_line
 from cellbench.virtual.front.parser import LineAssembler, LineEvent
 from cellbench.virtual.front.state import OnlineCall, PortSettings, PortState
@@ -23,24 +23,6 @@ if TYPE_CHECKING:
     from cellbench.virtual.device.module import Module
 
 CTRL_Z, ESC, LF = 0x1A, 0x1B, 0x0A
-
-
-class _Link(DataLink):
-    """The DataLink of a port."""
-
-    __slots__ = ("_port", "open")
-
-    def __init__(self, port: AtPort) -> None:
-        self._port = port
-        self.open = True
-
-    def send(self, data: bytes) -> None:
-        if self.open:
-            self._port.write_data(data)
-
-    def finish(self) -> None:
-        if self.open:
-            self._port.end_data(DataEnd.FINISHED)
 
 
 class AtPort:
@@ -70,7 +52,7 @@ class AtPort:
         self._skip_lf = False
         self._payload: PayloadTaking | None = None
         self._sink: DataSink | None = None
-        self._link: _Link | None = None
+        self._link: OpenLink | None = None
         self._escape: EscapeFinder | None = None
         self._data_done: asyncio.Future[DataEnd] | None = None
         self._after: list[Callable[[], None]] = []
@@ -246,7 +228,7 @@ class AtPort:
         """See :meth:`CommandContext.data_mode`."""
         pace = self.module.pace
         self.write_result(connect_text)
-        link = self._link = _Link(self)
+        link = self._link = OpenLink(self.write_data, lambda: self.end_data(DataEnd.FINISHED))
         self._sink = sink
         self._data_done = pace.loop.create_future()
         guard = self.module.profile.serial.escape_guard_s.value
@@ -308,6 +290,22 @@ class AtPort:
             self.greet(self._greeting)
         if dropped and self.state is PortState.DATA and self.settings.circuit_108 in (1, 2):
             self.end_data(DataEnd.DTR_OFF)
+        elif dropped and self.state is PortState.ONLINE and self.settings.circuit_108 == 2:
+            self.state = PortState.EXECUTING
+            self._task = self.module.pace.loop.create_task(self._hang_up())
+
+    async def _hang_up(self) -> None:
+        """DTR went off in online command mode with &D2: the call ends (V.250 6.2.9)."""
+        if self.online is not None:
+            await self.online.hang_up()
+            self.write_result("NO CARRIER")
+        self.finish_line()
+
+    def call_lost(self) -> None:
+        """The call that online command mode holds is gone: NO CARRIER, and command mode."""
+        if self.state is PortState.ONLINE:
+            self.state = PortState.COMMAND
+        self.urc("NO CARRIER")
 
     # to the DTE
     def _write(self, data: bytes) -> None:

@@ -91,6 +91,10 @@ class Internet:
         places = self.park.endpoints().get(ICMP_SERVER, ())
         return places[0] if places else None
 
+    def ipv4_of(self, address: str) -> str | None:
+        """An IPv4 address of the host that has this one, None when it has none."""
+        return next((one for one in sorted(self._aliases.get(address, ())) if ":" not in one), None)
+
     def describe(self) -> dict[str, object]:
         """Names and addresses with their loopback endpoints, plain enough for JSON."""
         return {

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import random
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cellbench.base.protocols import Endpoint
 
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
 ANY = "0.0.0.0"
 ARRIVAL_S = 5.0
 """How long a visitor waits for a module that takes connections, in seconds."""
+Diversion = Callable[[bytes, Peer, Peer], None]
+"""Takes a datagram for a port inside the module: data, remote and local place."""
+
+
+class Blockable(Protocol):
+    """What is to stand still with the module's user data."""
+
+    def set_blocked(self, blocked: bool) -> None:
+        """Stand still, or go on."""
+        ...
 
 
 @dataclass(slots=True)
@@ -63,6 +74,11 @@ class Node:
         self._arrivals: dict[int, asyncio.Future[TcpLink]] = {}  # by the port of the remote host
         self._unblocked = asyncio.Event()
         self._unblocked.set()
+        self._gateways: set[Blockable] = set()
+        self.embedded_ports: range | None = None  # where clients inside the module take their ports from
+        self._next_port = 0
+        self._diversions: dict[int, Diversion] = {}
+        self._diversion_ends = asyncio.Event()
 
     @property
     def source(self) -> str:
@@ -90,8 +106,51 @@ class Node:
             link.set_blocked(blocked)
         for port in tuple(self._ports):
             port.set_blocked(blocked)
+        self._listen_or_not()
+        for gateway in tuple(self._gateways):
+            gateway.set_blocked(blocked)
+
+    def _listen_or_not(self) -> None:
         for acceptor in tuple(self._acceptors):
-            acceptor.set_blocked(blocked)
+            deaf = acceptor.cid in self._diversions and not self._kept(acceptor.port)
+            acceptor.set_blocked(self.blocked or deaf)
+
+    def join(self, gateway: Blockable) -> None:
+        """A gateway of this module is to hear when user data stands still."""
+        self._gateways.add(gateway)
+        gateway.set_blocked(self.blocked)
+
+    def part(self, gateway: Blockable) -> None:
+        """The gateway is gone."""
+        self._gateways.discard(gateway)
+
+    def divert(self, cid: int, diversion: Diversion | None) -> None:
+        """What comes on a context goes to a host behind the module, ``diversion(data, remote, local)`` for
+        datagrams; clients inside get only what comes to ports kept for them. None ends it."""
+        if diversion is None:
+            self._diversions.pop(cid, None)
+            ended, self._diversion_ends = self._diversion_ends, asyncio.Event()
+            ended.set()
+        else:
+            self._diversions[cid] = diversion
+        for link in tuple(self._links):
+            link.set_deaf(link.cid in self._diversions and not self._kept(link.local.port))
+        for port in tuple(self._ports):
+            port.diverted = self._diversion(port)
+        self._listen_or_not()
+
+    def _kept(self, port: int) -> bool:
+        return self.embedded_ports is not None and port in self.embedded_ports
+
+    def _diversion(self, port: UdpPort) -> Callable[[bytes, Peer], None] | None:
+        taker = self._diversions.get(port.cid)
+        if taker is None or self._kept(port.local.port):
+            return None
+        return lambda data, peer: taker(data, peer, port.local)
+
+    def deaf(self, source: Source, port: int) -> bool:
+        """True when what comes for a client's ``port`` goes elsewhere."""
+        return source.cid in self._diversions and not source.host and not self._kept(port)
 
     async def passing(self) -> None:
         """Return when user data passes."""
@@ -105,6 +164,10 @@ class Node:
         """Where packets with ICMP messages to ``target`` go; None when they vanish."""
         return self._internet.icmp_endpoint(target, source.apn)
 
+    def ipv4_of(self, address: str) -> str | None:
+        """An IPv4 address of the host that has this one, None when it has none."""
+        return self._internet.ipv4_of(address)
+
     def note(self, service: str, flow: Flow) -> None:
         """Remember the last flow of a service."""
         if service:
@@ -116,12 +179,14 @@ class Node:
         Raises NetFailure: unreachable, refused, local port in use.
         """
         await self.passing()
+        while self.deaf(source, local_port or self._first_port):
+            await self._diversion_ends.wait()  # nobody hears the other side's answer
         route = self.route(remote, "tcp", source)
         if route.endpoint is None:
             await self._nobody(route)
             raise NetFailure(SocketError.UNREACHABLE)
         near = ipaddress.ip_address(route.endpoint.host).is_loopback
-        sock, port = self._bound(socket.SOCK_STREAM, local_port, self.loopback if near else ANY)
+        sock, port = self._bound(socket.SOCK_STREAM, local_port, self.loopback if near else ANY, source)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await asyncio.get_running_loop().sock_connect(sock, (route.endpoint.host, route.endpoint.port))
@@ -133,7 +198,7 @@ class Node:
             raise
         port = port or int(sock.getsockname()[1])
         self.note(route.service, Flow(source.cid, port, remote.port))
-        return self._link(sock, Peer(source.address, port), remote)
+        return self._link(sock, Peer(source.address, port), remote, source)
 
     async def _nobody(self, route: Route) -> None:
         """Raise what a host without that server answers; wait for ever where nothing answers."""
@@ -145,12 +210,19 @@ class Node:
     def open_udp(self, source: Source, received: Callable[[bytes, Peer], None], *,
                  local_port: int = 0) -> UdpPort:
         """Open a UDP socket. Raises NetFailure when the local port is in use."""
-        sock, port = self._bound(socket.SOCK_DGRAM, local_port, self.source)
-        port = port or int(sock.getsockname()[1])
+        sock, port = self.udp_socket(source, local_port)
         opened = UdpPort(sock, Peer(source.address, port), _UdpRoutes(self, source, port), received,
                          blocked=self.blocked, forget=self._ports.discard)
+        if not source.host:
+            opened.cid = source.cid
+            opened.diverted = self._diversion(opened)
         self._ports.add(opened)
         return opened
+
+    def udp_socket(self, source: Source, local_port: int = 0) -> tuple[socket.socket, int]:
+        """A UDP socket of the module and its port. Raises NetFailure when the local port is in use."""
+        sock, port = self._bound(socket.SOCK_DGRAM, local_port, self.source, source)
+        return sock, port or int(sock.getsockname()[1])
 
     def address_towards(self, remote: Peer, source: Source) -> str:
         """The address by which ``remote`` can call back: programs of this machine that are reached directly
@@ -159,21 +231,24 @@ class Node:
 
     def listen_tcp(self, source: Source, port: int, accepted: Callable[[TcpLink], None]) -> TcpAcceptor:
         """Listen on ``port`` (0: any). Raises NetFailure when it is in use."""
-        sock, port = self._bound(socket.SOCK_STREAM, port, self.loopback)
+        sock, port = self._bound(socket.SOCK_STREAM, port, self.loopback, source)
         port = port or int(sock.getsockname()[1])
         sock.listen(8)
 
         def arrived(connection: socket.socket, remote_port: int) -> None:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.note("listen", Flow(source.cid, port, remote_port))
-            link = self._link(connection, Peer(source.address, port), Peer(self.remote_host, remote_port))
+            link = self._link(connection, Peer(source.address, port), Peer(self.remote_host, remote_port),
+                              source)
             accepted(link)
             waiting = self._arrivals.get(remote_port)
             if waiting is not None and not waiting.done():
                 waiting.set_result(link)
 
         acceptor = TcpAcceptor(sock, port, arrived, blocked=self.blocked, forget=self._acceptors.discard)
+        acceptor.cid = source.cid
         self._acceptors.add(acceptor)
+        self._listen_or_not()
         return acceptor
 
     async def visit(self, port: int, data: bytes) -> int:
@@ -235,12 +310,32 @@ class Node:
         for visitor in tuple(self._visitors):
             visitor.abort()
 
-    def _link(self, sock: socket.socket, local: Peer, remote: Peer) -> TcpLink:
+    def _link(self, sock: socket.socket, local: Peer, remote: Peer, source: Source) -> TcpLink:
         link = TcpLink(sock, local, remote, blocked=self.blocked, forget=self._links.discard)
+        if not source.host:
+            link.cid = source.cid
+            link.set_deaf(self.deaf(source, local.port))
         self._links.add(link)
         return link
 
-    def _bound(self, kind: socket.SocketKind, port: int, address: str) -> tuple[socket.socket, int]:
+    @property
+    def _first_port(self) -> int:
+        """A port of those that are kept for the clients inside, 0 when none are."""
+        return 0 if self.embedded_ports is None else self.embedded_ports.start
+
+    def _bound(self, kind: socket.SocketKind, port: int, address: str,
+               source: Source) -> tuple[socket.socket, int]:
+        """As ``_bound_at``; a client inside that names no port gets one of those that are kept for them."""
+        kept = self.embedded_ports
+        if port or kept is None or source.host:
+            return self._bound_at(kind, port, address)
+        for _ in kept:
+            self._next_port += 1
+            with contextlib.suppress(NetFailure):
+                return self._bound_at(kind, kept[self._next_port % len(kept)], address)
+        raise NetFailure(SocketError.IN_USE)
+
+    def _bound_at(self, kind: socket.SocketKind, port: int, address: str) -> tuple[socket.socket, int]:
         """A socket on an address of the module, and ``port``.
 
         A port that this user may not bind (below 1024) is the module's alone: the host's socket takes any.

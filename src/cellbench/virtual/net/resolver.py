@@ -93,6 +93,7 @@ class _Question:
         self._result: asyncio.Future[tuple[str, ...]] = asyncio.get_running_loop().create_future()
         self._next = asyncio.Event()
         self._open = 0  # resolvers that may still answer
+        self._local_port = 0
         self._transports: list[asyncio.DatagramTransport] = []
 
     async def ask(self, servers: Sequence[str], patience: Patience) -> tuple[str, ...]:
@@ -116,6 +117,8 @@ class _Question:
 
     def answered(self, data: bytes) -> None:
         """A datagram came from a resolver."""
+        if self._node.deaf(self._source, self._local_port):
+            return  # it went to the host behind the module
         try:
             reply = dnslib.DNSRecord.parse(data)
         except dnslib.DNSError:
@@ -142,12 +145,13 @@ class _Question:
         if route.endpoint is None:
             self._next.set()
             return
+        sock, local_port = self._node.udp_socket(self._source)
+        sock.connect((route.endpoint.host, route.endpoint.port))
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: _Exchange(self), local_addr=(self._node.source, 0),
-            remote_addr=(route.endpoint.host, route.endpoint.port))
+            lambda: _Exchange(self), sock=sock)
         self._transports.append(transport)
         self._open += 1
-        local_port = int(transport.get_extra_info("sockname")[1])
+        self._local_port = local_port
         for service in (SERVICE, route.service):
             self._node.note(service, Flow(self._source.cid, local_port, PORT))
         transport.sendto(self._query.pack())

@@ -36,11 +36,13 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Who sends: the context, the address that the network gave it, the APN that it is with."""
+    """Who sends: the context, the address that the network gave it, the APN that it is with; ``host``: the
+    packets are those of a host behind the module (PPP), not of a client inside it."""
 
     cid: int
     address: str
     apn: str = ""
+    host: bool = False
 
 
 @dataclass(frozen=True, slots=True)

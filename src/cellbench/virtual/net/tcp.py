@@ -8,6 +8,7 @@ ends is ended for the real server too.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import socket
 import struct
@@ -60,7 +61,11 @@ class TcpLink:
         self.taken = 0  # bytes handed to the user
         self._sock = sock
         self._loop = asyncio.get_running_loop()
+        self.cid = 0
+        self.on_room: Callable[[], None] | None = None  # called when nothing waits for the far side any more
         self._blocked = blocked
+        self._deaf = False
+        self._finishing = False
         self._forget = forget
         self._incoming: deque[bytes | _Mark] = deque()
         self._outgoing = bytearray()
@@ -116,6 +121,22 @@ class TcpLink:
         self._blocked = blocked
         self._progress.set()
         self._pump()
+        self._flush()
+
+    def set_deaf(self, deaf: bool) -> None:
+        """Let nothing of the far side arrive while the module's data goes out, or let it arrive again."""
+        if deaf is not self._deaf:
+            self._deaf = deaf
+            self._pump()
+
+    @property
+    def queued(self) -> int:
+        """Bytes that the far side's stack has not taken."""
+        return len(self._outgoing)
+
+    def finish(self) -> None:
+        """End the module's side in order once all is sent; what the far side sends still comes."""
+        self._finishing = True
         self._flush()
 
     def inject(self, data: bytes) -> None:
@@ -174,7 +195,7 @@ class TcpLink:
 
     def _pump(self) -> None:
         """Hand over what waits, as far as there is room, then read on if there is more room."""
-        while self._incoming and not self._blocked and self.user is not None:
+        while self._incoming and not self._blocked and not self._deaf and self.user is not None:
             item = self._incoming[0]
             if isinstance(item, _Mark):
                 self._incoming.clear()
@@ -194,7 +215,8 @@ class TcpLink:
 
     def _arm(self) -> None:
         """Watch the kernel's socket exactly while something could be done with its data."""
-        wanted = self.open and not self._blocked and not self._incoming and not self._heard_end
+        still = self._blocked or self._deaf
+        wanted = self.open and not still and not self._incoming and not self._heard_end
         if wanted and self._drained is None:
             wanted = self.user is not None and self.user.window() > 0
         if wanted and not self._reading:
@@ -245,6 +267,12 @@ class TcpLink:
         self._stop_writing()
         if self._drained is not None and not self._blocked and self.open:
             self._end_own_side()
+        elif self._finishing and not (self._outgoing or self._blocked or self._said_end) and self.open:
+            self._said_end = True
+            with contextlib.suppress(OSError):  # gone already: the reader tells
+                self._sock.shutdown(socket.SHUT_WR)
+        if self.on_room is not None and not self._outgoing:
+            self.on_room()
 
     def _end_own_side(self) -> None:
         if not self._said_end:
@@ -281,6 +309,7 @@ class TcpAcceptor:
     def __init__(self, sock: socket.socket, port: int, accepted: Callable[[socket.socket, int], None], *,
                  blocked: bool, forget: Callable[[TcpAcceptor], None]) -> None:
         self.port = port
+        self.cid = 0
         self.bound_port = int(sock.getsockname()[1])
         self._sock = sock
         self._accepted = accepted

@@ -36,6 +36,8 @@ class UdpPort:
                  forget: Callable[[UdpPort], None]) -> None:
         self.local = local
         self.last_peer: Peer | None = None
+        self.cid = 0
+        self.diverted: Callable[[bytes, Peer], None] | None = None  # takes what comes in place of the user
         self._sock = sock
         self._router = router
         self._received = received
@@ -73,13 +75,16 @@ class UdpPort:
         if self._blocked:
             self._incoming.append((data, peer))
         else:
-            self._received(data, peer)
+            self._deliver(data, peer)
+
+    def _deliver(self, data: bytes, peer: Peer) -> None:
+        (self._received if self.diverted is None else self.diverted)(data, peer)
 
     def set_blocked(self, blocked: bool) -> None:
         """Let datagrams stand still, or pass again."""
         self._blocked = blocked
         while self._incoming and not self._blocked:
-            self._received(*self._incoming.popleft())
+            self._deliver(*self._incoming.popleft())
         while self._outgoing and not self._blocked:
             self._out(*self._outgoing.popleft())
 
