@@ -12,8 +12,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from cellbench.api import Dut, FarSide, Recorder, UnitError, procedure
+from cellbench.api import Dut, FarSide, Recorder, Service, UnitError, procedure
 
+Services = Mapping[str, Service]
 SERVER = "lwm2m"
 WAIT_S = 120.0
 ON, OFF = 0, 1
@@ -50,34 +51,36 @@ def name_of(dut: Dut) -> str:
 
 def switch(dut: Dut, value: int) -> None:
     """AT+ULWM2M and the reboot that puts it in force; online again."""
-    dut.send(f"AT+ULWM2M={value}")
+    dut.ensure(f"AT+ULWM2M={value}")
     dut.reboot()
     dut.register()
     dut.activate()
 
 
 @contextmanager
-def running(dut: Dut, far_side: FarSide) -> Iterator[None]:
-    """The client on and registered, the server knowing nothing else; off again afterwards."""
+def running(dut: Dut, far_side: FarSide, services: Services) -> Iterator[None]:
+    """The client on and registered, the server knowing nothing else; off again afterwards. NotPossible where
+    the rig has no such server."""
+    assert services[SERVER].port, "the rig file names no port of the LwM2M server"
     far_side.act("server", name=SERVER, state="reset")
     before = dut.send("AT+ULWM2M?").value("+ULWM2M")[0]
     events = dut.send("AT+ULWM2MSTAT?").value("+ULWM2MSTAT")[0]
-    dut.send("AT+ULWM2MSTAT=1")
+    dut.ensure("AT+ULWM2MSTAT=1")
     switch(dut, ON)
     try:
         becomes(dut, REGISTERED)
         yield
     finally:
         far_side.act("server", name=SERVER, state="up")
-        dut.send(f"AT+ULWM2MSTAT={events}")
+        dut.ensure(f"AT+ULWM2MSTAT={events}")
         switch(dut, OFF if before == OFF else ON)
 
 
 @procedure("R6:11", title="Switched on, the client registers over DTLS after the reboot", depends_on=DEPENDS,
            needs=FAR)
-def test_register(online: Dut, far_side: FarSide, record: Recorder) -> None:
+def test_register(online: Dut, services: Services, far_side: FarSide, record: Recorder) -> None:
     """The server tells who came, with which key, lifetime and objects; the module says the same."""
-    with running(online, far_side):
+    with running(online, far_side, services):
         server, _, left = registration(online)
         seen = told(far_side)
         record.note(f"server {server}: {seen['endpoint']}, {seen['tls_suite']}, {seen['objects']}")
@@ -93,9 +96,9 @@ def test_register(online: Dut, far_side: FarSide, record: Recorder) -> None:
 
 @procedure("R6:11", title="Checking in updates the registration, leaving ends it, asking for it begins anew",
            depends_on=DEPENDS, needs=FAR)
-def test_update_and_leave(online: Dut, far_side: FarSide) -> None:
+def test_update_and_leave(online: Dut, services: Services, far_side: FarSide) -> None:
     """Each is told by its event and seen at the server."""
-    with running(online, far_side):
+    with running(online, far_side, services):
         server = registration(online)[0]
         for line, status, counter in ((f"AT+ULWM2MREG={server}", REGISTERED, "updates"),
                                       (f"AT+ULWM2MDEREG={server}", NOT_REGISTERED, "deregisters"),
@@ -111,9 +114,9 @@ def test_update_and_leave(online: Dut, far_side: FarSide) -> None:
 
 @procedure("R6:11", title="A server that forgot the client gets a new registration", depends_on=DEPENDS,
            needs=FAR)
-def test_forgotten(online: Dut, far_side: FarSide) -> None:
+def test_forgotten(online: Dut, services: Services, far_side: FarSide) -> None:
     """The update is refused (4.04), the client registers again."""
-    with running(online, far_side):
+    with running(online, far_side, services):
         far_side.act("server", name=SERVER, state="reset")
         assert told(far_side)["clients"] == ""
         server = registration(online)[0]
@@ -127,9 +130,9 @@ def test_forgotten(online: Dut, far_side: FarSide) -> None:
 @procedure("R6:11", title="Without its server the registration fails, and is had when it is back",
            depends_on=("network",), needs=FAR)
 @pytest.mark.parametrize("state", ["down", "mute"])
-def test_no_server(online: Dut, far_side: FarSide, state: str) -> None:
+def test_no_server(online: Dut, services: Services, far_side: FarSide, state: str) -> None:
     """The module says so; other commands are answered meanwhile."""
-    with running(online, far_side):
+    with running(online, far_side, services):
         server = registration(online)[0]
         far_side.act("server", name=SERVER, state=state)
         online.send(f"AT+ULWM2MREG={server}")
@@ -142,9 +145,9 @@ def test_no_server(online: Dut, far_side: FarSide, state: str) -> None:
 
 
 @procedure("R6:11", title="What the client has can be listed and read", depends_on=DEPENDS, needs=FAR)
-def test_objects(online: Dut, far_side: FarSide) -> None:
+def test_objects(online: Dut, services: Services, far_side: FarSide) -> None:
     """The lifetime read is the one registered; the list is what the server was given."""
-    with running(online, far_side):
+    with running(online, far_side, services):
         listed = online.send('AT+ULWM2MLIST="/"').value("+ULWM2MLIST")
         given = told(far_side)["objects"]
         assert [path for path in listed if f"<{path}>" not in given] == []
@@ -157,15 +160,12 @@ def test_objects(online: Dut, far_side: FarSide) -> None:
 
 @procedure("R6:11", title="Switched off, the client sends nothing and is not there", depends_on=DEPENDS,
            needs=FAR)
-def test_off(online: Dut, far_side: FarSide) -> None:
+def test_off(online: Dut, services: Services, far_side: FarSide) -> None:
     """After the reboot; values out of range are refused."""
-    with running(online, far_side):
+    with running(online, far_side, services):
         pass
     far_side.act("server", name=SERVER, state="reset")
-    online.send(f"AT+ULWM2M={OFF}")
-    online.reboot()
-    online.register()
-    online.activate()
+    switch(online, OFF)
     assert not online.send("AT+ULWM2MREG?", check=False).ok
     assert not online.send("AT+ULWM2M=3", check=False).ok
     assert told(far_side)["messages"] == "0"

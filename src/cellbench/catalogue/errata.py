@@ -157,6 +157,8 @@ _R6: tuple[_Row, ...] = (
     ("7.8", PRINT, "the connection duration stays 0: no gateway then ever holds the first module for lost",
      "AT+UMQTTSN=8,<seconds> before the session"),
     ("7.12.1", PRINT, "MD5 of six digits", "32"),
+    ("8.3.3 rows 2, 3", DOUBT, "the answer to the second block names its number and size, that to the first "
+     "neither", "as printed"),
 )
 
 
