@@ -147,6 +147,14 @@ def test_anywhere(online: Dut, services: Services, record: Recorder) -> None:
         online.activate(first)
 
 
+@procedure("R6:7.11", title="Security services by the APN tsudp want a setting: it is taken",
+           depends_on=())
+def test_proxy_setting(dut: Dut) -> None:
+    """AT+USECOPCMD="cfgipv4",4 as printed; the services themselves are the maker's and not asked here."""
+    dut.send('AT+USECOPCMD="cfgipv4",4')
+    assert not dut.send('AT+USECOPCMD="cfgipv4"', check=False).ok, "a setting without its value was taken"
+
+
 @procedure(*IDENTITY, title="By another APN the service is not reached", depends_on=ANYWHERE)
 def test_other_apn(online: Dut, services: Services, record: Recorder) -> None:
     """tsudp is mandatory for it."""

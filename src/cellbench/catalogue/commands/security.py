@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cellbench.catalogue.model import R6_ONLY
-from cellbench.catalogue.sources import both_guides, r6_app_note, ubxlib
+from cellbench.catalogue.sources import both_guides, r6_app_note, r6_guide, ubxlib
 
 from .building import command, either, number, spans, text
 
@@ -57,5 +57,16 @@ COMMANDS = (
         series=R6_ONLY,
         info="+USECROTUID",
         notes="+CME ERROR: SEC RoT not personalized when the secure storage is damaged",
+    ),
+    command(
+        "+USECOPCMD",
+        "Operation of the security services",
+        "s",
+        r6_guide("7.11"),
+        text("operation", "cfgipv4"),
+        number("value", (0, 4)),
+        series=R6_ONLY,
+        notes='"cfgipv4",4 leads the security services through a proxy, for the APN tsudp; other values are '
+        "a guess, other operations (rotrestore, rotresync) a sibling's",
     ),
 )

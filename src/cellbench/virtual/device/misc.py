@@ -164,4 +164,6 @@ HANDLERS: Handlers = {
     ("S", Form.READ): _register_read, ("S", Form.SET): _register_set,
     ("+CMEE", Form.SET): _cmee_set, ("+CMEE", Form.READ): _cmee_read,
     ("+CSCS", Form.SET): _cscs_set, ("+CSCS", Form.READ): _cscs_read,
+    # what it configures, the maker's security services, is nothing that this module has
+    ("+USECOPCMD", Form.SET): _accepted,
 }
