@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from cellbench.api import CellbenchError, Dut, FtpServer, Limit, Recorder, Service
 
-from .web import nonce
+from .web import nonce, place_of
 
 FTP = ("network", "service:dns", "service:ftp")
 FTPS = ("network", "service:ftps")
@@ -37,7 +37,7 @@ def setup(dut: Dut, service: Service, login: tuple[str, str]) -> None:
     """The first rows of the guides' tables: server name, user, password, passive mode."""
     dut.send("AT+CMEE=2")
     forget(dut)
-    dut.send(f'AT+UFTP=1,"{service.name}"')
+    dut.send(f"AT+UFTP={place_of(service)}")
     dut.send(f'AT+UFTP=2,"{login[0]}"')
     dut.send(f'AT+UFTP=3,"{login[1]}"')
     dut.send("AT+UFTP=6,1")

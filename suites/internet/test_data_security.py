@@ -35,7 +35,7 @@ from .credentials import (
     THAWTE_MD5,
 )
 from .secure import CHAIN, EC, MUTUAL, NUMBER, fails, trusted
-from .web import SECURE, Services, request, server_of, stored
+from .web import SECURE, Services, place_of, request, server_of, stored
 
 MANAGER = ("R8:9.1.1", "R6:3.1")
 PROFILE = ("R8:9.1.2", "R6:3.2")
@@ -238,9 +238,8 @@ def test_complete_example(online: Dut, services: Services, root_of: Callable[[st
             online.security.apply(NUMBER, SecurityProfile(check=ServerCheck.CHAIN, root="ThawteCA"))
         with record.step("HTTPS"):
             service = services["https"]
-            server = f'1,"{service.name}"' if service.name else f'0,"{service.host}"'
             online.send("AT+UHTTP=0")
-            online.send(f'AT+UHTTP=0,{server}')
+            online.send(f"AT+UHTTP=0,{place_of(service)}")
             online.send(f"AT+UHTTP=0,6,1,{NUMBER}")
             online.send(f"AT+UHTTP=0,5,{service.port}")
             assert request(online, 1, "/", "https.resp") == 1

@@ -65,12 +65,14 @@ def root(dut: Dut, name: str, data: bytes) -> Iterator[None]:
 @procedure(*SECURE, title="Log in and a file over TLS, as printed", depends_on=FTPS)
 def test_as_printed(online: Dut, services: Services, login_of: Logins, record: Recorder) -> None:
     """Address, user, password, TLS on control and data channel; then files both ways."""
-    user, password = login_to("ftps", login_of)
+    service, (user, password) = services["ftps"], login_to("ftps", login_of)
     online.send("AT+CMEE=2")
     forget(online)
     with record.step("configure"):
-        for line in (f'0,"{services["ftps"].host}"', f'2,"{user}"', f'3,"{password}"', "8,1", "12,1"):
+        for line in (f'0,"{service.host}"', f'2,"{user}"', f'3,"{password}"', "8,1", "12,1"):
             online.send(f"AT+UFTP={line}")
+        if service.port not in (None, 21):
+            online.send(f"AT+UFTP=7,{service.port}")
         online.send("AT+UFTP=6,1")
     with record.step("log in"):
         operation(online, 1)

@@ -36,7 +36,8 @@ def test_as_printed(online: Dut, services: Services, record: Recorder) -> None:
     service, mark = services["http"], nonce()
     setup(online, service)
     with record.step("the name resolves"):
-        assert online.resolve(str(service.name))
+        if service.name:
+            assert online.resolve(str(service.name))
     with record.step("HEAD"):
         assert request(online, 0, "/", "head.ffs") == 1
         head, body = stored(online, "head.ffs")
@@ -111,7 +112,7 @@ def test_wrong_password(online: Dut, services: Services, record: Recorder) -> No
 def test_wrong_server(online: Dut, services: Services, record: Recorder, what: str) -> None:
     """+UUHTTPCR with 0, no answer file, class 3 in +UHTTPER; the next request passes."""
     http, service = online.http(), services["http"]
-    wrong = {"port": HttpServer(str(service.name), 81, timeout_s=SHORT_S),
+    wrong = {"port": HttpServer(str(service.name or service.host), 81, timeout_s=SHORT_S),
              "name": HttpServer("no-such-host.invalid", 80, timeout_s=SHORT_S)}[what]
     with pytest.raises(ClientError) as failed:
         http.use(wrong).get("/")
@@ -222,7 +223,7 @@ def test_errors_by_profile(online: Dut, services: Services, record: Recorder) ->
     service = services["http"]
     bad, good = online.http(0), online.http(1)
     good.use(server_of(service)).get("/")
-    bad.use(HttpServer(str(service.name), 81, timeout_s=SHORT_S))
+    bad.use(HttpServer(str(service.name or service.host), 81, timeout_s=SHORT_S))
     with pytest.raises(ClientError) as failed:
         bad.get("/")
     record.note(str(failed.value))

@@ -24,11 +24,16 @@ def server_of(service: Service, **more: object) -> HttpServer:
                       **{"timeout_s": SHORT_S, **more})  # type: ignore[arg-type]
 
 
+def place_of(service: Service) -> str:
+    """Operation 1 and the name, or 0 and the address where the service has no name."""
+    return f'1,"{service.name}"' if service.name else f'0,"{service.host}"'
+
+
 def setup(dut: Dut, service: Service, *lines: str) -> None:
     """The first rows of the guides' tables: profile 0 reset, server and port, and what else is given."""
     dut.send("AT+CMEE=2")
     dut.send("AT+UHTTP=0")
-    dut.send(f'AT+UHTTP=0,1,"{service.name}"')
+    dut.send(f"AT+UHTTP=0,{place_of(service)}")
     for line in lines:
         dut.send(line)
     dut.send(f"AT+UHTTP=0,5,{service.port}")

@@ -177,9 +177,9 @@ OFFERS: Mapping[str, Offer] = MappingProxyType({
     "mqttsn-dtls": Offer(7886, secured=_datagrams, datagram=True),
     "mqtt-flex": Offer(7887, secured=_from_clients_datagrams, datagram=True, client=True),
     "coap": Offer(7683),
-    "coap-tcp": Offer(7683),
+    "coap-tcp": Offer(7685),
     "coap-dtls": Offer(7684, secured=_datagrams, datagram=True),
-    "coap-tls": Offer(7684, secured=_usual),
+    "coap-tls": Offer(7686, secured=_usual),
 })
 """Servers by role. Ports are fixed so that a firewall can be told; none needs root."""
 
