@@ -108,7 +108,7 @@ SLOT = Keys({"series": Word(("LENA-R8", "LARA-R6"))}, {
     "ports": Keys(may={"uart": UART, "aux_uart": UART, "usb": Keys({"location": LOCATION})}),
     "sim": Keys({"ref": Text(NAME)}, {"pin": SECRET, "number": Text(r"\+?[0-9]{3,15}")}),
     "capabilities": Many(Word(("cut-rf", "swap-sim", "second-antenna", "gnss-antenna", "golden-unit",
-                               "usb-dtr")))})
+                               "usb-dtr", "expendable")))})
 SUPPLY = Keys({"kind": Text(), "resource": Text(r"[A-Za-z]+[^:]*::.{1,180}")},
               {"identity": Text(), "channels": Number(1, 16, whole=True),
                "timeout_s": Number(0, 60, above=True)})

@@ -41,8 +41,8 @@ _SHAPES: Mapping[str, _Shape] = MappingProxyType({
     "+UDCONF": _Shape(key=1, query=True), "+SYSNV": _Shape(key=1, op=True), "+IPR": _Shape(per_port=True),
 })
 
-# An order to the module (+CFUN, +COPS), or answered in another form than it is set in.
-_NOT_JUDGED = frozenset({"+CFUN", "+COPS", "+CEDRXS", "+CPMS"})
+# An order to the module (+CFUN, +COPS, +UFACTORY), or answered in another form than it is set in.
+_NOT_JUDGED = frozenset({"+CFUN", "+COPS", "+UFACTORY", "+CEDRXS", "+CPMS"})
 
 
 @dataclass(frozen=True, slots=True)

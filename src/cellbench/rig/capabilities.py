@@ -41,6 +41,7 @@ class Capability(enum.Enum):
     SECOND_ANTENNA = "second-antenna"
     GNSS_ANTENNA = "gnss-antenna"
     GOLDEN_UNIT = "golden-unit"
+    EXPENDABLE = "expendable"
 
 
 _NEEDS = {

@@ -45,6 +45,7 @@ class DeclaredCapability(enum.Enum):
     GNSS_ANTENNA = "gnss-antenna"
     GOLDEN_UNIT = "golden-unit"
     USB_DTR = "usb-dtr"
+    EXPENDABLE = "expendable"  # the unit may be erased, and may be lost in an update
 
 
 class UsbRoots(Strict):

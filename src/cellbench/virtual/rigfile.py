@@ -111,6 +111,7 @@ def _slot(rack: Rack, slot: VirtualSlot, index: int) -> dict[str, object]:
         "ports": {"uart": {"url": slot.uart.url},
                   "usb": {"location": slot.usb.location}},
         "sim": {"ref": f"sim-{index + 1}"},
+        "capabilities": ["expendable"],
     }
     network = rack.world.networks[slot.profile.series]
     if network.apns:

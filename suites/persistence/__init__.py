@@ -1,0 +1,1 @@
+"""User settings persistence: LENA-R8 guide 6."""
