@@ -105,6 +105,7 @@ class Lwm2mClient:
 
     def power_off(self) -> None:
         """Everything ends without a word."""
+        self._left = True
         for task in tuple(self._tasks):
             task.cancel()
         self._stop_timer()
