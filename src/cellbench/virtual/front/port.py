@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from cellbench.virtual.device.module import Module
 
 CTRL_Z, ESC, LF = 0x1A, 0x1B, 0x0A
+LINE_END_S = 0.05
+"""How long after a line's CR its LF may come, even at 300 bit/s."""
 
 
 class AtPort:
@@ -50,6 +52,7 @@ class AtPort:
         self._abortable = False
         self._first_info = True
         self._skip_lf = False
+        self._line_at = 0.0  # when the last command line was complete
         self._payload: PayloadTaking | None = None
         self._sink: DataSink | None = None
         self._link: OpenLink | None = None
@@ -121,6 +124,7 @@ class AtPort:
 
     def _begin(self, event: LineEvent) -> None:
         self._skip_lf = True
+        self._line_at = self.module.pace.now()
         self.state = PortState.EXECUTING
         self._abortable = False
         body = None if event is LineEvent.TOO_LONG else self._line.body
@@ -202,10 +206,8 @@ class AtPort:
         payload = self._payload
         if payload is None or payload.done.done():
             return len(data)  # truncated: the surplus of a payload is lost (LARA-R6 guide 5.3.1)
-        if self._skip_lf and data[:1] == b"\n":  # the LF of the command line's own CR LF
-            self._skip_lf = False
+        if self._takes_lf(data):
             return 1
-        self._skip_lf = False
         if self.module.pace.now() < payload.early_until:
             return len(data)
         taken = data if payload.size is None else data[:payload.size - len(payload.taken)]
@@ -222,6 +224,11 @@ class AtPort:
         if payload.size is not None and len(payload.taken) >= payload.size:
             self._settle(payload, bytes(payload.taken))
         return len(taken)
+
+    def _takes_lf(self, data: bytes) -> bool:
+        """True for the LF of a command line's own CR LF: right behind it; a later one is data."""
+        due, self._skip_lf = self._skip_lf, False
+        return due and data[:1] == b"\n" and self.module.pace.now() - self._line_at < LINE_END_S
 
     # data mode
     async def run_data_mode(self, connect_text: str, sink: DataSink) -> DataEnd:
@@ -257,9 +264,8 @@ class AtPort:
             self._data_done.set_result(end)
 
     def _data_in(self, data: bytes) -> None:
-        if self._skip_lf and data[:1] == b"\n":
+        if self._takes_lf(data):
             data = data[1:]
-        self._skip_lf = False
         escape, sink = self._escape, self._sink
         if not data or escape is None or sink is None or self._data_done is None or self._data_done.done():
             return
