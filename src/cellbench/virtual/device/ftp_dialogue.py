@@ -26,6 +26,7 @@ from cellbench.virtual.device.ftp_replies import (
 )
 from cellbench.virtual.device.outward import Outward, OutwardFailure, Stage, Stream, Wanted
 from cellbench.virtual.device.security import SecurityProfiles
+from cellbench.virtual.net.failure import SocketError
 
 if TYPE_CHECKING:
     from cellbench.io.tls.sessions import Session
@@ -149,7 +150,7 @@ class FtpDialogue:
                 self._control.abort()  # an answer that came later would be taken for another's
                 raise
             if not data:
-                raise failure_of(OutwardFailure(Stage.LOST))
+                raise failure_of(OutwardFailure(Stage.LOST, SocketError.NOT_CONNECTED))  # closed in order
             self._replies.extend(self._reader.feed(data))
         return self._replies.popleft()
 
