@@ -71,6 +71,19 @@ def told(dut: Dut, line: str) -> Fields:
         return result.wait(URC_S).fields[1:]
 
 
+def refused(dut: Dut, line: str) -> bool:
+    """True when AT+UMQTTSNC is refused, at once or by its URC."""
+    op = int(line.partition(",")[0])
+    with dut.at.expect("+UUMQTTSNC", lambda event: event.fields[:1] == (op,)) as result:
+        answer = dut.send(f"AT+UMQTTSNC={line}", check=False)
+        return not answer.ok or result.wait(URC_S).fields[1:2] != (1,)
+
+
+def forget_retained(dut: Dut, topic: MqttSnTopic) -> None:
+    """An empty message takes a retained one away, so that nothing stays behind; a module may refuse it."""
+    refused(dut, f'4,1,1,0,{int(topic.kind)},"{topic.text}",""')
+
+
 def one_waits(dut: Dut, line: str) -> None:
     """A publication that is told to have gone and to have come back: its URCs, in either order."""
     with dut.at.expect("+UUMQTTSNC", lambda event: event.fields[:1] == (9,)) as arrived:

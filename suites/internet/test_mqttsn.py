@@ -23,6 +23,7 @@ from .sn import (
     fresh,
     gateway_of,
     no_error,
+    refused,
     setup,
     told,
 )
@@ -174,16 +175,17 @@ def test_start_and_end(online: Dut, services: Services, record: Recorder) -> Non
 
 @procedure("R6:7.2", title="What needs a session is refused without one, and a second one with one",
            depends_on=GATEWAY)
-def test_session_refusals(online: Dut, services: Services) -> None:
+def test_session_refusals(online: Dut, services: Services, record: Recorder) -> None:
     """Disconnect, register, publish, subscribe and unsubscribe; connect without a gateway, and twice."""
     with fresh(online) as client:
-        assert not online.send("AT+UMQTTSNC=1", check=False).ok, "connect without a gateway was taken"
+        assert refused(online, "1"), "connect without a gateway was taken"
         for line in ("0", '2,"a/b"', '4,0,0,0,0,"1","x"', '5,0,0,"a/b"', '6,0,"1"'):
-            assert not online.send(f"AT+UMQTTSNC={line}", check=False).ok, f"{line} was taken"
+            assert refused(online, line), f"{line} was taken"
         setup(online, services["mqttsn"])
         with client.session():
-            assert not online.send("AT+UMQTTSNC=1", check=False).ok, "a second session was taken"
-            assert not online.send("AT+UMQTTSN=8,60", check=False).ok, "a setting was taken in a session"
+            assert refused(online, "1"), "a second session was taken"
+            if online.send("AT+UMQTTSN=8,60", check=False).ok:
+                record.note("a setting is taken in a session; no document says that it is not")
             assert client.register(f"still/{nonce()}").text.isdigit()
 
 

@@ -10,10 +10,12 @@ from .sn import (
     GATEWAY,
     MESSAGE_S,
     back,
+    forget_retained,
     fresh,
     no_error,
     one_waits,
     read_line,
+    refused,
     session,
     setup,
     short_name,
@@ -68,7 +70,7 @@ def test_refused_subscriptions(online: Dut, services: Services) -> None:
     """QoS above 2, a topic type that is none, an empty name, a short name of three characters."""
     with session(online, services["mqttsn"]) as client:
         for line in ('5,3,0,"a/b"', '5,0,3,"a/b"', '5,0,0,""', '5,0,2,"abc"', "5,0,0"):
-            assert not online.send(f"AT+UMQTTSNC={line}", check=False).ok, f"{line} was taken"
+            assert refused(online, line), f"{line} was taken"
         assert client.subscribe(f"still/{nonce()}").topic.text.isdigit()
 
 
@@ -82,7 +84,8 @@ def test_qos(online: Dut, services: Services, record: Recorder, qos: int) -> Non
         for data in (mark.encode(), b'"' + mark.encode() + b'"\r\nOK\r\n\0', b"\xff\x00" * 60):
             client.publish(topic, data, qos=qos)
             came = client.receive(MESSAGE_S)
-            assert (came.topic, came.qos, came.payload) == (topic, qos, data)
+            assert (came.topic, came.payload) == (topic, data)
+            assert came.qos in ((0, 1) if qos == 0 else (qos,))  # 1 is printed for one of QoS 0
         assert client.read() is None, "a message came twice"
         no_error(online, record)
 
@@ -114,7 +117,7 @@ def test_retain(online: Dut, services: Services) -> None:
             back(client, topic, mark)
         finally:
             client.unsubscribe(topic)
-            client.publish(topic, "", qos=1, retain=True)
+            forget_retained(online, topic)
 
 
 @procedure(*PUBLISH, title="Publications that cannot be are refused", depends_on=GATEWAY)
@@ -124,7 +127,7 @@ def test_refused_publications(online: Dut, services: Services) -> None:
         for line in ('4,4,0,0,0,"1","x"', '4,0,2,0,0,"1","x"', '4,0,0,2,0,"1","x"', '4,0,0,0,3,"1","x"',
                      '4,0,0,0,0,"0","x"', '4,0,0,0,2,"abc","x"', '4,0,0,1,0,"1","0"', '4,0,0,1,0,"1","xy"',
                      "4,0,0,0,0"):
-            assert not online.send(f"AT+UMQTTSNC={line}", check=False).ok, f"{line} was taken"
+            assert refused(online, line), f"{line} was taken"
         assert client.register(f"still/{nonce()}").text.isdigit()
 
 
@@ -174,7 +177,7 @@ def test_register(online: Dut, services: Services, record: Recorder) -> None:
         with record.step("it has gone"):
             client.subscribe(name, 1)
             back(client, MqttSnTopic.normal(number), text)
-        client.publish(MqttSnTopic.normal(number), "", qos=1, retain=True)
+        forget_retained(online, MqttSnTopic.normal(number))
 
 
 @procedure("R6:7.6", title="Names that cannot be registered are refused", depends_on=GATEWAY)
