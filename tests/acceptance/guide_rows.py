@@ -40,6 +40,8 @@ PROMPT_S = 0.06
 PIECE = 32_768
 READY_S = 60.0
 AT_ONCE = 3
+A_RACK = 48
+"""Tables played on one rack, each on a slot of its own; a rack holds 64 slots."""
 
 FINAL = re.compile(r"OK|ERROR|NO CARRIER|\+CM[ES] ERROR:.*")
 PLACEHOLDER = re.compile(r"\{[a-z_0-9]+:([^{}]+)\}")
@@ -420,6 +422,17 @@ class Player:
 
 
 def play(chosen: Sequence[Table], *, usb: bool) -> Tally:
+    """Play tables, on one rack after another where they are more than one holds."""
+    tally = Tally()
+    for first in range(0, len(chosen), A_RACK):
+        part = play_on_one_rack(chosen[first:first + A_RACK], usb=usb)
+        tally.rows += part.rows
+        tally.good += part.good
+        tally.wrong += part.wrong
+    return tally
+
+
+def play_on_one_rack(chosen: Sequence[Table], *, usb: bool) -> Tally:
     """Play tables, some at once; those that stop a server of the shared far side come last, one by one."""
     tally = Tally()
     names = {id(table): f"t{number}" for number, table in enumerate(chosen)}
