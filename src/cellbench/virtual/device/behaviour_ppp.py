@@ -43,6 +43,9 @@ class PppFacts(MuxFacts):
     ppp_auth_required: bool = fact(
         "A host that will not authenticate is hung up where +UAUTHREQ has user and password for the context; "
         "else these count without it.", X, "", r8=False, r6=False)
+    ppp_start_s: float = fact(
+        "CONNECT to the module's first Configure-Request while the host is silent, true seconds.",
+        X, "what comes before the host's program listens is lost", r8=0.25, r6=0.25)
     ppp_restart_s: float = fact("Restart timer of the negotiation, true seconds.", S, "RFC 1661 4.6: 3 s",
                                 r8=3.0, r6=3.0)
     ppp_linger_s: float = fact("Terminate-Ack to NO CARRIER.", S, "RFC 1661 5.5: at least one Restart time",

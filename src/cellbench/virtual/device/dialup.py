@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from cellbench.virtual.device.outward import Outward
 from cellbench.virtual.front.context import DataEnd, DataLink, Refusal
 from cellbench.virtual.front.ppp.authentication import ANYBODY, Account
+from cellbench.virtual.front.ppp.framing import FLAG
 from cellbench.virtual.front.ppp.lcp import Method
 from cellbench.virtual.front.ppp.negotiation import Limits
 from cellbench.virtual.front.ppp.packets import Protocol
@@ -224,15 +225,22 @@ class DialUp:
     # data mode
     def opened(self, link: DataLink) -> None:
         """Data mode begins, or goes on after ATO."""
-        peer = self._peer
         self._link = link
-        if peer is not None and not self._started:
+        if not self._started and self._timer is None:
+            wait = self._module.config.behaviour.ppp_start_s
+            self._timer = self._module.pace.later_true(wait, self._start)
+
+    def _start(self) -> None:
+        """The module asks first, or answers the host's first frame with its own request."""
+        if self._peer is not None and not self._started:
             self._started = True
-            self._take(peer.start(self._module.pace.now()))
+            self._take(self._peer.start(self._module.pace.now()))
 
     def received(self, data: bytes) -> None:
-        """Bytes from the host."""
-        if self._peer is not None:
+        """Bytes from the host; the first frame of it starts the negotiation."""
+        if FLAG in data:
+            self._start()
+        if self._peer is not None and self._started:
             self._take(self._peer.receive(data, self._module.pace.now()))
 
     def _expire(self) -> None:
