@@ -348,17 +348,21 @@ class FtpClient:
 
 
 def ftp_probe(host: str, port: int) -> Probe:
-    """Asks whether an FTP server greets this host within 3 s."""
+    """Asks whether an FTP server greets this host and answers a command, each within 3 s."""
 
     def ask() -> str:
         try:
             with socket.create_connection((host, port), _PROBE_S) as server:
                 server.settimeout(_PROBE_S)
                 greeting = server.recv(256)
+                server.sendall(b"NOOP\r\n")
+                answer = server.recv(256)
         except OSError as error:
             return f"the server at {host}:{port} does not answer the host: {error}"
         if not greeting.startswith((b"220", b"120")):
             return f"the server at {host}:{port} greets the host with {greeting[:40]!r}"
+        if not answer[:3].isdigit():
+            return f"the server at {host}:{port} answers the host's NOOP with {answer[:40]!r}"
         return ""
 
     return ask

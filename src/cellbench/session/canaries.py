@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from cellbench.base.errors import CellbenchError, NetworkError, Owner, RigError
+from cellbench.host.blame import Probe
+from cellbench.host.ftp import ftp_probe
+from cellbench.host.probes import http_probe, mqtt_probe, tls_probe
 from cellbench.io.tls.engine import client
 from cellbench.io.tls.settings import ClientSettings
 from cellbench.rig.dut import Dut
@@ -84,11 +87,20 @@ def _service(role: str, service: Service | None) -> Canary:
             _ask_udp(host, port, _UDP_PROBES[role])
         elif role in _DTLS_ROLES:
             _ask_udp(host, port, _client_hello())
+        elif (asks := _conversing(role)) is not None:
+            seen = asks(host, port)()
+            if seen:
+                return Canary(Owner.SERVICE, False, f"{role}: {seen}")
         else:
             socket.create_connection((host, port), _PROBE_S).close()
     except OSError as error:
         return Canary(Owner.SERVICE, False, f"{role} at {host}:{port} does not answer the host: {error}")
     return Canary(Owner.SERVICE, True, f"{role} at {host}:{port} answers the host")
+
+
+def _conversing(role: str) -> Callable[[str, int], Probe] | None:
+    """How a role is asked in its own protocol: a server that only takes connections is not well."""
+    return tls_probe if role in _TLS_ROLES else _CONVERSING.get(role.partition("-")[0])
 
 
 def _ask_udp(host: str, port: int, question: bytes) -> None:
@@ -117,4 +129,9 @@ _UDP_PROBES: Mapping[str, bytes] = {
     "mqttsn": _SEARCHGW, "mqtt-anywhere": _SEARCHGW,
     "coap": b"\x40\x00\x43\x42",  # RFC 7252 4.3: an empty confirmable message is reset by who is there
 }
+_CONVERSING: Mapping[str, Callable[[str, int], Probe]] = {
+    "http": http_probe, "https": tls_probe, "ftp": ftp_probe, "ftps": ftp_probe, "mqtt": mqtt_probe,
+    "mqtts": tls_probe}
+"""By the first word of a role."""
+_TLS_ROLES = frozenset({"coap-tls"})
 _DTLS_ROLES = frozenset({"mqttsn-dtls", "mqtt-flex", "coap-dtls", "lwm2m"})
