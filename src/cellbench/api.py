@@ -89,9 +89,9 @@ __all__ = [
     "Procedure", "ProductLimits", "Psk", "RadioMeter", "RawTalk", "Recorder", "Response", "RigError", "Run",
     "Security", "SecurityProfile", "ServerCheck", "Service", "ServiceError", "SessionData", "SessionKind",
     "Slot", "Socket", "SocketClosed", "Sockets", "Subscription", "TlsVersion", "TopicKind", "UnitError",
-    "UrcTimeout", "client_of", "coap_probe", "current_run", "ftp_probe", "http_probe", "limits_for", "login_of", "md5_of",
-    "mqtt_probe", "mqttsn_probe", "open_equipment", "procedure", "radio_meter", "recorder_of", "root_of", "serial_of",
-    "tcp_probe", "tls_probe",
+    "UrcTimeout", "client_of", "coap_probe", "current_run", "ftp_probe", "http_probe", "limits_for",
+    "login_of", "md5_of", "mqtt_probe", "mqttsn_probe", "open_equipment", "procedure", "radio_meter",
+    "recorder_of", "root_of", "serial_of", "tcp_probe", "tls_probe",
 ]
 
 
