@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
 from cellbench.base.errors import NotPossible, ServiceError, UnitError
 from cellbench.catalogue.coap import COAP_CLASS, COAP_CODES, coap_meaning
@@ -151,6 +152,35 @@ def test_whose_failure_it_is(coap: CoapClient, module: Module) -> None:
         module.channel.send("AT+CFUN=1")
         assert wait_registered(module.channel)
         module.channel.send("AT+CGACT=1,1")
+    assert coap.get("/hello").text == "world"
+
+
+@pytest.mark.parametrize("state", ["down", "mute"])
+def test_a_server_seen_dead_by_the_host_is_the_service(coap: CoapClient, module: Module, state: str) -> None:
+    """By the ping that the host sends itself; with the server back the next request passes."""
+    place = yaml.safe_load((module.rack.directory / "rig.yaml").read_text())["services"]["coap"]["probe"]
+    probe = coap_probe(place["host"], place["port"])
+    assert probe() == ""
+    coap.use(UDP, probe=probe)
+    module.ctl("server", "name=coap", f"state={state}")
+    try:
+        with pytest.raises(ClientServiceError, match="does not answer the host") as failed:
+            coap.get("/hello")
+    finally:
+        module.ctl("server", "name=coap", "state=up")
+    assert failed.value.kind == COAP_CLASS
+    assert coap.get("/hello").text == "world"
+
+
+@pytest.mark.parametrize("fault", ["stalls", "dies", "rubbish", "halfway"])
+@pytest.mark.parametrize("transport", list(CoapTransport), ids=lambda one: one.name)
+def test_a_server_that_misbehaves(module: Module, transport: CoapTransport, fault: str) -> None:
+    """The documented class, and the next request passes."""
+    host = HOST if transport is CoapTransport.UDP else SECURE_HOST
+    coap = CoapClient(module.channel).use(CoapServer(host, transport=transport))
+    with pytest.raises(ClientError) as failed:
+        coap.get(f"/broken/{fault}")
+    assert failed.value.kind == COAP_CLASS
     assert coap.get("/hello").text == "world"
 
 

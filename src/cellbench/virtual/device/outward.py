@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _ROOM = 65_536
 _LAST_PORT = 65_535
+_TRIES = 100
 _TAKEN = frozenset({SocketError.IN_USE, SocketError.CANNOT_ASSIGN})
 
 
@@ -272,8 +273,8 @@ class Outward:
         raise NetFailure(SocketError.IN_USE)
 
     def _choices(self) -> list[int]:
-        """Ports in a random order as the range has them; 0 lets the stack choose where there is no range."""
-        return random.sample(self._ports, len(self._ports)) if self._ports else [0]
+        """Some ports of the range in a random order; 0 lets the stack choose where there is no range."""
+        return random.sample(self._ports, min(_TRIES, len(self._ports))) if self._ports else [0]
 
     async def secure(self, stream: Stream, profile: int | None, session: Session | None = None) -> None:
         """TLS over a connection that is there; OutwardFailure when it fails, the connection gone."""
