@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from cellbench.virtual.device.module import Module
 
 CTRL_Z, ESC, LF = 0x1A, 0x1B, 0x0A
-LATE_LF_S, QUICK_LF_S = 0.05, 0.002
-"""How long after a line's CR its LF may come, where data comes 50 ms after a prompt, and where it may come at
-once."""
+LINE_END_S = 0.05
+"""How long after a line's CR its LF may come, even at 300 bit/s; data after a prompt comes later."""
 
 
 class AtPort:
@@ -207,7 +206,7 @@ class AtPort:
         payload = self._payload
         if payload is None or payload.done.done():
             return len(data)  # truncated: the surplus of a payload is lost (LARA-R6 guide 5.3.1)
-        if self._takes_lf(data, LATE_LF_S):
+        if self._takes_lf(data):
             return 1
         if self.module.pace.now() < payload.early_until:
             return len(data)
@@ -226,10 +225,10 @@ class AtPort:
             self._settle(payload, bytes(payload.taken))
         return len(taken)
 
-    def _takes_lf(self, data: bytes, within_s: float) -> bool:
+    def _takes_lf(self, data: bytes) -> bool:
         """True for the LF of a command line's own CR LF: right behind it; a later one is data."""
         due, self._skip_lf = self._skip_lf, False
-        return due and data[:1] == b"\n" and self.module.pace.now() - self._line_at < within_s
+        return due and data[:1] == b"\n" and self.module.pace.now() - self._line_at < LINE_END_S
 
     # data mode
     async def run_data_mode(self, connect_text: str, sink: DataSink) -> DataEnd:
@@ -265,8 +264,7 @@ class AtPort:
             self._data_done.set_result(end)
 
     def _data_in(self, data: bytes) -> None:
-        if self._takes_lf(data, QUICK_LF_S):
-            data = data[1:]
+        self._skip_lf = False  # it came before CONNECT if at all: what comes now is data
         escape, sink = self._escape, self._sink
         if not data or escape is None or sink is None or self._data_done is None or self._data_done.done():
             return
