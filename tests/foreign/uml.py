@@ -1,9 +1,9 @@
 """A Linux kernel in a process (user-mode-linux) as a foreign peer on a PTY: n_gsm, PPP and what runs on them.
 
 The guest's root is the host's own file system, read-only; ``/mnt`` is the guest's work directory on the
-host, writable, where both sides exchange files. Its ttyS0 is the PTY it is given. It has no control lines,
-no IPv6 sockets and no way to the host but these two. The fixture ``guest`` starts one and ends it after the
-test; ``Guest.ended`` gives the exit status of the script:
+host, writable, where both sides exchange files. Its ttyS0, ttyS1 ... are the PTYs it is given. It has no
+control lines, no IPv6 sockets and no way to the host but these two. The fixture ``guest`` starts one and ends
+it after the test; ``Guest.ended`` gives the exit status of the script:
 
     one = guest(SCRIPT, serial="/dev/pts/7", modules=("n_gsm",))
     assert one.ended(60) == 0, one.log()
@@ -33,6 +33,8 @@ MODULES = Path("/usr/lib/uml/modules")
 PROGRAMS = {"linux.uml": "user-mode-linux", "busybox": "busybox-static"}
 MEMORY_MB = 64
 LOOK_S = 0.02
+BOOT_S, BOOTS = 20.0, 3
+"""Seldom, on a loaded machine, a guest stands still in the middle of its kernel's start: it gets another."""
 LIFE_S = 300
 """A guest that outlives the test's process ends after this."""
 
@@ -49,6 +51,7 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/m
 /bin/busybox sh -c "/bin/busybox sleep {life}; /bin/busybox poweroff -f" &
 {modules}
 cd /mnt
+: >/mnt/booted
 /bin/busybox ifconfig lo 127.0.0.1 up
 /bin/busybox sh -eu /mnt/script
 echo $? >/mnt/status.new
@@ -74,9 +77,10 @@ def _insmod(name: str) -> str:
 class Guest:
     """One running guest; ``modules`` are loaded in their order: slhc before ppp_generic before ppp_async."""
 
-    def __init__(self, work: Path, script: str, *, serial: str | None = None, modules: tuple[str, ...] = (),
-                 memory_mb: int = MEMORY_MB) -> None:
+    def __init__(self, work: Path, script: str, *, serial: str | tuple[str, ...] = (),
+                 modules: tuple[str, ...] = (), memory_mb: int = MEMORY_MB) -> None:
         required()
+        lines = (serial,) if isinstance(serial, str) else serial
         self.work = work
         work.mkdir(parents=True, exist_ok=True)
         (work / "script").write_text(script)
@@ -84,11 +88,20 @@ class Guest:
         init.write_text(INIT.format(work=shlex.quote(str(work)), python=shlex.quote(sys.executable),
                                     life=LIFE_S, modules="\n".join(map(_insmod, modules))))
         init.chmod(0o755)
+        for _ in range(BOOTS):
+            self._boot(init, lines, memory_mb)
+            if self.until((work / "booted").exists, BOOT_S):
+                return
+            self.end()
+        pytest.fail(f"the guest did not boot, {BOOTS} times: {self.log()}")
+
+    def _boot(self, init: Path, lines: tuple[str, ...], memory_mb: int) -> None:
         self._short = tempfile.TemporaryDirectory(prefix="uml")  # a socket's path has few characters
-        self._console = (work / "console").open("wb")
+        self._console = (self.work / "console").open("wb")
         command = ["linux.uml", "rootfstype=hostfs", "rootflags=/", "ro", f"mem={memory_mb}M", "quiet",
                    f"init={init}", f"uml_dir={self._short.name}/", "umid=guest", "con=null",
-                   "con0=null,fd:1", "ssl=null", *([f"ssl0=tty:{serial}"] if serial else [])]
+                   "con0=null,fd:1", "ssl=null",
+                   *(f"ssl{number}=tty:{line}" for number, line in enumerate(lines))]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._console,
                                          stderr=subprocess.STDOUT, start_new_session=True,
                                          env={**os.environ, "HOME": self._short.name})

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from cellbench.virtual.control.verbs import Answer, ControlRefusal, Verb, only, want, want_int
+from cellbench.virtual.device import mux_verbs
 from cellbench.virtual.device.network import Change, Rat
 from cellbench.virtual.device.power import PowerState
 
@@ -190,6 +191,7 @@ async def _report_module(rack: Rack, slot: VirtualSlot | None, values: Values) -
 
 
 VERBS: Mapping[str, Verb] = MappingProxyType({
+    **mux_verbs.VERBS,
     "network": Verb("state=lost|found, reject=CAUSE|none, rat=lte|2g|3g, cell=new, deact=CID, "
                     "tz=+QQ [dst=D], signal=0..5, rrc=idle|connected, ims=on|off, pdp=ip|ipv6|ipv4v6: "
                     "one at a time, the network around the module", True, _network),
@@ -206,6 +208,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType({
 })
 
 REPORTS: Mapping[str, Verb] = MappingProxyType({
+    **mux_verbs.REPORTS,
     "power": Verb("whether the module sleeps: state=idle|active", True, _report_power),
     "pdp-auth": Verb("[cid=N]: user and password that the network was given", True, _report_auth),
     "firmware": Verb("version and state=normal|update", True, _report_firmware),

@@ -191,8 +191,10 @@ class Responder:
             self.down("DISC on DLCI 0")
             return
         dlc = self._dlcs.get(dlci)
-        if dlc is None or dlc.state is DlcState.DISCONNECTED:
+        if dlc is None or (dlc.state is DlcState.DISCONNECTED and self.terms.answers_disc):
             self._refuse(dlci, pf=True)
+            return
+        if dlc.state is DlcState.DISCONNECTED:
             return
         if self.terms.answers_disc:
             self._send(dlci, Kind.UA, pf=True)
