@@ -12,6 +12,7 @@ from cellbench.virtual.front.context import CommandContext, Handlers, Refusal
 
 _UNSET_V6 = ".".join(["0"] * 16)
 _NOT_ALLOWED = 3
+_LAST_PORT = 65535
 
 
 def dotted(ipv6: str) -> str:
@@ -213,6 +214,18 @@ def _check_udconf(ctx: CommandContext, number: int, values: list[int]) -> None:
         raise Refusal.cme(_NOT_ALLOWED)
 
 
+async def _embedded_ports(ctx: CommandContext) -> None:
+    """+UEMBPF: a range for the next boot (LARA-R6 guide 4.3.1); 0 alone ends it."""
+    if ctx.integer(0) == 0:
+        ctx.module.settings.store("+UEMBPF", 0)
+        return
+    first, _, last = ctx.text(1).partition("-")
+    numbers = [int(one) for one in (first, last) if one.isascii() and one.isdigit() and len(one) <= 5]
+    if len(numbers) != 2 or not 1 <= numbers[0] <= numbers[1] <= _LAST_PORT:
+        raise Refusal.cme(ctx.module.config.behaviour.error_parameter)
+    ctx.module.settings.store("+UEMBPF", [1, f"{numbers[0]}-{numbers[1]}"])
+
+
 HANDLERS: Handlers = {
     ("+CGDCONT", Form.READ): _cgdcont_read, ("+CGDCONT", Form.SET): _cgdcont_set,
     ("+CGDCONT", Form.TEST): _cgdcont_test,
@@ -224,5 +237,5 @@ HANDLERS: Handlers = {
     ("+CFGDFTPDN", Form.SET): _anchor_set, ("+UAUTHREQ", Form.SET): _uauthreq_set,
     ("+CGEREP", Form.SET): _cgerep_set, ("+CGEREP", Form.READ): _cgerep_read,
     ("+UDCONF", Form.SET): _udconf,
-    **setting("+UEMBPF"),
+    **setting("+UEMBPF"), ("+UEMBPF", Form.SET): _embedded_ports,
 }
