@@ -245,6 +245,30 @@ def test_a_peer_that_does_not_finish_is_reset_after_the_linger_time(play: Play) 
     play(scenario)
 
 
+def test_a_link_that_is_cut_while_it_closes_is_closed_at_once(play: Play) -> None:
+    async def scenario(internet: Internet) -> None:
+        left = asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            await left.wait()  # it never ends its side by itself
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        link = await internet.node("m").connect_tcp(SOURCE, Peer("127.0.0.1", port))
+        link.start(User())
+        closing = asyncio.ensure_future(link.close(3600.0))
+        await asyncio.sleep(0)
+        link.abort()
+        async with asyncio.timeout(10):
+            await closing
+        left.set()
+        server.close()
+
+    play(scenario)
+
+
 def test_a_visitor_connects_to_a_listening_port(play: Play) -> None:
     async def scenario(internet: Internet) -> None:
         node, user = internet.node("m"), User()

@@ -28,7 +28,7 @@ from cellbench.virtual.world.world import World, load_world
 
 RATE = 115200
 WAIT_S = 8.0
-QUICK = {"unread_again_s": 0.06, "connect_timeout_s": 6.0, "payload_timeout_s": 0.15, "mqtt_answer_s": 50.0,
+QUICK = {"unread_again_s": 0.06, "connect_timeout_s": 100.0, "payload_timeout_s": 0.15, "mqtt_answer_s": 50.0,
          "mqtt_input_timeout_s": 0.3, "mqttsn_retry_s": 5.0}
 FINAL = re.compile(r"OK|ERROR|\+CM[ES] ERROR: .*|NO CARRIER|CONNECT")
 

@@ -157,8 +157,10 @@ class Stream:
 
     async def close(self, linger_s: float) -> None:
         """End in order; after ``linger_s`` seconds reset."""
-        self._over(self)
-        await self._link.close(linger_s)
+        try:
+            await self._link.close(linger_s)
+        finally:
+            self._over(self)  # until then it goes with its context, and with the module's power
 
     def abort(self, number: SocketError = SocketError.NETWORK_DOWN) -> None:
         """End at once; whoever reads is told."""

@@ -181,7 +181,10 @@ class TcpLink:
             return
         self._stop_reading()
         self._stop_writing()
-        finished = self._drained is not None and self._drained.done()
+        drained = self._drained
+        finished = drained is not None and drained.done()
+        if drained is not None and not drained.done():
+            drained.set_result(None)  # whoever waits for the end in order waits no longer
         if not finished:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._sock.close()
