@@ -112,6 +112,8 @@ class Sender:
             self._duplicate()
         seq, last = self._window_at or (segment.seq, segment.ack)
         if (ahead(segment.seq, seq), ahead(segment.ack, last)) >= (0, 0):
+            if segment.window and not self._window:
+                self.rewind()  # what probed a closed window was not taken
             self._window, self._window_at = segment.window, (segment.seq, segment.ack)
             if not self._window:
                 self._tries = 0  # it answers: only its window is closed
