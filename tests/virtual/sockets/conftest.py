@@ -119,6 +119,9 @@ class At:
             await self.module.subsystem(SocketEngine).close(one)
         for line in ("AT+CMEE=0", "AT+UDCONF=1,0"):
             await self.ok(line)
+        for one in self.module.contexts.active():
+            if one.cid > 1 and not self.module.contexts.reserved(one.cid):
+                await self.ok(f"AT+CGACT=0,{one.cid}")
         self.lines.clear()
         self._seen = 0
 
