@@ -34,7 +34,7 @@ from .credentials import (
     THAWTE,
     THAWTE_MD5,
 )
-from .secure import CHAIN, EC, MUTUAL, NUMBER, fails, trusted
+from .secure import CHAIN, EC, FAR, MUTUAL, NUMBER, fails, trusted
 from .web import SECURE, Services, place_of, request, server_of, stored
 
 MANAGER = ("R8:9.1.1", "R6:3.1")
@@ -197,7 +197,7 @@ def test_profile_refusals(dut: Dut, line: str) -> None:
 
 
 @procedure(*SUITES, title="The suite that is selected is the one negotiated", depends_on=SECURE,
-           needs=("far-side:report",))
+           needs=FAR)
 @pytest.mark.parametrize("suite", ["C02F", "C030"])
 def test_selected_suite(online: Dut, services: Services, far_side: FarSide, suite: str) -> None:
     """By IANA number; the server tells the suite."""
@@ -211,7 +211,7 @@ def test_selected_suite(online: Dut, services: Services, far_side: FarSide, suit
 
 
 @procedure("R6:3.2.1.1", title="TLS 1.3 with the suites of its own", depends_on=SECURE,
-           needs=("far-side:report",))
+           needs=FAR)
 @pytest.mark.parametrize("suite", ["1301", "1302"])
 def test_tls13_suites(online: Dut, services: Services, far_side: FarSide, suite: str) -> None:
     """The server tells the version and the suite."""
