@@ -19,7 +19,7 @@ import pytest
 
 from cellbench.io.tls.engine import client
 from cellbench.io.tls.settings import ClientSettings
-from cellbench.services.offer import OFFERS
+from cellbench.services.offer import LWM2M, OFFERS
 
 WAIT_S = 30
 HELLO_VERIFY_REQUEST = 3  # RFC 6347 4.3.2
@@ -194,6 +194,15 @@ def test_libcoap(host: Host, name: str, scheme: str) -> None:
     trust = ("-C", host.ca, "-R", host.ca) if OFFERS[name].secured is not None else ()
     for path, text in (("/hello", "world"), ("/large", "00039: sixty-four")):
         assert text in run("coap-client-openssl", "-B", "20", *trust, host.url(name, scheme, path))
+
+
+def test_libcoap_registers(host: Host) -> None:
+    """LwM2M's Register, with the key that is offered."""
+    identity, key = LWM2M
+    url = host.url("lwm2m", "coaps", "/rd?ep=urn:imei:1&lt=60")
+    said = run("coap-client-openssl", "-v", "7", "-B", "20", "-u", identity, "-k", key, "-m", "post",
+               "-t", "40", "-e", "</1/0>,</3/0>", url)
+    assert "2.01" in said
 
 
 def test_openssl_shakes_hands_with_the_gateways(host: Host) -> None:

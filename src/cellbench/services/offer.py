@@ -23,6 +23,8 @@ SNI_NAME = "sni.example"
 """Who indicates this name to `https-sni` gets the certificate for it, everybody else that of another host."""
 PSK = ("cellbench", "cellbench-psk")
 """Identity and pre-shared key that `https-psk` takes: no secret, as its pages are none."""
+LWM2M = ("cellbench-lwm2m", "cellbench-lwm2m-key")
+"""The same of `lwm2m`, as the virtual module's client has it."""
 FTP_USER = "cellbench"
 _FTP_FILES: Mapping[str, int] = MappingProxyType({"dat_000": 1037, "data.zip": 21041, "xlog.zip": 12,
                                                   "file_to_retrieve": 1000})
@@ -150,6 +152,12 @@ def _pre_shared(signer: Signer) -> ServerSettings:
     return _settings(signer.usual, maximum=Version.TLS_1_2, psks={identity.encode(): key.encode()})
 
 
+def _registrations(signer: Signer) -> ServerSettings:
+    identity, key = LWM2M
+    return _settings(signer.usual, datagram=True, cookie_key=secrets.token_bytes(32),
+                     suites=(0xC0A8, 0x00AE, 0x00A8), psks={identity.encode(): key.encode()})
+
+
 def _ftp(first: int, last: int) -> Mapping[str, object]:
     return MappingProxyType({"files": dict(_FTP_FILES), "passive_ports": [first, last]})
 
@@ -180,6 +188,7 @@ OFFERS: Mapping[str, Offer] = MappingProxyType({
     "coap-tcp": Offer(7685),
     "coap-dtls": Offer(7684, secured=_datagrams, datagram=True),
     "coap-tls": Offer(7686, secured=_usual),
+    "lwm2m": Offer(7687, secured=_registrations, datagram=True),
 })
 """Servers by role. Ports are fixed so that a firewall can be told; none needs root."""
 
