@@ -202,7 +202,7 @@ def test_the_apn_read_back_is_the_users(lara: Any) -> None:
     lara.until(lambda: lara.module.radio.registered, 60)
     assert re.fullmatch(r'\+CGDCONT: 1,"IP","apn_name","10[.0-9]+",0,0,0,0,0,0', lara.at("AT+CGDCONT?")[0])
     assert re.fullmatch(r'\+CGCONTRDP: 1,5,"apn_name","10[.0-9]+\.255\.255\.255\.0","10[.0-9]+",'
-                        r'"[.0-9]+","[.0-9]+"', lara.at("AT+CGCONTRDP=1")[0])
+                        r'"[.0-9]+","[.0-9]+","","",0,0,1430', lara.at("AT+CGCONTRDP=1")[0])
 
 
 def test_addresses_of_both_kinds(lara: Any) -> None:

@@ -374,3 +374,16 @@ def test_escape_counts_only_with_its_silences(pieces: list[tuple[str, float]]) -
         else:
             run = ""
     assert (finder.held == b"+++") is (run == "+++")
+
+
+def test_z_ends_a_held_call(lena: Dialled) -> None:
+    """V.250 6.1.1."""
+    lena.dial()
+    lena.escape()
+    assert lena.at("ATZ") == ["OK"]
+    assert lena.one.module.subsystem(DialUps).calls == ()
+
+
+def test_mtu_of_the_network_can_be_read(lara: Dialled) -> None:
+    """LARA-R6 guide 4."""
+    assert lara.at("AT+CGCONTRDP=1")[0].endswith(',"","",0,0,1430')

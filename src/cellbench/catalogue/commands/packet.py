@@ -92,7 +92,8 @@ COMMANDS = (
         times=TEN,
         times_source=TEN_SOURCE,
         notes="<cid>,<bearer>,<apn>,<addr.mask>,<gw>,<dns1>,<dns2>; the DNS part is unusable on LENA-R8 "
-        "(ubxlib); the APN is the user's own (LARA-R6 guide 2.3.1)",
+        "(ubxlib); further fields of 27.007 10.1.23, the last <IPv4_MTU> (LARA-R6 guide 4); "
+        "the APN is the user's own (LARA-R6 guide 2.3.1)",
     ),
     command(
         "+CGEREP",
@@ -202,6 +203,8 @@ COMMANDS = (
         text("range", optional=True, longest=11),
         series=R6_ONLY,
         stored=NVM,
-        notes="in force after a reboot",
+        notes="1 and first-last port (50 ports or more, above 1024): in force after a reboot; clients inside "
+        "send from these ports and only answers to them come to them while a PPP link is up; 0: all answers "
+        "go to the host; factory value unknown (a sibling: off, or 9999-19999)",
     ),
 )

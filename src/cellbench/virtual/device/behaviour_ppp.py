@@ -56,6 +56,9 @@ class PppFacts(MuxFacts):
     ppp_dtr_result: str = fact(
         "Result code when DTR goes off and &D2 hangs up.", D, "V.250 6.3.6 speaks of the call's end only",
         r8="NO CARRIER", r6="NO CARRIER")
+    cgcontrdp_mtu: bool = fact(
+        "+CGCONTRDP ends with the fields of 27.007 up to the MTU.", G, "LARA-R6 guide 4; LENA-R8 unknown",
+        r8=False, r6=True)
     network_mtu: int = fact(
         "Largest IP packet that the network takes; PPP tells it to the host as the module's MRU.",
         X, "LARA-R6 guide 4: from the network; 1430 is usual in networks of its market", r8=1500, r6=1430)

@@ -41,6 +41,7 @@ async def _hang_up(ctx: CommandContext) -> None:
     ignored = ctx.call.name == "H" and ctx.module.settings.number("+CVHU") == _IGNORED
     if call is not None and not ignored:
         await call.hang_up()
+        ctx.port.online = None
 
 
 async def _online(ctx: CommandContext) -> None:

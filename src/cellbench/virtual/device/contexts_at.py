@@ -122,7 +122,10 @@ def _rdp(ctx: CommandContext, context: Context) -> str:
     elif context.ipv6 is not None:
         text += f',"{dotted(context.ipv6)}.{".".join(["255"] * 8 + ["0"] * 8)}",""'
     servers = context.dns if ctx.module.config.behaviour.cgcontrdp_dns else ()
-    return text + "".join(f',"{server}"' for server in servers[:2])
+    text += "".join(f',"{server}"' for server in servers[:2])
+    if ctx.module.config.behaviour.cgcontrdp_mtu and len(servers) > 1:
+        text += f',"","",0,0,{ctx.module.config.behaviour.network_mtu}'  # P-CSCF, IM flag, LIPA, MTU
+    return text
 
 
 async def _cgcontrdp(ctx: CommandContext) -> None:

@@ -82,7 +82,10 @@ def _adopt(port: AtPort, fresh: PortSettings) -> None:
 
 
 async def _reset_profile(ctx: CommandContext) -> None:
-    """Z: the stored profile (V.250 6.1.1)."""
+    """Z: the stored profile; a call that is held ends (V.250 6.1.1)."""
+    if ctx.port.online is not None:
+        await ctx.port.online.hang_up()
+        ctx.port.online = None
     _adopt(ctx.port, ctx.module.serial.port_settings(on_usb=ctx.port.on_usb))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cellbench.virtual.control.verbs import Answer, ControlRefusal, Verb, only, want, want_int
 from cellbench.virtual.device import mux_verbs
+from cellbench.virtual.device.dialup import DialUps
 from cellbench.virtual.device.network import Change, Rat
 from cellbench.virtual.device.power import PowerState
 
@@ -180,6 +181,21 @@ async def _report_firmware(rack: Rack, slot: VirtualSlot | None, values: Values)
             "state": "update" if module.power.state is PowerState.DOWNLOAD else "normal"}
 
 
+async def _report_ppp(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
+    del rack
+    only(values, "what", "cid")
+    module = _module(slot)
+    dialled = module.running(DialUps)
+    calls = {call.cid: call for call in dialled.calls} if dialled is not None else {}
+    found = {"links": ",".join(str(cid) for cid in calls)}
+    if "cid" in values:
+        cid = want_int(values, "cid", 0, 255)
+        if cid not in calls:
+            raise ControlRefusal(f"no PPP link on context {cid}")
+        found.update(calls[cid].report())
+    return found
+
+
 async def _report_module(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
     del rack
     only(values, "what")
@@ -211,6 +227,8 @@ REPORTS: Mapping[str, Verb] = MappingProxyType({
     **mux_verbs.REPORTS,
     "power": Verb("whether the module sleeps: state=idle|active", True, _report_power),
     "pdp-auth": Verb("[cid=N]: user and password that the network was given", True, _report_auth),
+    "ppp": Verb("[cid=N]: contexts of the PPP links; of one its port, phase, networks, the host's address, "
+                "frames that came damaged", True, _report_ppp),
     "firmware": Verb("version and state=normal|update", True, _report_firmware),
     "module": Verb("states inside the module", True, _report_module),
 })
