@@ -102,7 +102,8 @@ _R8: tuple[_Row, ...] = (
     ("T54", PRINT, "+UURCONF, +UARTCONF", "+UURCCONF, +UUARTCONF"),
     ("11.2.1.2.2", PRINT_OR_COPY, "+UHHTPC in the heading and the text", "+UHTTPC"),
     ("9.1.2", DOUBT, "an expected host name for validation level 1, which the table calls one without URL "
-     "integrity check", "a host name is compared from level 2 on; set at level 1 it is kept and harms nothing"),
+     "integrity check",
+     "a host name is compared from level 2 on; set at level 1 it is kept and harms nothing"),
 )
 
 _R6: tuple[_Row, ...] = (
@@ -162,7 +163,8 @@ _R6: tuple[_Row, ...] = (
     ("8.3.3 rows 2, 3", DOUBT, "the answer to the second block names its number and size, that to the first "
      "neither", "as printed"),
     ("3.2", DOUBT, "an expected host name for validation level 1, which the table calls one without URL "
-     "integrity check", "a host name is compared from level 2 on; set at level 1 it is kept and harms nothing"),
+     "integrity check",
+     "a host name is compared from level 2 on; set at level 1 it is kept and harms nothing"),
     ("3.5", DOUBT, "the server's certificate is to be flagged as CA, which servers' certificates are not",
      "a certificate that is imported as root is flagged; any other serves as none"),
 )
