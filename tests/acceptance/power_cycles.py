@@ -149,8 +149,10 @@ def _step(scene, name, event, tally, own, draw, where) -> None:  # type: ignore[
 def _off_by_pulse(dut: Dut) -> None:
     """PWR_ON held low; then the supply, when V_INT has fallen."""
     slot = dut.slot
-    slot.pulse("pwr_on", slot.profile.power.pwr_off_pulse_s.value + 0.05)
-    slot.power_off(cause="off by pulse")
+    slot.wait_minimum_on()
+    slot.pulse("pwr_on", slot.profile.power.pwr_off_pulse_s.value + 0.1)
+    slot.wait_v_int(False, slot.timing.power_off_max_s)
+    slot.power_off(hard=True, cause="the module has switched itself off")
 
 
 def _talk(channel: Channel, draw: random.Random) -> int:
