@@ -172,8 +172,9 @@ def test_a_server_seen_dead_by_the_host_is_the_service(coap: CoapClient, module:
     assert coap.get("/hello").text == "world"
 
 
-@pytest.mark.parametrize("fault", ["stalls", "dies", "rubbish", "halfway"])
-@pytest.mark.parametrize("transport", list(CoapTransport), ids=lambda one: one.name)
+@pytest.mark.parametrize(("transport", "fault"), [
+    (CoapTransport.UDP, "stalls"), (CoapTransport.UDP, "rubbish"), (CoapTransport.TCP, "dies"),
+    (CoapTransport.TCP, "rubbish"), (CoapTransport.TCP, "halfway")])
 def test_a_server_that_misbehaves(module: Module, transport: CoapTransport, fault: str) -> None:
     """The documented class, and the next request passes."""
     host = HOST if transport is CoapTransport.UDP else SECURE_HOST
