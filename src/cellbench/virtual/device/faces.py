@@ -52,6 +52,10 @@ class Carrier(Protocol):
         """Octets on TXD."""
         ...
 
+    def woke(self) -> None:
+        """The first octet after a sleep was lost."""
+        ...
+
     def port_changed(self, port: AtPort) -> None:
         """A port entered or left data mode."""
         ...
@@ -156,6 +160,8 @@ class UartFace:
         now = self._module.pace.now()
         if self._module.sleep.uart_wakes(now):
             data = data[1:]
+            if self.carrier is not None:
+                self.carrier.woke()
         self.last_data = now
         if self._autobaud is not _Autobaud.OFF:
             data = self._measured(data, host_rate, now)

@@ -113,6 +113,11 @@ class Multiplexer:
             self._gate()
             self._after(self.responder.receive(data, now))
 
+    def woke(self) -> None:
+        """The first octet after a sleep was lost: no flag is remembered either."""
+        if self.responder is not None:
+            self.responder.forget_flag()
+
     def port_changed(self, port: AtPort) -> None:
         """A channel entered or left data mode: its DCD follows."""
         for dlci, one in self._channels.items():

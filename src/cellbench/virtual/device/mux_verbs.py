@@ -27,7 +27,7 @@ async def _mux(rack: Rack, slot: VirtualSlot | None, values: Mapping[str, str]) 
     mux = _multiplexer(slot)
     if not mux.active:
         raise ControlRefusal("the module is not in multiplexer mode")
-    channel = want_int(values, "channel", 1, 63) if "channel" in values else None
+    channel = want_int(values, "channel", 1, 61) if "channel" in values else None
     try:
         if "flow" in values:
             mux.stop_host(want(values, "flow", "off", "on") == "off", channel)

@@ -6,6 +6,7 @@ Nothing here comes from the code under test: the check octet is a division of po
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -149,3 +150,9 @@ def dte_of(driven: Callable[..., Any]) -> Callable[..., Dte]:
         return Dte(one)
 
     return make
+
+
+@pytest.fixture
+def hand() -> SimpleNamespace:
+    """The hand's own encoder and its control octets, for tests without a module."""
+    return SimpleNamespace(frame=frame, frames=frames, SABM=SABM, UA=UA, DM=DM, DISC=DISC, UIH=UIH, UI=UI)

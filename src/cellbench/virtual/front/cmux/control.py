@@ -69,9 +69,10 @@ class ControlChannel:
 
     def _signals(self, message: Message) -> None:
         """MSC: two octets, or three with a break; the answer repeats them."""
-        value = message.value
-        if len(value) >= 2 and self._link.peer_signals(value[0] >> 2, Signals.of(value[1])):
+        value, link = message.value, self._link
+        if len(value) >= 2 and value[0] >> 2 in link.open_channels():
             self._answer(message, value)
+            link.peer_signals(value[0] >> 2, Signals.of(value[1]))
 
     def _optional(self, message: Message) -> None:
         value = message.value

@@ -13,7 +13,8 @@ from cellbench.virtual.front.cmux.fcs import checks, fcs
 
 FLAG = 0xF9
 EA, CR, PF = 0x01, 0x02, 0x10
-MAX_DLCI = 63
+MAX_DLCI = 61
+"""The address of 62 would look like a flag (5.6)."""
 _SHORT = 127  # longest information with a length of one octet
 LONGEST = 32767
 _OVERHEAD = 6  # both flags, address, control, one octet of length, FCS
@@ -101,6 +102,11 @@ class Deframer:
         """The frames that ``data`` completes."""
         self._held += data
         return self._frames()
+
+    def forget_flag(self) -> None:
+        """The closing flag of the last frame does not open the next one."""
+        if not self.within:
+            self._held.clear()
 
     def give_up(self) -> list[Frame]:
         """The frame begun never came to its end: look behind its flag for others."""

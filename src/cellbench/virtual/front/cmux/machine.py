@@ -116,6 +116,10 @@ class Responder:
         self._gap_until = now + self.terms.frame_gap_s if self._deframer.within else None
         return self._given()
 
+    def forget_flag(self) -> None:
+        """The closing flag of the last frame opens no other."""
+        self._deframer.forget_flag()
+
     def next_expiry(self) -> float | None:
         """When ``expire`` is due, None when nothing runs."""
         if self.state is LinkState.CLOSED:
@@ -290,16 +294,13 @@ class Responder:
         """Messages on DLCI 0."""
         self._send(CONTROL, Kind.UIH, info=info, command=True)
 
-    def peer_signals(self, dlci: int, signals: Signals) -> bool:
-        """MSC of the peer; False when the channel is not open."""
-        dlc = self._dlcs.get(dlci)
-        if dlc is None or dlc.state is not DlcState.CONNECTED:
-            return False
+    def peer_signals(self, dlci: int, signals: Signals) -> None:
+        """MSC of the peer for a channel that is open."""
+        dlc = self._dlcs[dlci]
         before, dlc.theirs = dlc.theirs, signals
         if before != signals:
             self._events.append(Changed(dlci, signals))
         self.resume()
-        return True
 
     def peer_flow(self, stopped: bool) -> None:
         """FCoff or FCon of the peer."""
