@@ -146,7 +146,8 @@ def test_launched_rack_completes_the_file_that_launched_it(root, rig_file, tmp_p
         "rig: mine\nevidence: simulated\nlaunch: x\nstation: here\nslots:\n  a1: {series: LARA-R6, network: "
         "{apn: other, password: {file: pw}}}\n  a2: {series: LENA-R8}\n"
         "limits: {LARA-R6: limits/lara-r6.yaml}\n"
-        "services: {http: {name: h.test, ca: limits/lara-r6.yaml}, echo: {host: 10.0.0.1, port: 7}}\n"),
+        "services: {http: {name: h.test, ca: limits/lara-r6.yaml, client_certificate: limits/lara-r6.yaml, "
+        "client_key: limits/lena-r8.yaml}, echo: {host: 10.0.0.1, port: 7}}\n"),
         name="declared.yaml"))
     place = tmp_path / "rack"
     place.mkdir()
@@ -161,7 +162,12 @@ def test_launched_rack_completes_the_file_that_launched_it(root, rig_file, tmp_p
     assert whole.model.network_of("a2").apn == "internet"
     assert whole.model.services["echo"].host == "10.0.0.1"
     assert whole.model.services["echo"].probe.port == 40007
-    assert ServiceMap(whole).place("http").ca == tmp_path / "limits" / "lara-r6.yaml"
+    limits = tmp_path / "limits"
+    assert ServiceMap(whole).place("http").ca == limits / "lara-r6.yaml"
+    assert ServiceMap(whole).place("http").client == (limits / "lara-r6.yaml", limits / "lena-r8.yaml")
+    text = declared.path.read_text().replace("10.0.0.1", "127.0.0.1")
+    here = load_rig(rig_file(text=text, name="here.yaml"))
+    assert ServiceMap(complete(here, generated)).place("echo").probe.port == 7, "asked where it is said to be"
     assert whole.limits_of("a1").product == "LARA-R6"
     assert whole.limits_of("a2") is None
 

@@ -115,6 +115,10 @@ def test_examples_are_good(root, name):
     (("rig: line1\n", "rig: line1\nfar_side: {kind: virtual}\n"),
      "2: far_side.kind: this far side is virtual, but"),
     (("port: 7}", "port: 7, ca: no.pem}"), "43: services.echo.ca: there is no file no.pem; put it at"),
+    (("port: 7}", "port: 7, client_certificate: limits/lara-r6.yaml}"),
+     "43: services.echo: a client certificate takes its key: give client_certificate and client_key"),
+    (("port: 7}", "port: 7, client_certificate: limits/lara-r6.yaml, client_key: no.key}"),
+     "43: services.echo.client_key: there is no file no.key; put it at"),
     (("{host: 195.34.89.241, name: echo.u-blox.com, port: 7}", "{port: 7}"),
      "43: services.echo: give host or name, or both"),
 ])

@@ -330,3 +330,35 @@ def test_a_hello_of_dtls_is_one_piece() -> None:
     (hello,) = near.outgoing()
     assert hello[14:17] == hello[22:25], "the fragment's length is the message's"
     assert len(hello) == 13 + int.from_bytes(hello[11:13], "big"), "one record"
+
+
+def test_a_cookie_proves_the_clients_address(server_credentials) -> None:
+    """RFC 6347 4.2.1: the first answer is short; a cookie of another address proves nothing."""
+    server = TlsServer(ServerSettings(server_credentials, datagram=True, cookie_key=b"k" * 32))
+    near, far = client(ClientSettings(datagram=True)), server.accept(b"10.0.0.1")
+    near.start()
+    (hello,) = near.outgoing()
+    far.receive(hello)
+    (request,) = far.outgoing()
+    assert len(request) < len(hello)
+    assert not far.proven
+    near.receive(request)
+    (again,) = near.outgoing()
+    elsewhere = server.accept(b"10.0.0.2")
+    elsewhere.receive(hello)
+    elsewhere.outgoing()
+    elsewhere.receive(again)
+    assert not elsewhere.proven
+    far.receive(again)
+    assert far.proven
+    seen, _ = carry(near, far)
+    opened(seen)
+
+
+def test_a_root_that_is_the_servers_own_is_flagged(authority, server_credentials) -> None:
+    """LARA-R6 guide 3.5: the certificate of a server is none of an authority."""
+    server = TlsServer(ServerSettings(server_credentials))
+    own = ClientSettings(check=Check.CHAIN, roots=(server_credentials.certificate,))
+    opened(meet(own, server)[2])
+    assert failed(meet(replace(own, flagged_roots=True), server)[2]).why is Failure.ISSUER
+    opened(meet(ClientSettings(check=Check.CHAIN, roots=(authority.der,), flagged_roots=True), server)[2])
