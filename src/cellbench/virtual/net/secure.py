@@ -100,6 +100,7 @@ class SecureLink:
         self._told_end = ended
         self._clear = bytearray()
         self._finished = False  # no more clear bytes will come
+        self._lost: SocketError | None = None  # by what it broke
         self._stalled = False  # the link below was told that there is no room
         self._wire = asyncio.Event()  # bytes of the wire were handled
         self._progress = asyncio.Event()
@@ -125,9 +126,17 @@ class SecureLink:
     # -- towards the user ------------------------------------------------------------------------
 
     def start(self, user: TcpUser) -> None:
-        """Begin to deliver to ``user``."""
+        """Begin to deliver to ``user``; also that the connection broke before there was one."""
         self.user = user
-        self._pump()
+        if self._lost is None:
+            self._pump()
+        else:
+            asyncio.get_running_loop().call_soon(self._tell_lost, self._lost)
+
+    def _tell_lost(self, number: SocketError) -> None:
+        user, self.user = self.user, None
+        if user is not None:
+            user.failed(number)
 
     @property
     def open(self) -> bool:
@@ -223,10 +232,9 @@ class SecureLink:
         """The connection below is gone."""
         if not self._shaken.done():
             self._shaken.set_exception(NetFailure(number))
-        user, self.user = self.user, None
+        self._lost = number
         self._over()
-        if user is not None:
-            user.failed(number)
+        self._tell_lost(number)
 
     def _handle(self, events: tuple[Event, ...]) -> None:
         for event in events:
@@ -246,8 +254,9 @@ class SecureLink:
         self._flush()
         user = self.user
         self.abort()
+        self._lost = SocketError.RESET
         if user is not None:
-            user.failed(SocketError.RESET)
+            user.failed(self._lost)
 
     def _finish(self) -> None:
         if not self._shaken.done():
