@@ -85,6 +85,9 @@ class SerialState:
         carrier = port is not None and (port.settings.circuit_109 == 0 or port.state is PortState.DATA
                                         or port.online is not None)
         module.set_output(Output.DCD, carrier)
+        if module.uart.carrier is not None:
+            for channel in module.ports:
+                module.uart.carrier.port_changed(channel)
 
     def greet(self) -> None:
         """The greeting of +CSGT on every AT port (LENA-R8 guide 3.2.2, 5.3)."""
