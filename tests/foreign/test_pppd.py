@@ -69,16 +69,36 @@ METHOD = {"r8": "PAP authentication succeeded", "r6": "CHAP authentication succe
 MTU = {"r8": "mtu 1500", "r6": "mtu 1430"}
 
 
-@pytest.fixture
-def rack(tmp_path: Path) -> Iterator[Any]:
-    """A rack of two modules on PTYs, on a network with IPv6."""
+MUX_SCRIPT = r"""
+busybox mount -t tmpfs etc /etc/ppp
+: >/etc/ppp/options
+: >/etc/ppp/resolv.conf
+busybox mount --bind /etc/ppp/resolv.conf /etc/resolv.conf
+cat >/mnt/visit <<'END'
+busybox ping -c 3 -i 0.1 -W 10 216.239.59.147 >/mnt/$1.ping
+curl -sS -m 30 http://httpbin.org/ -o /mnt/$1.page
+busybox dd if=/bin/busybox of=/tmp/sent bs=1024 count=32 2>/dev/null
+busybox timeout 30 busybox nc 195.34.89.241 7 </tmp/sent >/tmp/back
+cmp /tmp/sent /tmp/back && echo same >/mnt/$1.echo
+END
+"$PYTHON" -S -E {program} /dev/ttyS1 512 /mnt/visit >/mnt/said 2>&1
+"""
+
+
+@pytest.fixture(scope="module")
+def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A rack of two modules on PTYs."""
+    if shutil.which("pppd", path="/usr/sbin:/sbin:/usr/bin") is None:
+        pytest.fail("the foreign peer pppd is not installed (Debian's package ppp)")
+    directory = tmp_path_factory.mktemp("pppd") / "rack"
     command = [sys.executable, "-m", "cellbench", "virtual", "up", "--slot", "r8=LENA-R8", "--slot",
-               "r6=LARA-R6", "--powered", "--uart", "pty", "--dir", str(tmp_path / "rack")]
+               "r6=LARA-R6", "--powered", "--uart", "pty", "--dir", str(directory)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert process.stdout is not None
-    yield {**json.loads(process.stdout.readline()), "directory": tmp_path / "rack"}
-    process.kill()
-    process.communicate()
+    yield {**json.loads(process.stdout.readline()), "directory": directory}
+    process.terminate()
+    process.wait(30)
+    process.stdout.close()
 
 
 def report(rack: Any, slot: str, **values: str) -> dict[str, str]:
@@ -88,8 +108,6 @@ def report(rack: Any, slot: str, **values: str) -> dict[str, str]:
 
 
 def test_pppd_dials_pings_fetches_and_dials_again(rack: Any, guest: Callable[..., Any]) -> None:
-    if shutil.which("pppd", path="/usr/sbin:/sbin:/usr/bin") is None:
-        pytest.fail("the foreign peer pppd is not installed (Debian's package ppp)")
     lines = tuple(str(Path(slot["uart"]).resolve()) for slot in rack["slots"])
     request(rack["directory"], "network", {"pdp": "ipv4v6"}, slot="r6")
     one = guest(SCRIPT, serial=lines, modules=MODULES)
@@ -117,3 +135,18 @@ def test_pppd_dials_pings_fetches_and_dials_again(rack: Any, guest: Callable[...
     assert said("wrong.status") == f"{AUTHENTICATION_FAILED}\n"
     assert report(rack, "r6", what="pdp-auth", cid="2") == {"user": "me", "password": ""}
     assert report(rack, "r6", what="flow", service="http")["cid"] == "2"
+
+
+def test_pppd_on_one_channel_of_the_multiplexer_and_at_on_another(rack: Any,
+                                                                  guest: Callable[..., Any]) -> None:
+    lines = tuple(str(Path(slot["uart"]).resolve()) for slot in rack["slots"])
+    program = Path(__file__).with_name("peers") / "ppp_over_mux.py"
+    one = guest(MUX_SCRIPT.replace("{program}", str(program)), serial=lines, modules=("n_gsm", *MODULES))
+    assert one.ended(120) == 0, one.log() + one.file("said").read_text()
+    said = dict(line.partition(" ")[2].split("=", 1) for line in one.file("said").read_text().splitlines()
+                if "=" in line)
+    assert said == {"cmux": "OK", "dialled": "0", "visited": "0", "answers": "u-blox|OK", "beside": "True",
+                    "after": "u-blox|OK"}
+    assert "3 packets received" in one.file("ttyS1.ping").read_text()
+    assert "httpbin" in one.file("ttyS1.page").read_text("utf-8", "replace")
+    assert one.file("ttyS1.echo").read_text() == "same\n"
