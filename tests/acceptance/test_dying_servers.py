@@ -31,7 +31,8 @@ def bar() -> ModuleType:
 @pytest.fixture(scope="module")
 def bench(bar: ModuleType) -> Iterator[Any]:
     """Modules of both series."""
-    with bar.Bench() as made:
+    bar.HTTP_S = 60
+    with bar.Bench(patience=2.0) as made:
         yield made
 
 
