@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,18 +81,18 @@ busybox dd if=/bin/busybox of=/tmp/sent bs=1024 count=32 2>/dev/null
 busybox timeout 30 busybox nc 195.34.89.241 7 </tmp/sent >/tmp/back
 cmp /tmp/sent /tmp/back && echo same >/mnt/$1.echo
 END
-"$PYTHON" -S -E {program} /dev/ttyS1 512 /mnt/visit >/mnt/said 2>&1
+"$PYTHON" -S -E {program} /dev/ttyS0 512 /mnt/visit >/mnt/said 2>&1
 """
 
 
 @pytest.fixture(scope="module")
 def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A rack of two modules on PTYs."""
+    """A rack of three modules on PTYs."""
     if shutil.which("pppd", path="/usr/sbin:/sbin:/usr/bin") is None:
         pytest.fail("the foreign peer pppd is not installed (Debian's package ppp)")
     directory = tmp_path_factory.mktemp("pppd") / "rack"
     command = [sys.executable, "-m", "cellbench", "virtual", "up", "--slot", "r8=LENA-R8", "--slot",
-               "r6=LARA-R6", "--powered", "--uart", "pty", "--dir", str(directory)]
+               "r6=LARA-R6", "--slot", "mux=LARA-R6", "--powered", "--uart", "pty", "--dir", str(directory)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert process.stdout is not None
     yield {**json.loads(process.stdout.readline()), "directory": directory}
@@ -107,10 +107,25 @@ def report(rack: Any, slot: str, **values: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in text.splitlines())
 
 
-def test_pppd_dials_pings_fetches_and_dials_again(rack: Any, guest: Callable[..., Any]) -> None:
-    lines = tuple(str(Path(slot["uart"]).resolve()) for slot in rack["slots"])
+@pytest.fixture(scope="module")
+def guests(rack: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """Two kernels at the same time: pppd on the lines of both series, pppd on a channel of a third line."""
+    lines = [str(Path(slot["uart"]).resolve()) for slot in rack["slots"]]
     request(rack["directory"], "network", {"pdp": "ipv4v6"}, slot="r6")
-    one = guest(SCRIPT, serial=lines, modules=MODULES)
+    program = Path(__file__).with_name("peers") / "ppp_over_mux.py"
+    kernel = sys.modules["cellbench_foreign_uml"].Guest
+    work = tmp_path_factory.mktemp("guests")
+    running = {
+        "lines": kernel(work / "lines", SCRIPT, serial=tuple(lines[:2]), modules=MODULES),
+        "channel": kernel(work / "channel", MUX_SCRIPT.replace("{program}", str(program)), serial=lines[2],
+                          modules=("n_gsm", *MODULES))}
+    yield running
+    for one in running.values():
+        one.end()
+
+
+def test_pppd_dials_pings_fetches_and_dials_again(rack: Any, guests: dict[str, Any]) -> None:
+    one = guests["lines"]
     assert one.ended(120) == 0, one.log()
 
     def said(name: str) -> str:
@@ -137,16 +152,13 @@ def test_pppd_dials_pings_fetches_and_dials_again(rack: Any, guest: Callable[...
     assert report(rack, "r6", what="flow", service="http")["cid"] == "2"
 
 
-def test_pppd_on_one_channel_of_the_multiplexer_and_at_on_another(rack: Any,
-                                                                  guest: Callable[..., Any]) -> None:
-    lines = tuple(str(Path(slot["uart"]).resolve()) for slot in rack["slots"])
-    program = Path(__file__).with_name("peers") / "ppp_over_mux.py"
-    one = guest(MUX_SCRIPT.replace("{program}", str(program)), serial=lines, modules=("n_gsm", *MODULES))
+def test_pppd_on_one_channel_of_the_multiplexer_and_at_on_another(guests: dict[str, Any]) -> None:
+    one = guests["channel"]
     assert one.ended(120) == 0, one.log() + one.file("said").read_text()
     said = dict(line.partition(" ")[2].split("=", 1) for line in one.file("said").read_text().splitlines()
                 if "=" in line)
     assert said == {"cmux": "OK", "dialled": "0", "visited": "0", "answers": "u-blox|OK", "beside": "True",
                     "after": "u-blox|OK"}
-    assert "3 packets received" in one.file("ttyS1.ping").read_text()
-    assert "httpbin" in one.file("ttyS1.page").read_text("utf-8", "replace")
-    assert one.file("ttyS1.echo").read_text() == "same\n"
+    assert "3 packets received" in one.file("ttyS0.ping").read_text()
+    assert "httpbin" in one.file("ttyS0.page").read_text("utf-8", "replace")
+    assert one.file("ttyS0.echo").read_text() == "same\n"
