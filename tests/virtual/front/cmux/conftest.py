@@ -69,7 +69,7 @@ class Dte:
         self.control: list[bytes] = []
         """Messages of DLCI 0 from the module."""
         self.answers: list[tuple[int, int]] = []
-        """UA and DM: DLCI and control."""
+        """UA, DM and the module's own DISC: DLCI and control."""
         self.heard: dict[int, bytes] = {}
 
     def send(self, octets: bytes, seconds: float = 0.02) -> None:
@@ -86,6 +86,9 @@ class Dte:
         for dlci, cr, control, info in frames(octets):
             if control & 0xEF in (UA & 0xEF, DM & 0xEF):
                 assert cr == 1, "a response of the responder has C/R 1"
+                self.answers.append((dlci, control))
+            elif control == DISC:
+                assert cr == 0, "a command of the responder has C/R 0"
                 self.answers.append((dlci, control))
             elif dlci == 0:
                 assert (cr, control) == (0, UIH)

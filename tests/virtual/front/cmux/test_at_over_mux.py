@@ -10,6 +10,8 @@ import pytest
 from cellbench.catalogue.model import Series
 from cellbench.virtual.device.module import Input
 from cellbench.virtual.device.mux import Multiplexer
+from cellbench.virtual.front.context import DataEnd
+from cellbench.virtual.front.state import PortState
 
 DTR_OFF, DTR_ON, RTS_OFF = 0x09, 0x0D, 0x05
 
@@ -51,22 +53,13 @@ def test_commands_on_all_channels_each_with_its_settings(dte: Any, series: Serie
 
 def test_a_channel_that_the_series_lacks(dte: Any, series: Series) -> None:
     dte.start("AT+CMUX=0,0,,64")
-    dte.send(bytes.fromhex("f9 13 3f 01 97 f9".replace("97", f"{_fcs('133f01'):02x}")))
+    dte.send(bytes.fromhex("f9 13 3f 01 96 f9"))
     assert dte.answers == [(4, 0x1F)]
     dte.answers.clear()
     dte.open(3)
     dte.say(3, b"AT\r", 1)
     heard = dte.heard.get(3, b"")
     assert heard == (b"AT\r\r\nOK\r\n" if series is Series.LENA_R8 else b"")  # LARA-R6: NMEA of a GNSS
-
-
-def _fcs(covered: str) -> int:
-    register = 0xFF
-    for octet in bytes.fromhex(covered):
-        register ^= octet
-        for _ in range(8):
-            register = register >> 1 ^ (0xE0 if register & 1 else 0)
-    return 0xFF - register
 
 
 def test_urcs_come_on_every_channel_and_a_busy_one_keeps_them(dte: Any) -> None:
@@ -123,7 +116,81 @@ def test_rts_keeps_output_and_the_module_awake(dte: Any) -> None:
     dte.driven.until(lambda: module.sleep.asleep(dte.driven.loop.time()), 60)
 
 
-def test_ri_and_dcd_by_msc(dte: Any) -> None:
+class Sink:
+    """What takes the data of a port in data mode."""
+
+    def __init__(self) -> None:
+        self.link: Any = None
+        self.got = b""
+
+    def opened(self, link: Any) -> None:
+        self.link = link
+
+    def received(self, data: bytes) -> None:
+        self.got += data
+
+
+def in_data_mode(dte: Any, dlci: int) -> tuple[Sink, Any]:
+    """Bring a channel into data mode; the sink, and the task that tells why it ends."""
+    port = next(port for port in dte.driven.module.ports if port.name == f"mux{dlci}")
+    port.state, sink = PortState.EXECUTING, Sink()
+    task = dte.driven.loop.create_task(port.run_data_mode("CONNECT", sink))
+    dte.take()
+    assert dte.heard.pop(dlci) == b"\r\nCONNECT\r\n"
+    return sink, task
+
+
+def test_data_on_one_channel_and_commands_on_another(dte: Any) -> None:
+    dte.start("AT+CMUX=0,0,,100", 1, 2)
+    dte.at(2, "ATE0")
+    dte.control.clear()
+    sink, task = in_data_mode(dte, 1)
+    assert dte.control == [b"\xe3\x05\x07\x8d"]  # DCD
+    dte.say(0, b"\xe1\x05\x07\x8d")
+    data = bytes(range(256)) * 4
+    for place in range(0, len(data), 100):
+        dte.say(1, data[place:place + 100], 0)
+        if place % 300 == 0:
+            assert dte.at(2, "AT+CGMI") == ["u-blox", "OK"]
+    assert sink.got == data
+    sink.link.send(data)
+    dte.driven.module.urc("+UUTEST: 1")
+    dte.take()
+    assert dte.heard.pop(1) == data
+    assert dte.heard.pop(2) == b"\r\n+UUTEST: 1\r\n"
+    dte.control.clear()
+    dte.driven.run(2.1)
+    dte.say(1, b"+++", 1)
+    assert task.result() is DataEnd.ESCAPED
+    assert set(dte.control) == {b"\xe3\x05\x07\x0d"}  # repeated: it was not answered
+
+
+def test_dtr_of_the_channel_ends_its_data_mode_that_of_the_uart_does_not(dte: Any) -> None:
+    """LARA-R6 guide 4.3: under the multiplexer only an MSC frame takes DTR away."""
+    dte.start("AT+CMUX=0,0,,100", 1)
+    dte.at(1, "AT&D1")
+    _, task = in_data_mode(dte, 1)
+    dte.driven.module.set_input(Input.DTR, False)
+    dte.take(1)
+    assert not task.done()
+    msc(dte, 1, DTR_OFF)
+    assert task.result() is DataEnd.DTR_OFF
+
+
+def test_a_channel_that_ends_ends_its_data_mode(dte: Any, series: Series) -> None:
+    dte.start("AT+CMUX=0,0,,100", 1, 2)
+    sink, _ = in_data_mode(dte, 1)
+    port = next(port for port in dte.driven.module.ports if port.name == "mux1")
+    dte.send(bytes.fromhex("f9 07 53 01 3f f9"))
+    assert dte.answers == ([(1, 0x73)] if series is Series.LARA_R6 else [])
+    assert port not in dte.driven.module.ports
+    sink.link.send(b"too late")
+    dte.take()
+    assert 1 not in dte.heard
+    assert dte.at(2, "ATE0")[-1] == "OK"
+
+
+def test_ri_by_msc(dte: Any) -> None:
     dte.start("AT+CMUX=0,0,,127", 1, 2)
     dte.driven.module.serial.ring(0.5)
     dte.take()
@@ -259,3 +326,13 @@ def test_first_byte_lost_in_sleep_by_data(dte_of: Callable[..., Any], series: Se
     dte.driven.until(lambda: module.sleep.asleep(dte.driven.loop.time()), 60)
     dte.send(b"\xf9\xf9" + bytes.fromhex("f9 07 ef 07 41 54 0d d3 f9"))
     assert dte.heard == {1: b"\r\nOK\r\n"}
+
+
+def test_a_switch_off_on_a_channel(dte: Any) -> None:
+    """The answer comes on the channel, then silence."""
+    dte.start("AT+CMUX=0,0,,127", 1)
+    dte.at(1, "ATE0")
+    dte.say(1, b"AT+CPWROFF\r")
+    dte.driven.until(lambda: dte.take(0) or b"\r\nOK\r\n" in dte.heard.get(1, b""), 60)
+    dte.driven.until(lambda: not dte.driven.module.power.on, 60)
+    assert dte.driven.module.ports == ()
