@@ -167,7 +167,8 @@ _R6: tuple[_Row, ...] = (
      "a host name is compared from level 2 on; set at level 1 it is kept and harms nothing"),
     ("3.5", DOUBT, "the server's certificate is to be flagged as CA, which servers' certificates are not",
      "a certificate that is imported as root is flagged; any other serves as none"),
-    ("4", PRINT, "the steps of PPP's negotiation are described in RFC 1662", "in RFC 1661; 1662 has the frames"),
+    ("4", PRINT, "the steps of PPP's negotiation are described in RFC 1662",
+     "in RFC 1661; 1662 has the frames"),
     ("4.2", DOUBT, '"+++" and a DTR drop are named among the events that end a PPP session; ATH in online '
      "command mode, which they lead to, is what ends it below",
      "+++ leads to online command mode; a DTR drop does what &D says"),
