@@ -142,7 +142,7 @@ def test_other_context(online: Dut, services: Services, login_of: Logins, networ
                        far_side: FarSide) -> None:
     """AT+UFTP=20,2,1: context 2, IPv6 preferred; the far side sees the flow on it."""
     service = services["ftp"]
-    online.send(f'AT+CGDCONT=2,"IPV4V6","{network.apn}"')
+    online.ensure(f'AT+CGDCONT=2,"IPV4V6","{network.apn}"')
     online.send("AT+CGACT=1,2")
     try:
         setup(online, service, login_to("ftp", login_of))
