@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ftplib
 import io
 import shutil
@@ -235,7 +236,10 @@ def test_a_slow_server_gives_100_bytes_a_second() -> None:
             with ftp.transfercmd("RETR file_to_retrieve") as data:
                 while taken < 520:
                     taken += len(data.recv(1))
-            return taken, time.monotonic() - began
+                took = time.monotonic() - began
+            with contextlib.suppress(ftplib.Error):  # the transfer was left before its end
+                ftp.voidresp()
+            return taken, took
 
         taken, took = await client(server, talk)
         assert taken <= 130 * took + 300, "pyftpdlib lets pass two seconds' worth at the beginning"
