@@ -376,6 +376,21 @@ def test_escape_counts_only_with_its_silences(pieces: list[tuple[str, float]]) -
     assert (finder.held == b"+++") is (run == "+++")
 
 
+def test_own_frames_may_break_the_silence(dialled: Callable[..., Dialled]) -> None:
+    """LENA-R8 guide 5.8.2: 2 s after the last data was sent or received."""
+    for hears, after in ((True, []), (False, ["OK"])):
+        one = dialled(Series.LENA_R8, escape_guard_hears_output=hears)
+        one.dial()
+        one.network()
+        one.one.run(2.1)
+        one.one.module.subsystem(DialUps).calls[0]._to_host(b"E" + bytes(30))
+        one.one.run(1.0)
+        one.one.uart.clear()
+        one.one.send(b"+++")
+        one.one.run(1.0)
+        assert one.one.lines() == after
+
+
 def test_z_ends_a_held_call(lena: Dialled) -> None:
     """V.250 6.1.1."""
     lena.dial()

@@ -40,6 +40,10 @@ class PppFacts(MuxFacts):
     ppp_host_credentials: bool = fact(
         "On contexts other than the initial one the host is asked for user and password, which the network "
         "is then given; a host that rejects it goes on without.", G, "LARA-R6 guide 4", r8=False, r6=True)
+    escape_guard_hears_output: bool = fact(
+        "What the module sends to the host breaks the silence before +++ too.",
+        X, "LENA-R8 guide 5.8.2 asks the host for silence since data was sent or received",
+        r8=False, r6=False)
     ppp_auth_required: bool = fact(
         "A host that will not authenticate is hung up where +UAUTHREQ has user and password for the context; "
         "else these count without it.", X, "", r8=False, r6=False)

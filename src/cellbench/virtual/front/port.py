@@ -323,6 +323,8 @@ class AtPort:
 
     def write_data(self, data: bytes) -> None:
         """Bytes of data mode."""
+        if self._escape is not None and self.module.config.behaviour.escape_guard_hears_output:
+            self._escape.last = self.module.pace.now()
         if self.state is PortState.DATA:
             self._write(data)
 
