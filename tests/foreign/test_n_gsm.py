@@ -41,7 +41,7 @@ def test_the_kernels_multiplexer_meets_the_module(rack: dict[str, Any], guest: C
     program = Path(__file__).with_name("peers") / "n_gsm.py"
     one = guest(SCRIPT.format(program=program, echo="195.34.89.241", count=COUNT), serial=lines,
                 modules=("n_gsm",))
-    assert one.ended(60) == 0, one.log()
+    assert one.ended(150) == 0, one.log()
     for number, series in enumerate(("r8", "r6")):
         text = one.file(f"said{number}").read_text()
         said = dict(line.partition(" ")[2].split("=", 1) for line in text.splitlines() if "=" in line)

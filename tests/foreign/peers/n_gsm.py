@@ -135,8 +135,8 @@ def attach(line: Line, n1: int) -> int:
     values = list(CONFIG.unpack(fcntl.ioctl(line.fd, GETCONF, bytes(CONFIG.size))))
     values[1], values[2] = 0, 1  # encapsulation: basic option; initiator
     # T2 50 ms: this kernel waits for the answer to its MSC where it should read it, N2 times T2;
-    # T1 300 ms: what it forgot to send goes out after ten times T1
-    values[3], values[4], values[6] = 30, 5, 5
+    # T1 600 ms: what it forgot to send goes out after ten times T1
+    values[3], values[4], values[6] = 60, 5, 5
     values[7] = values[8] = n1  # mru, mtu
     fcntl.ioctl(line.fd, SETCONF, CONFIG.pack(*values))
     return struct.unpack("I", fcntl.ioctl(line.fd, GETFIRST, bytes(4)))[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -336,3 +337,36 @@ def test_a_switch_off_on_a_channel(dte: Any) -> None:
     dte.driven.until(lambda: dte.take(0) or b"\r\nOK\r\n" in dte.heard.get(1, b""), 60)
     dte.driven.until(lambda: not dte.driven.module.power.on, 60)
     assert dte.driven.module.ports == ()
+
+
+def test_one_octet_in_a_hundred_spoilt(dte: Any, series: Series, hand: Any) -> None:
+    """Frames are lost and counted, the link lives; what was whole arrives, in order."""
+    at = (1, 2, 3) if series is Series.LENA_R8 else (1, 2)
+    dte.start("AT+CMUX=0,0,,127", *at)
+    for dlci in at:
+        dte.at(dlci, "ATE0")
+    sinks = {dlci: in_data_mode(dte, dlci)[0] for dlci in at}
+    dice, whole = random.Random(5), {dlci: [] for dlci in at}  # type: dict[int, list[bytes]]
+    for number in range(300):
+        for dlci in at:
+            info = b"%06d" % number + dice.randbytes(50)
+            octets = bytearray(hand.frame(dlci, hand.UIH, info))
+            hit = [place for place in range(len(octets)) if dice.random() < 0.01]
+            for place in hit:
+                octets[place] ^= 1 << dice.randrange(8)
+            if not hit:
+                whole[dlci].append(info)
+            dte.driven.send(bytes(octets))
+    dte.take(2)
+    for dlci in at:
+        arrived = [one for one in whole[dlci] if one in sinks[dlci].got]
+        assert len(arrived) >= 0.97 * len(whole[dlci])
+        places = [sinks[dlci].got.find(one) for one in arrived]
+        assert places == sorted(places)
+    report = dte.driven.module.subsystem(Multiplexer).report()
+    assert int(report["damaged"]) > 20  # most of the damage lies in information, which FCS does not cover
+    assert report["channels"] == ",".join(map(str, at))
+    for dlci in at:
+        before = len(sinks[dlci].got)
+        dte.say(dlci, b"after all")
+        assert sinks[dlci].got[before:] == b"after all"
