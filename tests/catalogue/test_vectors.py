@@ -23,7 +23,7 @@ ROW_KEYS = {"row", "evidence", "given", "send", "payload", "expect", "urc", "abs
             "note"}
 BEGIN = {"factory", "registered", "unregistered", "booting", "uart"}
 VERBS = {"remote-send", "remote-close", "remote-reset", "remote-connect", "server", "link", "network", "call",
-         "sms", "line", "power", "report"}
+         "sms", "line", "power", "report", "reset"}
 PLACEHOLDER = re.compile(r"\{([a-z_0-9]+):([^{}]+)\}")
 NAME = re.compile(r"(?:AT|;)([+&]?[A-Z]+)", re.IGNORECASE)
 
