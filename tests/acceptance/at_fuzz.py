@@ -238,7 +238,7 @@ class Wire:
         """End a prompt: ESC, then as many bytes as any payload may have; the command must end then."""
         time.sleep(0.06)
         port, heard = self._open(), b""
-        port.write(b"\x1b" + b"x" * 1024)
+        port.write(b"\x1b" + b"x" * 2048)
         end = time.monotonic() + GIVE_UP_S
         while not FINAL.search(heard):
             if time.monotonic() > end:
