@@ -153,7 +153,8 @@ def ready_slot(slot: VirtualSlot) -> dict[str, object]:
     interfaces = () if composition is None else composition.interfaces
     at = sum(interface.role == "at" for interface in interfaces)
     return {"name": slot.name, "series": slot.profile.series.value,
-            "uart": slot.uart.url, "aux_uart": None, "usb": str(usb),
+            "uart": slot.uart.url, "aux_uart": slot.aux_uart.url if slot.aux_uart is not None else None,
+            "usb": str(usb),
             "at": [str(usb / f"at{number}") for number in range(at)]}
 
 

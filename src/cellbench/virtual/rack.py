@@ -27,7 +27,7 @@ from .bench.output import SupplyOutput
 from .bench.probe import answers_at
 from .bench.relays import INPUTS, RELAYS, RelayBoard, Wiring
 from .bench.supply import Supply
-from .bench.uart import UartAdapter
+from .bench.uart import UartAdapter, UartEnd
 from .bench.uart_pty import PtyUart
 from .bench.usb import Identity, UsbPlug
 from .bench.usb_host import FAST, REAL, UsbHost
@@ -35,7 +35,7 @@ from .device.config import Timing, config_for
 from .device.module import Input, Module, Output
 from .net.internet import Internet
 from .slots import Extra, SlotSpec, UartKind
-from .wiring import INPUT_LINES, RELAY_LINES, DrivenLines, ModuleUart
+from .wiring import INPUT_LINES, RELAY_LINES, DrivenLines, ModuleAuxUart, ModuleUart
 from .world.world import World, load_world
 
 LOG = logging.getLogger("cellbench.virtual")
@@ -97,6 +97,8 @@ class VirtualSlot:
     lines: DrivenLines
     output: SupplyOutput
     uart: UartAdapter | PtyUart
+    aux_uart: UartAdapter | PtyUart | None
+    """Of a module that can have an auxiliary UART, whatever it is set to now."""
     usb: UsbPlug
     supply: int
     """Number of its supply, from 1, and ``channel`` of it, from 1."""
@@ -109,6 +111,11 @@ class VirtualSlot:
     on: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while V_INT is high."""
     power_task: asyncio.Task[None] | None = None
+
+    @property
+    def uarts(self) -> tuple[UartAdapter | PtyUart, ...]:
+        """All that there are."""
+        return (self.uart,) if self.aux_uart is None else (self.uart, self.aux_uart)
 
     @property
     def current_limit_a(self) -> float:
@@ -158,7 +165,8 @@ class Rack:
         await self._start_instruments()
         await self._start_extras()
         for slot in self.slots.values():
-            await slot.uart.start()
+            for uart in slot.uarts:
+                await uart.start()
 
     async def stop(self, cause: str) -> None:
         """Switch everything off and leave nothing running."""
@@ -175,7 +183,8 @@ class Rack:
             if extra is not None:
                 await extra[0].stop()
         for slot in self.slots.values():
-            await slot.uart.stop()
+            for uart in slot.uarts:
+                await uart.stop()
             await slot.module.close()
             slot.usb.close()
         if self.usb_host is not None:
@@ -244,22 +253,29 @@ class Rack:
         slot = VirtualSlot(
             name=spec.name, profile=profile, directory=directory, module=module, lines=lines,
             output=SupplyOutput(module, directory / "supply.log", seed, on_off=lines.supply_off),
-            uart=self._uart(ModuleUart(module), seed, directory),
+            uart=self._uart(ModuleUart(module), seed, directory / "uart"),
+            aux_uart=self._aux_uart(module, seed, directory),
             usb=UsbPlug(host, index + 1, directory / "usb", module.usb_port,
                         lambda: Identity("u-blox", config.model, config.imei)),
             supply=index // len(feeding) + 1, channel=place + 1,
             rated_a=self.plan.supply.ratings[place].amperes,
             board=index // SLOTS_PER_BOARD + 1, first_pin=index % SLOTS_PER_BOARD * len(RELAY_LINES))
         module.uart.transmit = slot.uart.transmit
+        if slot.aux_uart is not None:
+            module.aux.transmit, module.aux.on_cts = slot.aux_uart.transmit, slot.aux_uart.lines_changed
         module.on_output = partial(self._output_changed, slot)
         module.on_usb = partial(self._usb_changed, slot)
         return slot
 
-    def _uart(self, end: ModuleUart, seed: int, directory: Path) -> UartAdapter | PtyUart:
-        """The slot's UART as the plan wants it; as a device node it is DIR/SLOT/uart."""
-        if self.plan.uart is UartKind.PTY:
-            return PtyUart(end, seed, directory / "uart")
-        return UartAdapter(end, seed)
+    def _uart(self, end: UartEnd, seed: int, node: Path) -> UartAdapter | PtyUart:
+        """A UART of a slot as the plan wants it; as a device node it is DIR/SLOT/uart."""
+        return PtyUart(end, seed, node) if self.plan.uart is UartKind.PTY else UartAdapter(end, seed)
+
+    def _aux_uart(self, module: Module, seed: int, directory: Path) -> UartAdapter | PtyUart | None:
+        """The adapter of the auxiliary UART, for a module that can have one."""
+        if not any(one.aux_uart for one in module.profile.usb):
+            return None
+        return self._uart(ModuleAuxUart(module), seed + 500, directory / "aux_uart")
 
     def _output_changed(self, slot: VirtualSlot, pin: Output, level: bool) -> None:
         if pin is Output.V_INT:
@@ -267,7 +283,8 @@ class Rack:
                 slot.on.set()
             else:
                 slot.on.clear()
-                slot.uart.line_broke()
+                for uart in slot.uarts:
+                    uart.line_broke()
         else:
             slot.uart.lines_changed()
 

@@ -108,8 +108,7 @@ def _slot(rack: Rack, slot: VirtualSlot, index: int) -> dict[str, object]:
                   "voltage_v": float(power.vcc_typical_v.value),
                   "current_limit_a": float(slot.current_limit_a)},
         "lines": lines,
-        "ports": {"uart": {"url": slot.uart.url},
-                  "usb": {"location": slot.usb.location}},
+        "ports": _ports(slot),
         "sim": {"ref": f"sim-{index + 1}"},
         "capabilities": ["expendable"],
     }
@@ -117,6 +116,14 @@ def _slot(rack: Rack, slot: VirtualSlot, index: int) -> dict[str, object]:
     if network.apns:
         model["network"] = {"apn": network.apns[0], **({"plmn": network.plmn} if network.plmn else {})}
     return model
+
+
+def _ports(slot: VirtualSlot) -> dict[str, object]:
+    """The UARTs by their addresses, USB by its location."""
+    ports: dict[str, object] = {"uart": {"url": slot.uart.url}}
+    if slot.aux_uart is not None:
+        ports["aux_uart"] = {"url": slot.aux_uart.url, "wired": ["rts", "cts"]}
+    return {**ports, "usb": {"location": slot.usb.location}}
 
 
 def _services(rack: Rack) -> dict[str, object]:

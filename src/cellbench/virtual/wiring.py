@@ -61,6 +61,34 @@ class DrivenLines:
             self._module.set_input(pin, level)
 
 
+class ModuleAuxUart:
+    """The module's auxiliary UART for its adapter (bench.uart.UartEnd); it has RTS and CTS only."""
+
+    def __init__(self, module: Module) -> None:
+        self._module = module
+
+    def receive(self, data: bytes, host_rate: int) -> None:
+        """Bytes sent to the module."""
+        self._module.aux.receive(data, host_rate)
+
+    def set_dtr(self, on: bool) -> None:
+        """There is no such wire."""
+
+    def set_rts(self, on: bool) -> None:
+        """RTS into the module."""
+        self._module.aux.set_rts(on)
+
+    def cts(self) -> bool:
+        """CTS out of the module."""
+        return self._module.aux.cts
+
+    def dsr(self) -> bool:
+        """There is no such wire."""
+        return False
+
+    dcd = ri = dsr
+
+
 class ModuleUart:
     """The module's UART for the adapter (bench.uart.UartEnd)."""
 

@@ -69,6 +69,8 @@ SERIAL = SerialFacts(
 
 _00B = ubxlib("udev rules and the Linux option driver, patch of November 2022")
 _01B = driver("Linux option driver, LARA-R6 01B; the number 1311 is remembered")
+_NO_UART, _AUX_UART = (3, 4), (1,)
+"""+USIO values without the main UART, and those with the auxiliary one (application note)."""
 _USIO: tuple[tuple[int, tuple[str, ...]], ...] = (
     (0, ("diag", "at", "at")),
     (1, ("diag", "at")),
@@ -83,7 +85,8 @@ def _compositions() -> tuple[UsbComposition, ...]:
     grades = (("-00B", 0x05C6, 0x908B, _00B), ("-01B", 0x1546, 0x1311, _01B))
     return tuple(
         UsbComposition(f"USIO {number}", vid, pid, interfaces(*roles, name="LARA-R6 USB serial {}"), "none",
-                       source, selected_by=f"usio={number}", ordering=grade)
+                       source, selected_by=f"usio={number}", ordering=grade, uart=number not in _NO_UART,
+                       aux_uart=number in _AUX_UART)
         for grade, vid, pid, source in grades
         for number, roles in _USIO)
 

@@ -78,7 +78,7 @@ USB = (
                    r8_guide("5.2.4, Table 8"), selected_by="usb_boot",
                    # 0525:A4A7 is Linux's own serial gadget in its CDC ACM form (g_serial, usb.ids), and so is
                    # every board that runs it; that the class goes with the number is a guess
-                   serial_class="acm", shared_id=True),
+                   serial_class="acm", shared_id=True, uart=False),
 )
 
 BEARERS = BearerFacts(

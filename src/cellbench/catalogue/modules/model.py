@@ -60,7 +60,8 @@ class UsbComposition:
     ``ordering`` limits it to ordering codes that contain this text ("-00B"), empty: all. The network
     function takes the interfaces before the serial ports, or with ``network_first`` False those after them.
     ``serial_class`` is "vendor" or "acm" (USB CDC 1.2). ``shared_id``: other makers' devices carry the same
-    VID:PID, so that only the place on the bus tells the module.
+    VID:PID, so that only the place on the bus tells the module. ``uart`` and ``aux_uart``: whether the main
+    and the auxiliary UART carry AT commands while the module shows itself so.
     """
 
     name: str
@@ -74,6 +75,8 @@ class UsbComposition:
     network_first: bool = True
     serial_class: str = "vendor"
     shared_id: bool = False
+    uart: bool = True
+    aux_uart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,8 @@ class BearerFacts:
 class Current:
     """Typical supply current of one state, in ampere."""
 
-    state: str  # off, idle, active, connected, transmit-peak
+    state: str  # off, idle, active, connected, transmit-peak; floor (idle between two paging occasions),
+    # active-usb (awake with USB in use), usb-suspended (what a suspended USB adds to an idle module)
     typical_a: float
     source: Source
 

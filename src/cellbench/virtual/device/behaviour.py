@@ -12,11 +12,11 @@ from typing import Any
 
 from cellbench.catalogue.model import Series
 from cellbench.virtual.device.behaviour_messaging import D, G, M, S, SettingInfo, X, fact
-from cellbench.virtual.device.behaviour_ppp import PppFacts
+from cellbench.virtual.device.behaviour_serial import UartFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Behaviour(PppFacts):
+class Behaviour(UartFacts):
     """Every doubtful fact of one virtual module; make it by :func:`behaviour_for`."""
 
     # the AT interface
@@ -440,7 +440,7 @@ def behaviour_for(series: Series, overrides: Mapping[str, object] | None = None)
 
 def documented() -> tuple[SettingInfo, ...]:
     """All settings, for the documentation."""
-    inherited = {one.name for one in fields(PppFacts)}
+    inherited = {one.name for one in fields(UartFacts)}
     ordered = sorted(fields(Behaviour), key=lambda one: one.name in inherited)
     return tuple(SettingInfo(one.name, one.metadata["doc"], one.metadata["evidence"], one.metadata["source"],
                              one.metadata["defaults"]) for one in ordered)

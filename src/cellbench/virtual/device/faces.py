@@ -70,7 +70,7 @@ class Carrier(Protocol):
 
 
 GREETING_RATE = 115_200
-_HELD = 65_536  # bytes kept while RTS is off
+HELD = 65_536  # bytes kept while RTS is off
 
 
 def garble(data: bytes, sent_at: int, taken_at: int) -> bytes:
@@ -217,7 +217,7 @@ class UartFace:
     def send(self, data: bytes) -> None:
         """Bytes of the AT port to the host; held back while RTS is off under hardware flow control."""
         if self._module.serial.rts_gates and not self._module.input(Input.RTS):
-            if len(self._held) + len(data) <= _HELD:
+            if len(self._held) + len(data) <= HELD:
                 self._held += data
             return
         if self.transmit is not None:

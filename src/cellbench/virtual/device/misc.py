@@ -44,6 +44,7 @@ async def _circuit_108(ctx: CommandContext) -> None:
 async def _circuit_107(ctx: CommandContext) -> None:
     ctx.port.settings.circuit_107 = ctx.integer(0, 0)
 
+    ctx.module.serial.show_lines()
 
 async def _flow(ctx: CommandContext) -> None:
     """&K: of the UART; a USB port may refuse it (public driver, issue threads)."""
@@ -53,9 +54,9 @@ async def _flow(ctx: CommandContext) -> None:
     mode = ctx.integer(0, 0)
     if mode not in (0, 3):
         raise Refusal.plain()
-    ctx.module.settings.store("&K", mode)
-    if mode == 0:
-        ctx.module.uart.rts_on()
+    if ctx.module.sleep.flow_control_refused(mode):
+        raise Refusal.cme(_NOT_ALLOWED)
+    ctx.module.serial.set_flow(ctx.port, mode)
 
 
 def _profile(port: AtPort) -> dict[str, object]:
@@ -88,6 +89,7 @@ async def _reset_profile(ctx: CommandContext) -> None:
         ctx.port.online = None
     _adopt(ctx.port, ctx.module.serial.port_settings(on_usb=ctx.port.on_usb))
 
+    ctx.module.serial.show_lines()
 
 async def _factory_profile(ctx: CommandContext) -> None:
     """&F: factory values of this port (V.250 6.1.2); what NVM holds of them stays until &W."""
@@ -99,6 +101,7 @@ async def _factory_profile(ctx: CommandContext) -> None:
     fresh.cmee = factory("+CMEE")
     ctx.port.settings = fresh
 
+    ctx.module.serial.show_lines()
 
 async def _show(ctx: CommandContext) -> None:
     """&V: the settings in force."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from cellbench.base.clock import SYSTEM_CLOCK, Clock
 from cellbench.catalogue.modules.model import ModuleProfile, UsbComposition
 from cellbench.virtual.device import gpio, lwm2m, restore, trace
+from cellbench.virtual.device.aux_uart import AuxUart
 from cellbench.virtual.device.config import ModuleConfig
 from cellbench.virtual.device.contexts import Contexts
 from cellbench.virtual.device.draw import Draw
@@ -87,6 +88,7 @@ class Module:
         self.pace = Pace(config.timing)
         self.settings = Settings(nvm, factory_values(profile, config), storage_for(profile))
         self.uart = UartFace(self)
+        self.aux = AuxUart(self)
         self.usb_faces: tuple[UsbFace, ...] = ()
         self._inputs = {pin: pin in (Input.RTS, Input.DTR) for pin in Input}
         self._outputs = dict.fromkeys(Output, False)
@@ -117,7 +119,7 @@ class Module:
         self._inputs[pin] = active
         if pin in (Input.PWR_ON, Input.RESET_N):
             self.power.line(pin, active)
-        elif pin is Input.DTR:
+        elif pin is Input.DTR and self.aux.port is None:
             self.uart.set_dtr(active)
         elif pin is Input.RTS and active:
             self.uart.rts_on()
@@ -157,6 +159,7 @@ class Module:
         """Print a URC on every AT port that wants it; on a busy one it waits (``keep``) or is dropped."""
         for port in self._ports:
             if port.urcs_wanted:
+        self.serial.urc_printed()
                 port.urc(text, keep=keep)
 
     def subsystem(self, kind: type[S]) -> S:
@@ -225,11 +228,12 @@ class Module:
         stored = self.serial.port_settings
         if self.serial.uart_enabled:
             port = AtPort(self, "uart", self.uart.send, on_usb=False, settings=stored(on_usb=False))
-            port.dtr = self._inputs[Input.DTR]
+            port.dtr = self._inputs[Input.DTR] or self.serial.aux_enabled  # then nobody drives it
             self.add_port(port)
             self.uart.start(port, self.serial.boot_rate)
         for face in self.usb_faces:
             if face.role == "at":
+        self._enter_aux()
                 port = AtPort(self, f"usb{face.index}", face.send, on_usb=True, settings=stored(on_usb=True))
                 port.dtr = face.opened
                 face.port = port
@@ -245,6 +249,16 @@ class Module:
     def leave(self, *, usb: bool) -> None:
         """Everything that lives from boot to power-off ends now."""
         for part in self._subsystems.values():
+    def _enter_aux(self) -> None:
+        """The auxiliary UART, where +USIO has it."""
+        if not self.serial.aux_enabled:
+            return
+        port = AtPort(self, "aux_uart", self.aux.send, on_usb=False,
+                      settings=self.serial.port_settings(on_usb=False))
+        self.add_port(port)
+        rate, flow = self.serial.aux_settings
+        self.aux.start(port, rate, gated=flow == self.config.behaviour.aux_needs_flow)
+
             part.power_off()
         self._subsystems.clear()
         self.radio.power_off()
@@ -258,6 +272,8 @@ class Module:
         self.hung = False
         for pin in (Output.CTS, Output.DSR, Output.DCD, Output.RI):
             self.set_output(pin, False)
+        self.aux.stop()
+        self.serial.power_off()
         for face in self.usb_faces:
             if face.on_open is not None:
                 face.on_open(False)

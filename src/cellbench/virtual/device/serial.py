@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from cellbench.catalogue.modules.model import UsbComposition
@@ -11,8 +12,11 @@ from cellbench.virtual.front.state import PortSettings, PortState
 
 if TYPE_CHECKING:
     from cellbench.virtual.device.module import Module
+    from cellbench.virtual.front.port import AtPort
 
-_UART_OFF = (3, 4)  # +USIO values without the main UART (application note of LARA-R6)
+_AUX_FACTORY = (115_200, 3)
+_RTS_CTS = 3  # &K
+_RING_FOR_URCS = (1, 3)  # +URING: 0 calls and messages, 1 URCs too, 2 data too, 3 all
 REGISTERS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12)
 
 
@@ -23,16 +27,39 @@ class SerialState:
         self._module = module
         self.usio = 0  # the +USIO value this boot began with
         self.forced: UsbComposition | None = None  # shown whatever the settings say (a fault)
+        self._ringing: asyncio.TimerHandle | None = None
 
     @property
     def rts_gates(self) -> bool:
         """True while RTS off holds the module's output back (&K3)."""
-        return self._module.settings.number("&K", 3) == 3
+        return self._module.settings.number("&K", _RTS_CTS) == _RTS_CTS
 
     @property
     def uart_enabled(self) -> bool:
         """False while +USIO gives the UART away."""
-        return self.usio not in _UART_OFF
+        variant = self._variant()
+        return variant is None or variant.uart
+
+    @property
+    def aux_enabled(self) -> bool:
+        """True while +USIO gives four pins of the main UART to an auxiliary one."""
+        variant = self._variant()
+        return variant is not None and variant.aux_uart
+
+    @property
+    def aux_settings(self) -> tuple[int, int]:
+        """Rate and <flow> that the auxiliary UART comes up with (+UUARTCONF)."""
+        stored = self._module.settings.numbers("+UUARTCONF")
+        return (stored[1], stored[2]) if len(stored) > 2 else _AUX_FACTORY
+
+    def _variant(self) -> UsbComposition | None:
+        """What the +USIO value of this boot makes of the serial interfaces; None on a series without."""
+        return next((one for one in self._own() if one.selected_by == f"usio={self.usio}"), None)
+
+    def _own(self) -> list[UsbComposition]:
+        """The compositions of the module's own product grade."""
+        model, every = self._module.config.model, list(self._module.profile.usb)
+        return [one for one in every if not one.ordering or one.ordering in model] or every
 
     @property
     def boot_rate(self) -> int:
@@ -57,10 +84,8 @@ class SerialState:
 
     def chosen(self) -> UsbComposition | None:
         """The composition the settings choose; those of the module's own product grade first."""
-        model = self._module.config.model
-        mine = [one for one in self._module.profile.usb if not one.ordering or one.ordering in model]
         for selector in self._selectors():
-            for one in mine or self._module.profile.usb:
+            for one in self._own():
                 if one.selected_by == selector:
                     return one
         return None
@@ -79,11 +104,11 @@ class SerialState:
     def show_lines(self) -> None:
         """CTS, DSR and DCD as the UART port's state and &C, &S have it."""
         module, port = self._module, self._module.uart.port
-        ready = port is not None
-        module.set_output(Output.CTS, ready)
-        module.set_output(Output.DSR, ready)
-        carrier = port is not None and (port.settings.circuit_109 == 0 or port.state is PortState.DATA
-                                        or port.online is not None)
+        nine_wires = port is not None and not self.aux_enabled
+        module.set_output(Output.CTS, port is not None and module.sleep.uart_open(module.pace.now()))
+        module.set_output(Output.DSR, nine_wires and port is not None and self._set_ready(port))
+        carrier = nine_wires and port is not None and (
+            port.settings.circuit_109 == 0 or port.state is PortState.DATA or port.online is not None)
         module.set_output(Output.DCD, carrier)
         if module.uart.carrier is not None:
             for channel in module.ports:
@@ -97,7 +122,43 @@ class SerialState:
         for port in self._module.ports:
             port.greet(str(values[1]), when_dtr=self._module.config.behaviour.greeting_per_port)
 
-    def ring(self, seconds: float = 1.0) -> None:
-        """RI for an incoming call or SMS."""
-        self._module.set_output(Output.RI, True)
-        self._module.pace.later_true(seconds, lambda: self._module.set_output(Output.RI, False))
+    def _set_ready(self, port: AtPort) -> bool:
+        """Circuit 107 by &S."""
+        if port.settings.circuit_107 == 0 or not self._module.config.behaviour.dsr_follows_data:
+            return True
+        return port.state is PortState.DATA
+
+    def urc_printed(self) -> None:
+        """RI for a URC, where +URING wants that (application note)."""
+        if self._module.settings.number("+URING") in _RING_FOR_URCS:
+            self.ring()
+
+    def ring(self) -> None:
+        """RI on for its time; the pin is the auxiliary UART's while that is there."""
+        module = self._module
+        if module.uart.port is None or self.aux_enabled:
+            return
+        if self._ringing is not None:
+            self._ringing.cancel()
+        module.set_output(Output.RI, True)
+        self._ringing = module.pace.later_true(module.config.behaviour.ring_s, self._still)
+
+    def _still(self) -> None:
+        self._ringing = None
+        self._module.set_output(Output.RI, False)
+
+    def power_off(self) -> None:
+        """The module goes off or restarts: no line moves later on."""
+        if self._ringing is not None:
+            self._ringing.cancel()
+            self._ringing = None
+
+    def set_flow(self, port: AtPort, mode: int) -> None:
+        """&K on a UART's port: 3 is RTS/CTS."""
+        module = self._module
+        if port is module.aux.port:
+            module.aux.set_gated(mode == _RTS_CTS)
+            return
+        module.settings.store("&K", mode)
+        if mode != _RTS_CTS:
+            module.uart.rts_on()

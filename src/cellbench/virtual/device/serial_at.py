@@ -11,15 +11,22 @@ _GPIO3, _GPIO3_BLOCKS = 24, (0, 1, 4)  # general purpose I/O, GNSS data ready (L
 
 
 async def _ipr_set(ctx: CommandContext) -> None:
-    """+IPR: OK at the old rate, then the new one at once, kept in NVM (LENA-R8 guide 5.3.1, 6.1)."""
+    """+IPR: OK at the old rate, then the new one at once, kept in NVM (LENA-R8 guide 5.3.1, 6.1); of the
+    auxiliary UART it is not kept (LARA-R6 application note)."""
     module, rate = ctx.module, ctx.integer(0)
-    module.settings.store("+IPR", rate)
-    if not ctx.port.on_usb:
+    if ctx.port is module.aux.port:
+        ctx.afterwards(lambda: module.aux.set_rate(rate))
+    elif not ctx.port.on_usb:
+        module.settings.store("+IPR", rate)
         ctx.afterwards(lambda: module.uart.set_rate(rate))
+    elif module.config.behaviour.ipr_of_usb_kept:
+        module.settings.store("+IPR", rate)
 
 
 async def _ipr_read(ctx: CommandContext) -> None:
-    ctx.info(f"+IPR: {ctx.module.serial.boot_rate}")
+    module = ctx.module
+    rate = module.aux.rate if ctx.port is module.aux.port else module.serial.boot_rate
+    ctx.info(f"+IPR: {rate}")
 
 
 async def _ipr_test(ctx: CommandContext) -> None:
@@ -30,11 +37,11 @@ async def _ipr_test(ctx: CommandContext) -> None:
 
 async def _ifc_set(ctx: CommandContext) -> None:
     both = [ctx.integer(0), ctx.integer(1, ctx.integer(0))]
-    ctx.module.settings.store("+IFC", both)
+    if not ctx.port.on_usb and ctx.module.sleep.flow_control_refused(3 if both[0] == 2 else 0):
+        raise Refusal.cme(_NOT_ALLOWED)
     if not ctx.port.on_usb:
-        ctx.module.settings.store("&K", 3 if both[0] == 2 else 0)
-        if both[0] != 2:
-            ctx.module.uart.rts_on()
+        ctx.module.serial.set_flow(ctx.port, 3 if both[0] == 2 else 0)
+    ctx.module.settings.store("+IFC", both)
 
 
 async def _csgt_set(ctx: CommandContext) -> None:
