@@ -19,6 +19,7 @@ from cellbench.catalogue.model import Form, Series
 from cellbench.virtual.device.config import Timing
 from cellbench.virtual.device.module import Input
 from cellbench.virtual.front.context import Call, CommandContext, DataEnd, DataLink
+from cellbench.virtual.front.state import Move
 
 SUBJECT = "connectivity"
 BAR = "The escape sequence +++ is recognised only as the guides say, over random timings on a virtual clock."
@@ -75,6 +76,7 @@ def played(one: Any, pieces: list[tuple[float, bytes]]) -> tuple[bytes, bool]:
     sink = Sink()
     port = one.module.uart.port
     context = CommandContext(one.module, port, Call("+TEST", Form.EXECUTE))
+    port.mode.move(Move.LINE)
     task = one.loop.create_task(context.data_mode("CONNECT", sink))
     one.run(0.001)
     for pause, piece in pieces:

@@ -14,7 +14,7 @@ from cellbench.catalogue.model import Form, Series
 from cellbench.virtual.device.module import Input
 from cellbench.virtual.front.context import Call, CommandContext, DataEnd, DataLink, Refusal
 from cellbench.virtual.front.dispatch import print_refusal
-from cellbench.virtual.front.state import PortState
+from cellbench.virtual.front.state import Move
 
 
 def raw(module: Any, data: bytes, seconds: float = 1.0) -> bytes:
@@ -177,7 +177,7 @@ class Prober:
         self.loop = module.loop
 
     def start(self, work: Any) -> asyncio.Task[Any]:
-        self.port.state = PortState.EXECUTING
+        self.port.mode.move(Move.LINE)
         task = self.loop.create_task(work)
         task.add_done_callback(lambda _: self.port.finish_line())
         return task

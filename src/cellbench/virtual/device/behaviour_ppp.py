@@ -44,6 +44,14 @@ class PppFacts(MuxFacts):
         "What the module sends to the host breaks the silence before +++ too.",
         X, "LENA-R8 guide 5.8.2 asks the host for silence since data was sent or received",
         r8=False, r6=False)
+    escape_s2_link: bool = fact(
+        "S2 chooses the character of the escape sequence in direct links; above 127 there is none.",
+        G, "LARA-R6 guide 9.1.4; LENA-R8 guide 9.3.2.2.4 does not name it", r8=True, r6=True)
+    escape_s2_ppp: bool = fact(
+        "S2 chooses it in PPP too.", M, "a sibling's manual: no effect there", r8=False, r6=False)
+    escape_s12: bool = fact(
+        "The silence before the escape sequence is that of S12, in units of 20 ms; else it is 2 s.",
+        G, "both guides: 2 s; a sibling's manual has S12 at 50", r8=False, r6=False)
     ppp_auth_required: bool = fact(
         "A host that will not authenticate is hung up where +UAUTHREQ has user and password for the context; "
         "else these count without it.", X, "", r8=False, r6=False)

@@ -7,6 +7,9 @@ from collections.abc import Callable
 
 from cellbench.virtual.front.context import DataLink
 
+_ESCAPE = 3  # characters of the escape sequence
+_LAST_CHARACTER = 127
+
 
 class PayloadTaking:
     """A payload being taken."""
@@ -46,31 +49,33 @@ class OpenLink(DataLink):
 class EscapeFinder:
     """Finds the escape sequence in what comes from the DTE (V.250 has none; guides 5.8.2, 9.1.4).
 
-    ``+++`` counts when ``guard`` seconds of silence went before it, no gap inside is longer than
-    ``gap`` and ``trailing`` seconds of silence follow. Held characters are released as data otherwise.
+    Three times ``char`` count when ``guard`` seconds of silence went before them, no gap inside is longer
+    than ``gap`` and silence follows, which whoever holds the clock sees. Held characters are released as data
+    otherwise. Above 127 there is no escape character.
     """
 
-    __slots__ = ("char", "gap", "guard", "held", "last")
+    __slots__ = ("_run", "gap", "guard", "held", "last")
 
     def __init__(self, char: int, guard: float, gap: float, now: float) -> None:
-        self.char = char
-        self.guard = guard
+        self._run = bytes([char]) * _ESCAPE if char <= _LAST_CHARACTER else b""
         self.gap = gap
+        self.guard = guard
         self.held = b""
         self.last = now
+
+    @property
+    def complete(self) -> bool:
+        """True when the sequence is there, if silence follows."""
+        return len(self.held) == _ESCAPE
 
     def take(self, data: bytes, now: float) -> bytes:
         """Bytes that are data for sure; the rest is held."""
         quiet = now - self.last
         self.last = now
-        if self.held:
-            joined = self.held + data
-            if quiet <= self.gap and len(joined) <= 3 and joined == bytes([self.char]) * len(joined):
-                self.held = joined
-                return b""
-            self.held = b""
-            return joined
-        if quiet >= self.guard and 0 < len(data) <= 3 and data == bytes([self.char]) * len(data):
-            self.held = data
+        joined = self.held + data
+        in_time = quiet <= self.gap if self.held else quiet >= self.guard
+        if in_time and data and self._run.startswith(joined):
+            self.held = joined
             return b""
-        return data
+        self.held = b""
+        return joined

@@ -1,4 +1,4 @@
-"""One AT port of the module as a state machine (LENA-R8 guide 4.3, Figure 5).
+"""One AT port of the module as a state machine (LENA-R8 guide 4.3, Figure 5; state.TRANSITIONS).
 
 COMMAND takes characters of a command line; EXECUTING until the final result code; PROMPT while a
 command takes a payload; DATA between CONNECT and the escape; ONLINE is command mode with a call held.
@@ -8,21 +8,24 @@ The port does not know what carries it: a UART, a USB interface or a multiplexer
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cellbench.virtual.front import results
-from cellbench.virtual.front.bytestream import EscapeFinder, OpenLink, PayloadTaking
+from cellbench.virtual.front.bytestream import EscapeFinder, PayloadTaking
 from cellbench.virtual.front.context import DataEnd, DataSink
+from cellbench.virtual.front.data import DataMode
 from cellbench.virtual.front.dispatch import run_line
 from cellbench.virtual.front.parser import LineAssembler, LineEvent
-from cellbench.virtual.front.state import OnlineCall, PortSettings, PortState
+from cellbench.virtual.front.state import Mode, Move, OnlineCall, PortSettings, PortState
+from cellbench.virtual.front.urcs import UrcQueue
 
 if TYPE_CHECKING:
     from cellbench.virtual.device.module import Module
 
 CTRL_Z, ESC, LF = 0x1A, 0x1B, 0x0A
+_PLUS = 0x2B
+_S12, _S12_PER_S = 50, 50  # the register's usual value, and its unit
 LINE_END_S = 0.05
 """How long after a line's CR its LF may come, even at 300 bit/s; data after a prompt comes later."""
 
@@ -39,7 +42,7 @@ class AtPort:
         self.name = name
         self.on_usb = on_usb
         self.settings = settings if settings is not None else PortSettings()
-        self.state = PortState.COMMAND
+        self.mode = Mode()
         self.online: OnlineCall | None = None
         self.dtr = True
         self.muted = False  # nothing is printed before autobauding has measured a rate
@@ -47,21 +50,24 @@ class AtPort:
         self._greeting: str | None = None
         self._transmit = transmit
         self._line = LineAssembler(module.profile.serial.max_line.value)
-        self._urcs: deque[str] = deque(maxlen=module.config.behaviour.urc_queue)
+        behaviour = module.config.behaviour
+        self._urcs = UrcQueue(module.pace, behaviour.urc_queue, behaviour.typing_holds_urcs_s,
+                              free=lambda: not self.muted and not self.busy,
+                              typing=lambda: self._line.begun, show=self._unsolicited)
         self._task: asyncio.Task[None] | None = None
         self._abortable = False
         self._first_info = True
         self._skip_lf = False
         self._line_at = 0.0  # when the last command line was complete
         self._payload: PayloadTaking | None = None
-        self._sink: DataSink | None = None
-        self._link: OpenLink | None = None
-        self._escape: EscapeFinder | None = None
-        self._data_done: asyncio.Future[DataEnd] | None = None
+        self._data: DataMode | None = None
         self._after: list[Callable[[], None]] = []
-        self._timer: asyncio.TimerHandle | None = None
-        self._typed_at = 0.0
         self._closed = False
+
+    @property
+    def state(self) -> PortState:
+        """The mode of Figure 5 that the port is in."""
+        return self.mode.state
 
     # from the DTE
     def receive(self, data: bytes) -> None:
@@ -96,36 +102,15 @@ class AtPort:
         if self.settings.echo and place > begin:
             self._write(data[begin:place])
         if event is LineEvent.NOTHING:
-            self._hold_urcs()
+            self._urcs.typed()
         else:
             self._begin(event)
         return place
 
-    def _hold_urcs(self) -> None:
-        """URCs wait while a line is being typed, but not for ever."""
-        self._typed_at = self.module.pace.now()
-        if self._line.begun and self._urcs:
-            self._arm_flush()
-
-    def _arm_flush(self) -> None:
-        if self._timer is None:
-            hold = self.module.config.behaviour.typing_holds_urcs_s
-            left = self._typed_at + hold - self.module.pace.now()
-            self._timer = self.module.pace.later_true(max(left, 0.01), self._flush_stale)
-
-    def _flush_stale(self) -> None:
-        self._timer = None
-        if self.state not in (PortState.COMMAND, PortState.ONLINE) or not self._urcs:
-            return
-        if self._may_print():
-            self.flush()
-        else:
-            self._arm_flush()
-
     def _begin(self, event: LineEvent) -> None:
         self._skip_lf = True
         self._line_at = self.module.pace.now()
-        self.state = PortState.EXECUTING
+        self.mode.move(Move.LINE)
         self._abortable = False
         body = None if event is LineEvent.TOO_LONG else self._line.body
         self._task = self.module.pace.loop.create_task(self._execute(body))
@@ -143,7 +128,7 @@ class AtPort:
         self._after_line()
 
     def _after_line(self) -> None:
-        self.state = PortState.ONLINE if self.online is not None else PortState.COMMAND
+        self.mode.move(Move.RESULT if self.online is None else Move.HELD)
         after, self._after = self._after, []
         for action in after:
             action()
@@ -178,7 +163,7 @@ class AtPort:
         lost = settle_s if self.module.config.behaviour.prompt_early_bytes_lost else 0.0
         payload = PayloadTaking(size, pace.loop.create_future(), echo, timeout_s, pace.now() + lost)
         self._payload = payload
-        self.state = PortState.PROMPT
+        self.mode.move(Move.PROMPT)
         style = self.settings.style
         self._write_text(f"{style.cr}{style.lf}{prompt}")
         self._first_info = True
@@ -189,8 +174,7 @@ class AtPort:
             if payload.timer is not None:
                 payload.timer.cancel()
             self._payload = None
-            if self.state is PortState.PROMPT:
-                self.state = PortState.EXECUTING
+            self.mode.move(Move.TAKEN)
 
     def _arm_payload(self, payload: PayloadTaking) -> None:
         if payload.timer is not None:
@@ -233,60 +217,42 @@ class AtPort:
     # data mode
     async def run_data_mode(self, connect_text: str, sink: DataSink) -> DataEnd:
         """See :meth:`CommandContext.data_mode`."""
-        pace = self.module.pace
         self.write_result(connect_text)
-        link = self._link = OpenLink(self.write_data, lambda: self.end_data(DataEnd.FINISHED))
-        self._sink = sink
-        self._data_done = pace.loop.create_future()
-        guard = self.module.profile.serial.escape_guard_s.value
-        self._escape = EscapeFinder(self.settings.registers.get(2, 43), guard,
-                               self.module.config.behaviour.escape_gap_s, pace.now())
-        self.state = PortState.DATA
+        data = self._data = DataMode(self.module.pace, sink, self.write_data, self._escape(),
+                                     self.module.config.behaviour.escape_trailing_s)
+        self.mode.move(Move.CONNECT)
         self.module.data_mode_changed(self)
         self.module.turn.leave(self)
-        sink.opened(link)
         try:
-            end = await self._data_done
+            end = await data.run()
         finally:
-            link.open = False
-            self._sink = self._link = self._data_done = self._escape = None
-            if self.state is PortState.DATA:
-                self.state = PortState.EXECUTING
+            self._data = None
+            self.mode.move(Move.LEFT)
             self._first_info = True
             self._abortable = False
             self.module.data_mode_changed(self)
         await self.module.turn.take(self)
         return end
 
+    def _escape(self) -> EscapeFinder:
+        """What ends data mode: S2 and S12 act where the series' settings say so."""
+        behaviour, registers = self.module.config.behaviour, self.settings.registers
+        by_s2 = behaviour.escape_s2_link if self.online is None else behaviour.escape_s2_ppp
+        guard = self.module.profile.serial.escape_guard_s.value
+        if behaviour.escape_s12:
+            guard = registers.get(12, _S12) / _S12_PER_S
+        return EscapeFinder(registers.get(2, _PLUS) if by_s2 else _PLUS, guard, behaviour.escape_gap_s,
+                            self.module.pace.now())
+
     def end_data(self, end: DataEnd) -> None:
         """Leave data mode."""
-        if self._data_done is not None and not self._data_done.done():
-            self._data_done.set_result(end)
+        if self._data is not None:
+            self._data.end(end)
 
     def _data_in(self, data: bytes) -> None:
         self._skip_lf = False  # it came before CONNECT if at all: what comes now is data
-        escape, sink = self._escape, self._sink
-        if not data or escape is None or sink is None or self._data_done is None or self._data_done.done():
-            return
-        passed = escape.take(data, self.module.pace.now())
-        if passed:
-            sink.received(passed)
-        elif len(escape.held) == 3:
-            self.module.pace.later_true(self.module.config.behaviour.escape_trailing_s,
-                                        lambda: self._escaped(escape))
-        else:
-            held = escape.held
-            self.module.pace.later_true(escape.gap * 1.2, lambda: self._release(escape, held))
-
-    def _escaped(self, escape: EscapeFinder) -> None:
-        if escape is self._escape and len(escape.held) == 3:
-            self.end_data(DataEnd.ESCAPED)
-
-    def _release(self, escape: EscapeFinder, held: bytes) -> None:
-        """A plus or two alone were data after all."""
-        if escape is self._escape and escape.held == held and self._sink is not None:
-            escape.held = b""
-            self._sink.received(held)
+        if self._data is not None:
+            self._data.receive(data)
 
     def set_dtr(self, on: bool) -> None:
         """Circuit 108/2; its drop in data mode does what &D says (V.250 6.2.9)."""
@@ -296,20 +262,21 @@ class AtPort:
         if dropped and self.state is PortState.DATA and self.settings.circuit_108 in (1, 2):
             self.end_data(DataEnd.DTR_OFF)
         elif dropped and self.state is PortState.ONLINE and self.settings.circuit_108 == 2:
-            self.state = PortState.EXECUTING
+            self.mode.move(Move.DTR_OFF)
             self._task = self.module.pace.loop.create_task(self._hang_up())
 
     async def _hang_up(self) -> None:
         """DTR went off in online command mode with &D2: the call ends (V.250 6.2.9)."""
         if self.online is not None:
             await self.online.hang_up()
+            self.online = None
             self.write_result("NO CARRIER")
         self.finish_line()
 
     def call_lost(self) -> None:
         """The call that online command mode holds is gone: NO CARRIER, and command mode."""
         if self.state is PortState.ONLINE:
-            self.state = PortState.COMMAND
+            self.mode.move(Move.CARRIER_LOST)
         self.urc("NO CARRIER")
 
     # to the DTE
@@ -323,10 +290,11 @@ class AtPort:
 
     def write_data(self, data: bytes) -> None:
         """Bytes of data mode."""
-        if self._escape is not None and self.module.config.behaviour.escape_guard_hears_output:
-            self._escape.last = self.module.pace.now()
-        if self.state is PortState.DATA:
-            self._write(data)
+        if self._data is None:
+            return
+        if self.module.config.behaviour.escape_guard_hears_output:
+            self._data.escape.last = self.module.pace.now()
+        self._write(data)
 
     def write_info(self, text: str) -> None:
         """A line of information text."""
@@ -341,7 +309,10 @@ class AtPort:
     def write_error(self, text: str) -> None:
         """A +CME or +CMS ERROR; a final result code, so Q1 suppresses it."""
         if not self.settings.style.quiet:
-            self._write_text(results.unsolicited(text, self.settings.style))
+            self._unsolicited(text)
+
+    def _unsolicited(self, text: str) -> None:
+        self._write_text(results.unsolicited(text, self.settings.style))
 
     def start_command(self) -> None:
         """The next information text is the first of its command."""
@@ -363,37 +334,21 @@ class AtPort:
             self._greeting = text
             return
         self._greeting = None
-        self._write_text(results.unsolicited(text, self.settings.style))
-
-    def _may_print(self) -> bool:
-        if self.muted or self.state not in (PortState.COMMAND, PortState.ONLINE):
-            return False
-        if not self._line.begun:
-            return True
-        hold = self.module.config.behaviour.typing_holds_urcs_s
-        return self.module.pace.now() - self._typed_at >= hold
+        self._unsolicited(text)
 
     def urc(self, text: str, *, keep: bool = True) -> None:
         """Print a URC now, or when the port is free, or never (``keep`` false and busy)."""
-        if self._may_print() and not self._urcs:
-            self._write_text(results.unsolicited(text, self.settings.style))
-        elif keep or self._may_print():
-            self._urcs.append(text)
-            if self.state in (PortState.COMMAND, PortState.ONLINE):
-                self._arm_flush()
+        self._urcs.put(text, keep=keep)
 
     def flush(self) -> None:
         """Print what waits, as far as it may."""
-        while self._urcs and self._may_print():
-            self._write_text(results.unsolicited(self._urcs.popleft(), self.settings.style))
+        self._urcs.flush()
 
     def close(self) -> None:
         """The port ceases to exist (power-off, another composition)."""
         self._closed = True
         self._urcs.clear()
         self._after.clear()
-        if self._timer is not None:
-            self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
             self._task = None

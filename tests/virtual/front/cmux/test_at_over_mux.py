@@ -12,7 +12,7 @@ from cellbench.catalogue.model import Series
 from cellbench.virtual.device.module import Input
 from cellbench.virtual.device.mux import Multiplexer
 from cellbench.virtual.front.context import DataEnd
-from cellbench.virtual.front.state import PortState
+from cellbench.virtual.front.state import Move
 
 DTR_OFF, DTR_ON, RTS_OFF = 0x09, 0x0D, 0x05
 
@@ -134,7 +134,8 @@ class Sink:
 def in_data_mode(dte: Any, dlci: int) -> tuple[Sink, Any]:
     """Bring a channel into data mode; the sink, and the task that tells why it ends."""
     port = next(port for port in dte.driven.module.ports if port.name == f"mux{dlci}")
-    port.state, sink = PortState.EXECUTING, Sink()
+    port.mode.move(Move.LINE)
+    sink = Sink()
     task = dte.driven.loop.create_task(port.run_data_mode("CONNECT", sink))
     dte.take()
     assert dte.heard.pop(dlci) == b"\r\nCONNECT\r\n"
