@@ -38,11 +38,13 @@ READY_S = 60.0
 class ForeignRack:
     """One running rack; a slot of each series for each purpose, all off at first."""
 
-    def __init__(self, directory: Path, *slots: str) -> None:
+    def __init__(self, directory: Path, *slots: str, settings: tuple[str, ...] = ()) -> None:
         self.directory = directory
         command = [sys.executable, "-m", "cellbench", "virtual", "up", "--dir", str(directory)]
         for slot in slots:
             command += ["--slot", slot]
+        for setting in settings:
+            command += ["--set", setting]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
@@ -77,9 +79,10 @@ class ForeignRack:
 
 @pytest.fixture(scope="session")
 def foreign_rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForeignRack]:
-    """The rack of the foreign programs; slots are named purpose-series, such as gsm-r8."""
+    """The rack of the foreign programs; slots are named purpose-series, such as gsm-r8, and mux."""
     slots = [f"{purpose}-{key}={series}" for purpose in PURPOSES for key, series in SERIES.items()]
-    rack = ForeignRack(tmp_path_factory.mktemp("foreign") / "dir", *slots)
+    rack = ForeignRack(tmp_path_factory.mktemp("foreign") / "dir", *slots, "mux=LARA-R6",
+                       settings=("mux:mux_settle_s=0",))
     yield rack
     rack.end()
 

@@ -174,7 +174,7 @@ COMMANDS = (
         "Multiplexer",
         "srt",
         standard("27.007 5.7"),
-        number("mode", 0, 1),
+        number("mode", 0, 1, r6=spans(0)),
         number("subset", 0, optional=True),
         number("port_speed", (1, 6), optional=True, r6=spans((0, 8))),
         number("N1", (1, 2048), optional=True, r6=spans((1, 1509))),
