@@ -46,6 +46,9 @@ from cellbench.host.mqttsn_model import (
     Subscription,
     TopicKind,
 )
+from cellbench.host.mux import Mux, MuxCount, Recovery
+from cellbench.host.mux_line import MuxEnded, MuxRefused, MuxSilent
+from cellbench.host.mux_settings import MuxParameters
 from cellbench.host.probes import http_probe, mqtt_probe, tls_probe
 from cellbench.host.raw import RawTalk
 from cellbench.host.security import (
@@ -84,9 +87,11 @@ __all__ = [
     "DutState", "Equipment", "FarSide", "FileDiffers", "FileMissing", "Files", "FtpClient", "FtpEntry",
     "FtpLink", "FtpServer", "HttpClient", "HttpServer", "Identity", "Judgement", "Limit", "MessageForm",
     "MqttClient", "MqttMessage", "MqttServer", "MqttSettingNotKept", "MqttSnClient", "MqttSnGateway",
-    "MqttSnMessage", "MqttSnTopic", "MqttSnWill", "MqttWill", "Network", "NetworkError", "NoRoom",
-    "NoSession", "NotApplicable", "NotPossible", "OperatorError", "Owner", "Pin", "PinLevel", "PowerState",
-    "Procedure", "ProductLimits", "Psk", "RadioMeter", "RawTalk", "Recorder", "Response", "RigError", "Run",
+    "MqttSnMessage", "MqttSnTopic", "MqttSnWill", "MqttWill", "Mux", "MuxCount", "MuxEnded", "MuxParameters",
+    "MuxRefused", "MuxSilent", "Network", "NetworkError", "NoRoom", "NoSession",
+    "NotApplicable", "NotPossible", "OperatorError", "Owner", "Pin", "PinLevel", "PowerState",
+    "Procedure", "ProductLimits", "Psk", "RadioMeter", "RawTalk", "Recorder", "Recovery", "Response",
+    "RigError", "Run",
     "Security", "SecurityProfile", "ServerCheck", "Service", "ServiceError", "SessionData", "SessionKind",
     "Slot", "Socket", "SocketClosed", "Sockets", "Subscription", "TlsVersion", "TopicKind", "UnitError",
     "UrcTimeout", "client_of", "coap_probe", "current_run", "ftp_probe", "http_probe", "limits_for",

@@ -55,7 +55,9 @@ class Rack:
         if not line:
             self.process.kill()
             raise AssertionError(f"no ready line: {self.process.communicate()[1][-2000:]}")
-        self.ports = {slot["name"]: slot["at"][0] for slot in json.loads(line)["slots"]}
+        slots_ready = json.loads(line)["slots"]
+        self.ports = {slot["name"]: slot["at"][0] for slot in slots_ready}
+        self.uarts = {slot["name"]: slot["uart"] for slot in slots_ready}
 
     @contextmanager
     def module(self, name: str) -> Iterator[Module]:

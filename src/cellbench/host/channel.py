@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -18,10 +19,11 @@ from cellbench.host.death import DeathKind, DeathSign, DeathWatch
 from cellbench.host.dialogue import CONNECTED, Ask, Dialogue
 from cellbench.host.errors import AtError, AtTimeout, CmeError, CmsError, NoCarrier
 from cellbench.host.facts import grammar_for
+from cellbench.host.link import Link
 from cellbench.host.portgroup import PortGroup
 from cellbench.host.secrets import Secrets
 from cellbench.host.settings import WATCHED, PortSettings
-from cellbench.host.transcript import Transcript
+from cellbench.host.transcript import Places, Transcript
 from cellbench.host.urclog import Expectation, UrcEvent, UrcLog, Where
 from cellbench.host.wear import NvmWatch
 from cellbench.io.pipe import Pipe, PortLost, PortMissing
@@ -81,6 +83,7 @@ class Channel:
         self._plans: dict[str, Plan] = {}
         self._free_at = 0.0  # no command goes out before this instant
         self._resume_due = False
+        self._lent = False
 
     # -- life ------------------------------------------------------------------------------------------------
 
@@ -269,6 +272,49 @@ class Channel:
         with self._turn, self._link.silence():
             yield
 
+    @property
+    def link(self) -> Link:
+        """The reading side of the port, for who borrows it."""
+        return self._link
+
+    def lend(self, feed: Callable[[bytes], None], lost: Callable[[PortLost], None]) -> None:
+        """Give the port to a protocol of its own (a multiplexer), which gets what is read; commands are
+        refused until ``take_back``. The port stays open, its thread and its tap go on. Raises PortLost."""
+        with self._turn:
+            self._link.current()
+            self._lent, self._free_at = True, math.inf
+
+            def gone(error: PortLost) -> None:
+                self._vanished(error)
+                lost(error)
+
+            self._link.divert(feed, gone)
+
+    @property
+    def trace(self) -> TraceSink:
+        """Where this channel's bytes are recorded."""
+        return self._link.sink
+
+    def mark_frames(self, places: Places) -> None:
+        """Tell the transcript where in this port's frames information stands (see
+        Transcript.carries_frames)."""
+        if isinstance(self._link.sink, Transcript):
+            self._link.sink.carries_frames(self.name, places)
+
+    def take_back(self) -> None:
+        """The port carries AT commands again; what it was told may be lost, so the next sync() tells it
+        anew."""
+        with self._turn:
+            self._link.divert(self._dialogue.feed, self._vanished)
+            self._dialogue.reset()
+            self._lent, self._free_at, self._resume_due = False, 0.0, True
+
+    def told_of_reset(self, text: str) -> None:
+        """The module's greeting came on the line below this channel: to be called by whoever read it
+        there."""
+        self._greeted(UrcEvent(self.urcs.mark(), self.name, GREETING, text, self._monotonic(),
+                               self._clock.utc_ns(), self._link.sequence))
+
     # -- data mode -----------------------------------------------------------------------------------------
 
     def open_data(self, line: str, *, timeout_s: float | None = None) -> DataMode:
@@ -280,6 +326,11 @@ class Channel:
         guard_s = self.profile.serial.escape_guard_s.value
         return DataMode(self._dialogue, answer.info[-1], self._grammar.escape_plan(), guard_s, self._clock,
                         self._monotonic, self._back_from_data)
+
+    @property
+    def in_data_mode(self) -> bool:
+        """True between CONNECT and the return to commands."""
+        return self._dialogue.in_data_mode
 
     def _back_from_data(self, finished: Finished) -> None:
         self._free_at = self._monotonic() + self._gap_s if self._gap_s else 0.0
@@ -327,6 +378,9 @@ class Channel:
 
     def _prepare(self, plan: Plan, payload: bytes | None) -> None:
         """What a command may have to wait for, and what must be known before its first byte is recorded."""
+        if self._lent:
+            raise FrameworkError(f"{self.name} carries a multiplexer: no AT command goes over it directly",
+                                 remedy="use the multiplexer's channels, or close it first")
         for begin, end in plan.secrets:
             self.secrets.learn(plan.wire[begin:end])
         if payload is not None and plan.secret_payload:

@@ -41,7 +41,7 @@ class Link:
         self.tap: Tap | None = None
         self.watch: Watch | None = None
         self.failure: PortLost | None = None
-        self._sink = sink
+        self.sink = sink
         self._feed = feed
         self._lost = lost
         self._monotonic = monotonic
@@ -72,7 +72,7 @@ class Link:
     def start(self, pipe: Pipe) -> None:
         """Open the pipe and begin to read; what was open before is closed. Raises PortMissing."""
         self.stop()
-        tap = Tap(pipe, self._sink, self.name, self._sequence)
+        tap = Tap(pipe, self.sink, self.name, self._sequence)
         tap.open()
         self.failure = None
         self.tap = tap
@@ -96,6 +96,11 @@ class Link:
             watch.release()
             self._sequence = tap.sequence
         self.tell()
+
+    def divert(self, feed: Callable[[bytes], None], lost: Callable[[PortLost], None]) -> None:
+        """From now on what is read, and the news that the port vanished, go to somebody else."""
+        with self.token, self.mutex:
+            self._feed, self._lost = feed, lost
 
     def take(self) -> bool:
         """Take the read token if it is free. The port's thread stays asleep from ``hush`` on."""

@@ -32,6 +32,11 @@ class Secrets:
             if len(line.strip()) >= _SHORT:
                 self.learn(line.strip())
 
+    @property
+    def any(self) -> bool:
+        """True when a secret is known."""
+        return self._pattern is not None
+
     def redact(self, data: bytes) -> bytes:
         """The same bytes with every secret replaced by asterisks of equal length."""
         if self._pattern is None:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from cellbench.base.trace import Direction, Span, TraceRecord
 from cellbench.host.secrets import Secrets
 from cellbench.io.tap import Stamp
+
+Places = Callable[[bytes], Iterable[tuple[int, int, int]]]
+"""Channel, begin and end of each piece of information in a stream of frames."""
 
 _LONG = 1024  # bytes; shorter records are bounded by their number
 
@@ -47,8 +50,14 @@ class Transcript:
         self._limit = limit_bytes
         self._long_bytes = 0  # of records over _LONG, also of those that fell out since the last count
         self._dropped = False
+        self._framed: dict[str, Places] = {}
         self.quick: Callable[[Stamp], None] = self._stamps.append
         """Takes one record as a plain tuple (see io.tap.QuickSink)."""
+
+    def carries_frames(self, port: str, places: Places) -> None:
+        """A port below a multiplexer: ``places`` finds the pieces of each channel in its bytes, so that a
+        secret is found across frames too."""
+        self._framed[port] = places
 
     def record(self, record: TraceRecord) -> None:
         """Take one record."""
@@ -81,7 +90,7 @@ class Transcript:
         return _redacted(tuple(
             TraceRecord(sequence, monotonic_ns, utc_ns, port, Direction(mark), data)
             for sequence, monotonic_ns, utc_ns, port, mark, data in sorted(self._stamps.copy(), key=_moment)
-            if monotonic_ns >= since), self.secrets)
+            if monotonic_ns >= since), self.secrets, self._framed)
 
     def lines_for(self, span: Span) -> tuple[TranscriptLine, ...]:
         """What passed one port in a span, redacted, in the readable form."""
@@ -119,14 +128,19 @@ def _moment(stamp: Stamp) -> tuple[int, int]:
     return stamp[1], stamp[0]
 
 
-def _redacted(records: tuple[TraceRecord, ...], secrets: Secrets) -> tuple[TraceRecord, ...]:
+def _redacted(records: tuple[TraceRecord, ...], secrets: Secrets,
+              framed: Mapping[str, Places]) -> tuple[TraceRecord, ...]:
+    if not secrets.any:
+        return records
     streams: dict[tuple[str, Direction], list[int]] = {}
     for index, record in enumerate(records):
         streams.setdefault((record.port, record.direction), []).append(index)
     clean = list(records)
-    for places in streams.values():
+    for (port, direction), places in streams.items():
         whole = b"".join(records[index].data for index in places)
         blanked = secrets.redact(whole)
+        if port in framed and direction is not Direction.EVENT:
+            blanked = _redacted_in_frames(blanked, framed[port](whole), secrets)
         if blanked == whole:
             continue
         at = 0
@@ -135,6 +149,24 @@ def _redacted(records: tuple[TraceRecord, ...], secrets: Secrets) -> tuple[Trace
             clean[index] = replace(records[index], data=blanked[at:at + size])
             at += size
     return tuple(clean)
+
+
+def _redacted_in_frames(stream: bytes, pieces: Iterable[tuple[int, int, int]], secrets: Secrets) -> bytes:
+    """A stream whose pieces (channel, begin, end) are redacted channel by channel."""
+    channels: dict[int, list[tuple[int, int]]] = {}
+    for channel, begin, end in pieces:
+        channels.setdefault(channel, []).append((begin, end))
+    clean = bytearray(stream)
+    for spans in channels.values():
+        whole = b"".join(stream[begin:end] for begin, end in spans)
+        blanked = secrets.redact(whole)
+        if blanked == whole:
+            continue
+        at = 0
+        for begin, end in spans:
+            clean[begin:end] = blanked[at:at + end - begin]
+            at += end - begin
+    return bytes(clean)
 
 
 def _line(record: TraceRecord) -> TranscriptLine:

@@ -20,6 +20,8 @@ from cellbench.host.ftp import FtpClient
 from cellbench.host.http import HttpClient
 from cellbench.host.mqtt import MqttClient
 from cellbench.host.mqttsn import MqttSnClient
+from cellbench.host.mux import Mux
+from cellbench.host.mux_settings import MuxParameters
 from cellbench.host.raw import RawTalk
 from cellbench.host.security import Security
 from cellbench.host.sockets import Sockets
@@ -129,6 +131,14 @@ class Dut:
     def raw(self, channel: Channel | None = None) -> RawTalk:
         """The bytes of a channel (default: the main one): echo, silence, rubbish."""
         return RawTalk(channel or self.at, self.slot.trace)
+    def mux(self, *, parameters: MuxParameters | None = None, channels: int | None = None) -> Mux:
+        """A multiplexer on the UART: ``with dut.mux() as mux: mux.channel(1).send("AT")``."""
+        return Mux(self.port("uart"), parameters=parameters, channels=channels, group=self.slot.ports.group)
+
+    def over(self, channel: Channel) -> Dut:
+        """The same module over another of its channels: its clients, its sockets go there."""
+        return Dut(self.slot, channel)
+
 
     def identify(self, *, sim: bool = True) -> Identity:
         """Ask model, firmware, IMEI, and the SIM's numbers."""

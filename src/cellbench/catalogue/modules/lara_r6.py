@@ -216,6 +216,9 @@ FACTS: dict[str, Known[object]] = {
     "bandmask_all": known({3: 2061752998111, 2: 562950035734912}, r6_app_note("+UBANDMASK")),
     "umnoprof_profiles": known((0, 1, 2, 3, 5, 90, 100, 201, 206),
                                r6_app_note("+UMNOPROF; 100 by the guide 2.3.1, 0 and 5 remembered")),
+    "mux_parameters": known((1500, 150, 3, 200), driver("m-center: AT+CMUX=0,0,,1500,150,3,200")),
+    "mux_settle_s": known(0.2, r6_app_note("+CMUX: 200 ms after it, and after the close")),
+    "mux_first_at_s": known(0.75, ubxlib("u_cell_mux.c: the first AT 750 ms after the channel opens")),
 }
 
 PROFILE = ModuleProfile(

@@ -205,6 +205,9 @@ FACTS: dict[str, Known[object]] = {
     "boot_typical_s": known((4.0, 6.0), guess("remembered: greeting 4 to 6 s after PWR_ON")),
 }
 
+    "mux_parameters": known((1500, 150, 3, 200), driver("m-center: AT+CMUX=0,0,,1500,150,3,200")),
+    "mux_settle_s": known(0.1, ubxlib("u_cell_mux_private.h: 100 ms after +CMUX, and after the close")),
+    "mux_first_at_s": known(0.75, ubxlib("u_cell_mux.c: the first AT 750 ms after the channel opens")),
 PROFILE = ModuleProfile(
     series=Series.LENA_R8,
     variant="LENA-R8001M10",
