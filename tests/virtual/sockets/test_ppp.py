@@ -312,6 +312,37 @@ def test_server_resets(online: Callable[..., None]) -> None:
     online(Series.LARA_R6, scenario)
 
 
+def test_a_host_that_listens_is_reached(online: Callable[..., None]) -> None:
+    """LARA-R6 guide 4.1.2: exposed to any incoming connection; on LENA-R8 the address is private."""
+    async def scenario(host: Host) -> None:
+        calls = asyncio.create_task(host.at.act("remote-connect", port="5000", bytes="600"))
+        packet = await host.packet(is_tcp)
+        flags, seq, _, _, _ = segment(packet)
+        remote, sport = str(ip_address(packet[12:16])), int.from_bytes(packet[20:22], "big")
+        assert (flags, int.from_bytes(packet[22:24], "big"), remote) == (SYN, 5000, "151.9.34.66")
+        host.tcp(remote, 5000, sport, 77, seq + 1, SYN | ACK, options=bytes((2, 4, 2, 0)))
+        got, end = b"", False
+        while not end:
+            flags, at, ack, _, data = segment(await host.packet(is_tcp))
+            assert ack == 78
+            assert not data or at == seq + 1 + len(got)
+            got, end = got + data, bool(flags & FIN)
+        assert got == b"0123456789" * 60
+        host.tcp(remote, 5000, sport, 78, seq + 602, ACK)
+        await calls
+        calls = asyncio.create_task(host.at.act_refused("remote-connect", port="5001"))
+        packet = await host.packet(lambda one: is_tcp(one) and one[22:24] == (5001).to_bytes(2, "big"))
+        _, seq, _, _, _ = segment(packet)
+        host.tcp(remote, 5001, int.from_bytes(packet[20:22], "big"), 0, seq + 1, RST | ACK)
+        assert "nothing listens on port 5001" in await calls
+
+    async def private(host: Host) -> None:
+        assert "nothing listens" in await host.at.act_refused("remote-connect", port="5000")
+
+    online(Series.LARA_R6, scenario)
+    online(Series.LENA_R8, private)
+
+
 def test_foreign_source_addresses_vanish(online: Callable[..., None]) -> None:
     async def scenario(host: Host) -> None:
         own, host.address = host.address, "10.1.2.3"

@@ -30,7 +30,15 @@ Diversion = Callable[[bytes, Peer, Peer], None]
 
 
 class Blockable(Protocol):
-    """What is to stand still with the module's user data."""
+    """The way to a host behind the module, which stands still with the module's user data."""
+
+    def takes(self, port: int) -> bool:
+        """True when what comes for a port comes to that host."""
+        ...
+
+    async def visit(self, port: int, data: bytes) -> int:
+        """A remote host connects to that host and sends; its own port. Raises NetFailure."""
+        ...
 
     def set_blocked(self, blocked: bool) -> None:
         """Stand still, or go on."""
@@ -258,6 +266,10 @@ class Node:
         Raises NetFailure: REFUSED when nothing listens there, RESET when the module has no socket left.
         """
         acceptor = next((one for one in self._acceptors if one.port == port), None)
+        if acceptor is None or (acceptor.cid in self._diversions and not self._kept(port)):
+            behind = next((one for one in self._gateways if one.takes(port)), None)
+            if behind is not None:
+                return await behind.visit(port, data)
         if acceptor is None:
             raise NetFailure(SocketError.REFUSED)
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)

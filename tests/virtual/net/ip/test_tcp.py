@@ -238,6 +238,44 @@ def test_abort() -> None:
     assert call.end.deadline is None
 
 
+def calling() -> tuple[TcpEnd, Segment]:
+    end = TcpEnd(None, ISS, PLAIN, 0.0, ports=(80, 33))
+    (syn,) = end.outgoing()
+    return end, syn
+
+
+def test_end_that_calls() -> None:
+    end, syn = calling()
+    assert (syn.flags, syn.seq, syn.source_port, syn.target_port, syn.mss) == (S, ISS, 80, 33, 1000)
+    end.send(b"hello", 0.0)
+    end.receive(Segment(33, 80, IRS, ISS + 1, S | A, 4096, mss=300), 0.0)
+    assert end.events() == [Event.OPENED]
+    ack, data = end.outgoing()
+    assert (ack.flags, ack.seq, ack.ack) == (A, ISS + 1, IRS + 1)
+    assert (data.data, data.seq) == (b"hello", ISS + 1)
+    assert not end.heard
+    end.receive(Segment(33, 80, IRS + 1, ISS + 6, A, 4096), 0.0)
+    assert end.heard
+
+
+def test_call_that_is_refused() -> None:
+    end, _ = calling()
+    end.receive(Segment(33, 80, 0, ISS + 77, R | A), 0.0)  # of another connection
+    assert end.state is State.SYN_SENT
+    end.receive(Segment(33, 80, 0, ISS + 1, R | A), 0.0)
+    assert (end.state, end.events()) == (State.CLOSED, [Event.RESET])
+
+
+def test_call_that_is_answered_wrongly() -> None:
+    end, _ = calling()
+    end.receive(Segment(33, 80, IRS, ISS + 9, S | A, 4096), 0.0)
+    (reset,) = end.outgoing()
+    assert (reset.flags, reset.seq, end.state) == (R, ISS + 9, State.SYN_SENT)
+    end.expire(1.0)
+    (again,) = end.outgoing()
+    assert (again.flags, again.seq) == (S, ISS)
+
+
 class Dumb:
     """A host that sends one segment at a time until it is acknowledged and takes what comes in order."""
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..failure import NetFailure, SocketError
-from ..node import Node
+from ..node import ARRIVAL_S, Node
 from ..route import Peer, Reach, Source
 from ..udp import UdpPort
 from . import icmp, segments
@@ -26,6 +27,7 @@ from .segments import Flag, Segment
 from .splice import Splice, Way
 from .tcp import Settings
 from .tcp_sender import PACE, Pace
+from .visit import Visit
 
 CONNECTIONS, DATAGRAM_PORTS = 256, 256
 HELD_OCTETS = 65536
@@ -66,11 +68,12 @@ class Gateway:
         self._loop = loop
         self._host4, self._own4 = (None if one is None else packed(one)
                                    for one in (addresses.host4, addresses.own4))
+        self._exposed = addresses.host4 is not None and addresses.public4 in (None, addresses.host4)
         self._module6 = None if addresses.module6 is None else packed(addresses.module6)
         self._router = None if self._module6 is None else Router(
             _LINK_LOCAL + self._module6[8:], self._module6, mtu)
         self._reassembly = Reassembly()
-        self._splices: dict[tuple[bytes, int, bytes, int], Splice] = {}
+        self._splices: dict[tuple[bytes, int, bytes, int], Splice | Visit] = {}
         self._udp: dict[tuple[bytes, int], UdpPort] = {}
         public = packed(addresses.public4) if addresses.public4 is not None else self._host4
         self._echoes = Echoes(node, source, public or bytes(4), self._to_host, loop)
@@ -238,6 +241,33 @@ class Gateway:
                   lambda: self._drop(key), refused)
         settings = Settings(self.mtu - _HEADERS[packet.v6], packet.v6, self._pace, self._time_wait_s)
         self._splices[key] = Splice(syn, way, settings)
+
+    def takes(self, port: int) -> bool:
+        """True when what comes for a port of the network's address comes to the host."""
+        return self._exposed and not self._kept(port)
+
+    async def visit(self, port: int, data: bytes) -> int:
+        """A host of the internet connects to the host's ``port`` and sends ``data``; its own port.
+
+        Returns when the host has acknowledged all of it, at once while user data stands still. Raises
+        NetFailure: REFUSED, RESET, TIMED_OUT.
+        """
+        remote, host, own = packed(self._node.remote_host), self._host4 or b"", random.randint(49152, 65535)
+        key = host, port, remote, own
+        settings = Settings(self.mtu - _HEADERS[False], False, self._pace, self._time_wait_s)
+        caller = Visit((own, port), data, settings, self._loop,
+                       lambda segment: self._to_host(segments.packet(remote, host, segment)),
+                       lambda: self._drop(key))
+        self._splices[key] = caller
+        if self._blocked:
+            caller.taken.cancel()  # nobody waits
+            return own
+        try:
+            async with asyncio.timeout(ARRIVAL_S):
+                await caller.taken
+        except TimeoutError:
+            raise NetFailure(SocketError.TIMED_OUT) from None
+        return own
 
     def _drop(self, key: tuple[bytes, int, bytes, int]) -> None:
         self._splices.pop(key, None)

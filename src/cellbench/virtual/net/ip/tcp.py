@@ -1,4 +1,4 @@
-"""The answering end of a TCP connection (RFC 9293 3.10), without I/O and without a clock.
+"""One end of a TCP connection (RFC 9293 3.10), without I/O and without a clock.
 
 Segments go in with the time, events come out; ``outgoing`` gives the segments to send, ``deadline`` the
 time at which ``expire`` is due. Retransmission after RFC 6298, congestion control after RFC 5681 without
@@ -17,8 +17,9 @@ _WINDOW = 65535
 
 
 class State(enum.Enum):
-    """RFC 9293 3.3.2, the states that an end which was called can have."""
+    """RFC 9293 3.3.2; LISTEN is the owner's."""
 
+    SYN_SENT = "SYN-SENT"
     SYN_RECEIVED = "SYN-RECEIVED"
     ESTABLISHED = "ESTABLISHED"
     FIN_WAIT_1 = "FIN-WAIT-1"
@@ -55,14 +56,16 @@ class Settings:
 
 
 class TcpEnd:
-    """One connection, called by the SYN that it is made with."""
+    """One connection, called by the SYN that it is made with; without one it calls (``ports``: own and the
+    host's)."""
 
-    def __init__(self, syn: Segment, iss: int, settings: Settings, now: float) -> None:
-        self.state = State.SYN_RECEIVED
+    def __init__(self, syn: Segment | None, iss: int, settings: Settings, now: float, *,
+                 ports: tuple[int, int] = (0, 0)) -> None:
+        self.state = State.SYN_SENT if syn is None else State.SYN_RECEIVED
         self._settings = settings
-        self._ports = syn.target_port, syn.source_port
-        self._next = (syn.seq + 1) & WRAP  # RCV.NXT
-        self._first = syn.seq
+        self._ports = ports if syn is None else (syn.target_port, syn.source_port)
+        self._first = 0 if syn is None else syn.seq
+        self._next = 0 if syn is None else (syn.seq + 1) & WRAP  # RCV.NXT
         self._edge = self._next  # right edge of the window that was advertised
         self._room = _WINDOW
         self._early: dict[int, bytes] = {}
@@ -71,12 +74,23 @@ class TcpEnd:
         self._events: list[Event] = []
         self._out: list[Segment] = []
         self._wait_until: float | None = None
-        offered = syn.mss if syn.mss is not None else DEFAULT_MSS[settings.v6]
-        self._sender = Sender(iss, max(64, min(offered, settings.mss)), syn.window, settings.pace)
+        self._sender = Sender(iss, settings.mss, 0, settings.pace)
+        if syn is not None:
+            self._met(syn)
         self._now = now
         self._transmit()
 
+    def _met(self, syn: Segment) -> None:
+        """What the host's SYN says of it."""
+        offered = syn.mss if syn.mss is not None else DEFAULT_MSS[self._settings.v6]
+        self._sender.limit(max(64, min(offered, self._settings.mss)), syn.window)
+
     # what the owner does
+    @property
+    def heard(self) -> bool:
+        """True when the host has acknowledged all that was sent."""
+        return self._sender.idle
+
     @property
     def room(self) -> int:
         """How many octets ``send`` takes now."""
@@ -100,9 +114,8 @@ class TcpEnd:
         if self._sender.finishing or self.state is State.CLOSED:
             return
         self._sender.finish()
-        moved = {State.ESTABLISHED: State.FIN_WAIT_1, State.SYN_RECEIVED: State.FIN_WAIT_1,
-                 State.CLOSE_WAIT: State.LAST_ACK}
-        if self.state is not State.SYN_RECEIVED:
+        moved = {State.ESTABLISHED: State.FIN_WAIT_1, State.CLOSE_WAIT: State.LAST_ACK}
+        if self.state not in (State.SYN_RECEIVED, State.SYN_SENT):
             self.state = moved[self.state]
         self._transmit()
 
@@ -153,7 +166,9 @@ class TcpEnd:
         self._now = now
         if self.state is State.CLOSED:
             return
-        if self.state is State.SYN_RECEIVED and Flag.SYN in segment.flags and segment.seq == self._first:
+        if self.state is State.SYN_SENT:
+            self._answered(segment)
+        elif self.state is State.SYN_RECEIVED and Flag.SYN in segment.flags and segment.seq == self._first:
             self._sender.rewind()  # our SYN was lost
             self._transmit()
         elif not self._acceptable(segment):
@@ -166,6 +181,24 @@ class TcpEnd:
             self._acknowledge()  # a challenge (RFC 9293 3.10.7.4, fourth)
         elif Flag.ACK in segment.flags and self._acknowledged(segment):
             self._text(segment)
+            self._transmit()
+
+    def _answered(self, segment: Segment) -> None:
+        """The host's answer to our SYN (RFC 9293 3.10.7.3)."""
+        if Flag.ACK in segment.flags and not self._sender.valid(segment.ack):
+            if Flag.RST not in segment.flags:
+                self._out.append(self._segment(Flag.RST, segment.ack))
+        elif Flag.RST in segment.flags:
+            if Flag.ACK in segment.flags:
+                self._events.append(Event.RESET)
+                self._close()
+        elif Flag.SYN in segment.flags and Flag.ACK in segment.flags:
+            self._first, self._next = segment.seq, (segment.seq + 1) & WRAP
+            self._edge = (self._next + min(_WINDOW, self._room)) & WRAP
+            self._met(segment)
+            self.state = State.SYN_RECEIVED  # and at once beyond, for it is acknowledged
+            self._acknowledged(segment)
+            self._acknowledge()
             self._transmit()
 
     def _acceptable(self, segment: Segment) -> bool:
@@ -296,7 +329,7 @@ class TcpEnd:
             return
         for piece in self._sender.pieces(self._now):
             if piece.syn:
-                both = Flag.SYN | Flag.ACK
+                both = Flag.SYN if self.state is State.SYN_SENT else Flag.SYN | Flag.ACK
                 self._out.append(self._segment(both, piece.seq, mss=self._settings.mss))
                 continue
             flags = Flag.ACK | (Flag.FIN if piece.fin else Flag(0)) | (Flag.PSH if piece.data else Flag(0))

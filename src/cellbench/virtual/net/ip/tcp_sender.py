@@ -59,7 +59,7 @@ class Sender:
         self._queue = bytearray()  # not acknowledged, from ``una`` on, behind the SYN
         self._window = window
         self._window_at: tuple[int, int] | None = None  # SND.WL1, SND.WL2
-        self._congestion = min(4 * mss, max(2 * mss, 4380))  # RFC 5681 3.1
+        self._congestion = 2 * mss
         self._threshold = 1 << 20
         self._duplicates = 0
         self._once_more = False  # the oldest segment is to be sent again
@@ -78,6 +78,16 @@ class Sender:
     @property
     def _under_way(self) -> int:
         return ahead(self.next, self.una)
+
+    @property
+    def idle(self) -> bool:
+        """True when nothing waits for an acknowledgement."""
+        return not self._opening and not self._queue
+
+    def limit(self, mss: int, window: int) -> None:
+        """What the host's SYN allows."""
+        self.mss, self._window = mss, window
+        self._congestion = min(4 * mss, max(2 * mss, 4380))  # RFC 5681 3.1
 
     def push(self, data: bytes) -> None:
         """More octets."""
