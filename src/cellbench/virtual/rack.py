@@ -265,6 +265,7 @@ class Rack:
             module.aux.transmit, module.aux.on_cts = slot.aux_uart.transmit, slot.aux_uart.lines_changed
         module.on_output = partial(self._output_changed, slot)
         module.on_usb = partial(self._usb_changed, slot)
+        module.sleep.usb_resumed = lambda: slot.usb.resumed
         return slot
 
     def _uart(self, end: UartEnd, seed: int, node: Path) -> UartAdapter | PtyUart:

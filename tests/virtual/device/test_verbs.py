@@ -117,6 +117,7 @@ def test_reports(module: Any) -> None:
     module.module.set_input(Input.DTR, False)
     assert act(module, "report", what="power") == {"state": "idle"}
     module.module.set_input(Input.DTR, True)
+    module.run(0.05)
     assert act(module, "report", what="firmware")["state"] == "normal"
     assert act(module, "report", what="module")["radio"] == "registered"
     module.at('AT+CGDCONT=2,"IP","internet.wind"')

@@ -112,7 +112,11 @@ BEARERS = BearerFacts(
 CURRENTS = (
     Current("off", 9e-6, r6_data_sheet("current consumption")),
     Current("idle", 1.9e-3, r6_data_sheet("current consumption, DRX 2.56 s, no USB")),
+    Current("floor", 0.9e-3, r6_data_sheet("current consumption, idle floor, no USB")),
     Current("active", 10.6e-3, r6_data_sheet("current consumption, DRX 2.56 s, no USB")),
+    Current("active-usb", 27.0e-3, r6_data_sheet("current consumption, DRX 2.56 s, USB in use")),
+    Current("usb-suspended", 0.3e-3, r6_data_sheet("current consumption, idle: 1.9 mA without USB, 2.2 mA "
+                                                   "with it suspended")),
     Current("connected", 0.65, r6_data_sheet("current consumption, LTE at maximum power")),
     Current("transmit-peak", 1.5, r6_data_sheet("current consumption, 900 MHz burst, typical antenna")),
 )
@@ -212,13 +216,13 @@ FACTS: dict[str, Known[object]] = {
     "socket_read_queue": known(12288, r6_guide("5.3.3: 12 kB")),
     "secure_write_queue": known(1024, r6_guide("5.3.3: 1 kB")),
     "mux_channels": known(2, r6_app_note("+CMUX: 1 and 2 for AT and data, 3 for GNSS")),
+    "mux_parameters": known((1500, 150, 3, 200), driver("m-center: AT+CMUX=0,0,,1500,150,3,200")),
+    "mux_settle_s": known(0.2, r6_app_note("+CMUX: 200 ms after it, and after the close")),
+    "mux_first_at_s": known(0.75, ubxlib("u_cell_mux.c: the first AT 750 ms after the channel opens")),
     "boot_typical_s": known((6.0, 9.0), guess("remembered: greeting 6 to 9 s after PWR_ON")),
     "bandmask_all": known({3: 2061752998111, 2: 562950035734912}, r6_app_note("+UBANDMASK")),
     "umnoprof_profiles": known((0, 1, 2, 3, 5, 90, 100, 201, 206),
                                r6_app_note("+UMNOPROF; 100 by the guide 2.3.1, 0 and 5 remembered")),
-    "mux_parameters": known((1500, 150, 3, 200), driver("m-center: AT+CMUX=0,0,,1500,150,3,200")),
-    "mux_settle_s": known(0.2, r6_app_note("+CMUX: 200 ms after it, and after the close")),
-    "mux_first_at_s": known(0.75, ubxlib("u_cell_mux.c: the first AT 750 ms after the channel opens")),
 }
 
 PROFILE = ModuleProfile(

@@ -92,7 +92,10 @@ BEARERS = BearerFacts(
 CURRENTS = (
     Current("off", 40e-6, guess("remembered: 20 to 60 µA")),
     Current("idle", 1.75e-3, guess("remembered: 1.5 to 2 mA at DRX 2.56 s")),
+    Current("floor", 1e-3, guess("remembered: about 1 mA")),
     Current("active", 15e-3, guess("remembered: 10 to 20 mA without USB")),
+    Current("active-usb", 30e-3, guess("remembered: 30 mA with USB in use")),
+    Current("usb-suspended", 0.3e-3, guess("as on LARA-R6")),
     Current("connected", 0.55, guess("remembered: 500 to 600 mA at maximum power")),
     Current("transmit-peak", 1.8, guess("remembered: 1.6 to 2 A in a 2G burst at maximum power")),
 )
@@ -202,12 +205,12 @@ FACTS: dict[str, Known[object]] = {
                        guess("remembered; 14 bands are told, one is missing here")),
     "socket_default_cid": known(1, r8_guide("9.2.1, Table 25")),
     "mux_channels": known(3, r8_guide("5.7: channels 1 to 3")),
-    "boot_typical_s": known((4.0, 6.0), guess("remembered: greeting 4 to 6 s after PWR_ON")),
-}
-
     "mux_parameters": known((1500, 150, 3, 200), driver("m-center: AT+CMUX=0,0,,1500,150,3,200")),
     "mux_settle_s": known(0.1, ubxlib("u_cell_mux_private.h: 100 ms after +CMUX, and after the close")),
     "mux_first_at_s": known(0.75, ubxlib("u_cell_mux.c: the first AT 750 ms after the channel opens")),
+    "boot_typical_s": known((4.0, 6.0), guess("remembered: greeting 4 to 6 s after PWR_ON")),
+}
+
 PROFILE = ModuleProfile(
     series=Series.LENA_R8,
     variant="LENA-R8001M10",

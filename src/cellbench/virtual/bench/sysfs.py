@@ -56,8 +56,11 @@ class SysfsTree:
                 continue  # the kernel refuses such a line
         return found
 
-    def _folder(self, device: str) -> Path:
+    def folder(self, device: str) -> Path:
         """Where a device's own directory is."""
+        return self._folder(device)
+
+    def _folder(self, device: str) -> Path:
         hub = self._root / CONTROLLER / HUB
         return hub if device == HUB else hub / device
 

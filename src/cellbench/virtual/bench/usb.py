@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +21,7 @@ from .pty import PtyPort
 from .sysfs import HUB, device_attributes, interface_attributes
 from .usb_host import UsbHost
 from .usb_layout import Interface, layout, link_names
+from .usb_rest import UsbRest
 
 LOG = logging.getLogger("cellbench.virtual")
 REPORTED = frozenset({"at", "reserved", "cp-trace", "ap-trace", "fw-update"})
@@ -98,6 +100,8 @@ class UsbPlug:
         self._identity = identity
         self.composition: UsbComposition | None = None
         """What the module shows, or would show with the cable in."""
+        self.rest: UsbRest | None = None
+        """Suspend and resume of what is enumerated now."""
         self.faults = Faults()
         self._shown_at = self.location
         self._ports: dict[int, _Port] = {}
@@ -108,6 +112,13 @@ class UsbPlug:
         for stale in links.iterdir():
             stale.unlink()
         host.plugs.append(self)
+
+    @property
+    def resumed(self) -> bool:
+        """True while the host keeps the module's USB resumed, or is about to get to know it."""
+        if self.composition is None or not self.plugged or not self._host.hub_present:
+            return False
+        return self.rest is None or self.rest.resumed
 
     def composition_changed(self, composition: UsbComposition | None) -> None:
         """The module shows itself in another way, or not at all (None)."""
@@ -198,6 +209,9 @@ class UsbPlug:
 
     def _disconnect(self) -> None:
         self._stop_task()
+        if self.rest is not None:
+            self.rest.close()
+            self.rest = None
         ports = self._take_down()
         if not self._host.gone:
             self._host.tree.remove_device(self._shown_at)
@@ -242,6 +256,7 @@ class UsbPlug:
             vid=composition.vid, pid=composition.pid, devnum=host.next_devnum(), devpath=f"1.{position}",
             manufacturer=identity.manufacturer, product=identity.product, serial=identity.serial,
             interfaces=len(parts)))
+        self.rest = UsbRest(host.loop, host.tree.folder(self._shown_at), host.delays.suspend_s)
         for part in parts:
             host.tree.add_interface(self._shown_at, part.number, interface_attributes(
                 part.number, *part.triple, part.name, part.driver if faults.driver else ""), "")
@@ -276,12 +291,12 @@ class UsbPlug:
         host, faults = self._host, self.faults
         function = self._function(index)
         tty = host.take_tty()
-        pty = PtyPort(host.loop, host.watch, on_data=function.receive,
+        pty = PtyPort(host.loop, host.watch, on_data=partial(self._from_host, function),
                       on_open=lambda opened: self._opened(index, opened))
         node = host.dev / f"{part.tty}{tty}"
         link = self.links / name
         self._ports[index] = _Port(pty, function, tty, node, link)
-        function.transmit = pty.write
+        function.transmit = partial(self._to_host, pty)
         # as on Linux: sysfs first, then the device node that udev makes
         host.tree.add_tty(self._shown_at, part.number, node.name, tty)
         if faults.node_s:
@@ -295,7 +310,19 @@ class UsbPlug:
         link.unlink(missing_ok=True)
         link.symlink_to(node)
 
+    def _from_host(self, function: UsbFunction, data: bytes) -> None:
+        if self.rest is not None:
+            self.rest.traffic()
+        function.receive(data)
+
+    def _to_host(self, pty: PtyPort, data: bytes) -> None:
+        if self.rest is not None:
+            self.rest.traffic(from_device=True)
+        pty.write(data)
+
     def _opened(self, index: int, opened: bool) -> None:
+        if self.rest is not None:
+            self.rest.traffic()
         port = self._ports.get(index)
         if port is not None:
             port.forced_dtr = None

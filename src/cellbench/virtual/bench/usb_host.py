@@ -22,14 +22,16 @@ NEW_ID_POLL_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """How long a host takes, in seconds: until a device is known, and between two of its ports."""
+    """How long a host takes, in seconds: until a device is known, between two of its ports, and from the last
+    traffic to the device's suspension where power/control is "auto"."""
 
     device_s: tuple[float, float]
     port_s: tuple[float, float]
+    suspend_s: float
 
 
-FAST = Delays((0.01, 0.05), (0.0, 0.01))
-REAL = Delays((0.3, 1.2), (0.005, 0.08))
+FAST = Delays((0.01, 0.05), (0.0, 0.01), 0.1)
+REAL = Delays((0.3, 1.2), (0.005, 0.08), 2.0)  # Linux: usbcore.autosuspend=2
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,19 +60,9 @@ class Behaviour(UartFacts):
     autobaud_settle_s: float = fact(
         "Time after the measuring AT during which the UART takes nothing.",
         G, "LENA-R8 guide 5.3: 100 ms", r8=0.05, r6=0.0)
-    first_byte_wakes: bool = fact(
-        "In sleep by data the first character received only wakes the module and is lost.",
-        D, "public driver", r8=True, r6=True)
     k_refused_on_usb: int = fact(
         "+CME ERROR number of AT&K on a USB port, 0 when it is taken.",
         D, "public driver and issue thread (LARA-R6 00.13,A00.01: operation not supported)", r8=4, r6=4)
-    upsv_refused_on_usb: bool = fact(
-        "+UPSV is refused on a USB port.", D, "public driver tolerates ERROR", r8=False, r6=False)
-
-    upsv_data_mode: int = fact(
-        "+UPSV mode in which data on TXD wakes the module.", G, "LENA-R8 guide 13.1", r8=4, r6=1)
-    upsv_rts_mode: int = fact("+UPSV mode in which RTS wakes the module, -1 for none.",
-                              G, "LENA-R8 guide 13.1", r8=2, r6=-1)
     greeting_per_port: bool = fact(
         "The greeting comes once on each port, when its DTR is first seen on; else once at the boot.",
         M, "LARA-R6 application note", r8=False, r6=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cellbench.virtual.device.behaviour_messaging import D, G, M, S, X, fact
-from cellbench.virtual.device.behaviour_mux import MuxFacts
+from cellbench.virtual.device.behaviour_sleep import SleepFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PppFacts(MuxFacts):
+class PppFacts(SleepFacts):
     """How a series does what the guides leave open about PPP."""
 
     ppp_connect: str = fact(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cellbench.virtual.device.network import Rat
 from cellbench.virtual.device.power import PowerState
+from cellbench.virtual.device.sleep import DRX_OF_THE_SHEETS_S
 
 if TYPE_CHECKING:
     from cellbench.virtual.device.module import Module
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
 _TAU_S = 0.02  # supply capacitors smooth every step
 _INRUSH_S = 0.03
 # where the profile names no figure; guesses between the sheet's figures
-_FALLBACK = {"off": 20e-6, "boot": 0.09, "inrush": 0.35, "idle": 0.0015, "active": 0.025, "search": 0.11,
-             "connected": 0.27, "transmit-peak": 0.55}
+_FALLBACK = {"off": 20e-6, "boot": 0.09, "inrush": 0.35, "idle": 0.0015, "floor": 0.001, "active": 0.015,
+             "active-usb": 0.03, "search": 0.11, "connected": 0.27, "transmit-peak": 0.55,
+             "usb-suspended": 0.3e-3}
 
 
 class Draw:
@@ -46,7 +48,9 @@ class Draw:
             return "connected"
         if module.radio.searching:
             return "search"
-        return "idle" if module.sleep.asleep(now) else "active"
+        if module.sleep.asleep(now):
+            return "floor"
+        return "active-usb" if module.sleep.usb_in_use else "active"
 
     def changed(self) -> None:
         """The power state changed."""
@@ -61,8 +65,20 @@ class Draw:
         if self._module.power.state is PowerState.UNSUPPLIED:
             self._from = self._target = 0.0
             return 0.0
-        target = self._typical[self._state(now)]
+        state = self._state(now)
+        target = self._typical[state] + self._suspended_usb(state)
         present = self._target + (self._from - self._target) * math.exp(-(now - self._since) / _TAU_S)
         if target != self._target:
             self._from, self._since, self._target = present, now, target
-        return max(present, 0.0)
+        return max(present, 0.0) + (self._paging(now) if state == "floor" else 0.0)
+
+    def _suspended_usb(self, state: str) -> float:
+        """A suspended USB draws a little on top of an idle module."""
+        return self._typical["usb-suspended"] if state == "floor" and self._module.usb_faces else 0.0
+
+    def _paging(self, now: float) -> float:
+        """A wake-up at a paging occasion, of such a height that the mean is the idle figure of the sheet."""
+        if not self._module.sleep.paging(now):
+            return 0.0
+        wake_up_s = self._module.config.behaviour.paging_s
+        return max(0.0, self._typical["idle"] - self._typical["floor"]) * DRX_OF_THE_SHEETS_S / wake_up_s

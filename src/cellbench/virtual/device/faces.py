@@ -158,8 +158,9 @@ class UartFace:
         if port is None or not data:
             return
         now = self._module.pace.now()
-        if self._module.sleep.uart_wakes(now):
-            data = data[1:]
+        lost = self._module.sleep.lost(data, now)
+        if lost:
+            data = data[lost:]
             if self.carrier is not None:
                 self.carrier.woke()
         self.last_data = now
@@ -220,6 +221,8 @@ class UartFace:
             if len(self._held) + len(data) <= HELD:
                 self._held += data
             return
+        if self._module.config.behaviour.upsv_output_counts:
+            self.last_data = self._module.pace.now()
         if self.transmit is not None:
             self.transmit(data, self.rate or GREETING_RATE)
 

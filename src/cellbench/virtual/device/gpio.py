@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from cellbench.virtual.device.module import Module
 
 _OUTPUT, _INPUT, _OFF = 0, 1, 255
+_NOT_ALLOWED = 3
+GPIO3 = 24
+GPIO3_BLOCKS = (0, 1, 4)
+"""Functions that exclude the RTS mode of +UPSV: general purpose I/O, GNSS data ready (LENA-R8 guide 13.1)."""
 _MODE_INVALID, _READ_FAILED, _WRITE_FAILED = 1502, 1503, 1504
 
 
@@ -40,6 +44,9 @@ async def _set(ctx: CommandContext) -> None:
     _check(ctx, pin)
     if mode not in ctx.module.config.behaviour.gpio_functions:
         raise Refusal.cme(_MODE_INVALID)
+    if pin == GPIO3 and mode in GPIO3_BLOCKS and (
+            ctx.module.sleep.mode == ctx.module.config.behaviour.upsv_rts_mode):
+        raise Refusal.cme(_NOT_ALLOWED)
     stored = ctx.module.settings.mapping("+UGPIOC")
     stored[str(pin)] = mode
     ctx.module.settings.store("+UGPIOC", stored)

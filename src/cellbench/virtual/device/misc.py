@@ -11,6 +11,7 @@ from cellbench.virtual.front.state import PortSettings
 
 _WRITABLE = frozenset({0, 2, 3, 4, 5, 6, 7, 8, 10, 12})
 _LOWEST = {6: 2, 7: 1, 8: 0, 10: 1}
+_NOT_ALLOWED = 3
 
 if TYPE_CHECKING:
     from cellbench.virtual.front.port import AtPort
@@ -43,8 +44,8 @@ async def _circuit_108(ctx: CommandContext) -> None:
 
 async def _circuit_107(ctx: CommandContext) -> None:
     ctx.port.settings.circuit_107 = ctx.integer(0, 0)
-
     ctx.module.serial.show_lines()
+
 
 async def _flow(ctx: CommandContext) -> None:
     """&K: of the UART; a USB port may refuse it (public driver, issue threads)."""
@@ -88,8 +89,8 @@ async def _reset_profile(ctx: CommandContext) -> None:
         await ctx.port.online.hang_up()
         ctx.port.online = None
     _adopt(ctx.port, ctx.module.serial.port_settings(on_usb=ctx.port.on_usb))
-
     ctx.module.serial.show_lines()
+
 
 async def _factory_profile(ctx: CommandContext) -> None:
     """&F: factory values of this port (V.250 6.1.2); what NVM holds of them stays until &W."""
@@ -100,8 +101,8 @@ async def _factory_profile(ctx: CommandContext) -> None:
     fresh.style.extended = factory("X", 4)
     fresh.cmee = factory("+CMEE")
     ctx.port.settings = fresh
-
     ctx.module.serial.show_lines()
+
 
 async def _show(ctx: CommandContext) -> None:
     """&V: the settings in force."""

@@ -116,6 +116,8 @@ class Module:
         """Assert or release a line."""
         if self._inputs[pin] == active:
             return
+        if pin in (Input.DTR, Input.RTS):
+            self.sleep.line_moves(pin, active)
         self._inputs[pin] = active
         if pin in (Input.PWR_ON, Input.RESET_N):
             self.power.line(pin, active)
@@ -157,9 +159,9 @@ class Module:
 
     def urc(self, text: str, *, keep: bool = True) -> None:
         """Print a URC on every AT port that wants it; on a busy one it waits (``keep``) or is dropped."""
+        self.serial.urc_printed()
         for port in self._ports:
             if port.urcs_wanted:
-        self.serial.urc_printed()
                 port.urc(text, keep=keep)
 
     def subsystem(self, kind: type[S]) -> S:
@@ -231,14 +233,15 @@ class Module:
             port.dtr = self._inputs[Input.DTR] or self.serial.aux_enabled  # then nobody drives it
             self.add_port(port)
             self.uart.start(port, self.serial.boot_rate)
+        self._enter_aux()
         for face in self.usb_faces:
             if face.role == "at":
-        self._enter_aux()
                 port = AtPort(self, f"usb{face.index}", face.send, on_usb=True, settings=stored(on_usb=True))
                 port.dtr = face.opened
                 face.port = port
                 self.add_port(port)
         self.serial.show_lines()
+        self.sleep.watch()
         self.sim.power_on()
         self.contexts.power_on()
         self.radio.power_on()
@@ -246,9 +249,6 @@ class Module:
         lwm2m.at_boot(self)
         self.serial.greet()
 
-    def leave(self, *, usb: bool) -> None:
-        """Everything that lives from boot to power-off ends now."""
-        for part in self._subsystems.values():
     def _enter_aux(self) -> None:
         """The auxiliary UART, where +USIO has it."""
         if not self.serial.aux_enabled:
@@ -259,8 +259,12 @@ class Module:
         rate, flow = self.serial.aux_settings
         self.aux.start(port, rate, gated=flow == self.config.behaviour.aux_needs_flow)
 
+    def leave(self, *, usb: bool) -> None:
+        """Everything that lives from boot to power-off ends now."""
+        for part in self._subsystems.values():
             part.power_off()
         self._subsystems.clear()
+        self.sleep.power_off()
         self.radio.power_off()
         self.contexts.power_off()
         self.sim.power_off()
@@ -268,12 +272,12 @@ class Module:
             port.close()
         self._ports.clear()
         self.uart.stop()
+        self.aux.stop()
+        self.serial.power_off()
         self.settings.power_off()
         self.hung = False
         for pin in (Output.CTS, Output.DSR, Output.DCD, Output.RI):
             self.set_output(pin, False)
-        self.aux.stop()
-        self.serial.power_off()
         for face in self.usb_faces:
             if face.on_open is not None:
                 face.on_open(False)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from cellbench.catalogue.model import Form
 from cellbench.virtual.device.answers import current, joined, setting
+from cellbench.virtual.device.gpio import GPIO3, GPIO3_BLOCKS
 from cellbench.virtual.front.context import CommandContext, Handlers, Refusal
 
 _NOT_ALLOWED = 3
-_GPIO3, _GPIO3_BLOCKS = 24, (0, 1, 4)  # general purpose I/O, GNSS data ready (LENA-R8 guide 13.1)
 
 
 async def _ipr_set(ctx: CommandContext) -> None:
@@ -67,10 +67,13 @@ async def _upsv_set(ctx: CommandContext) -> None:
         raise Refusal.cme(_NOT_ALLOWED)
     if ctx.given(1) and mode != behaviour.upsv_data_mode:
         raise Refusal.cme(behaviour.error_parameter)
-    if mode == behaviour.upsv_rts_mode and module.gpio_function(_GPIO3) in _GPIO3_BLOCKS:
+    if mode == behaviour.upsv_rts_mode and module.gpio_function(GPIO3) in GPIO3_BLOCKS:
         raise Refusal.cme(_NOT_ALLOWED)
-    timeout = ctx.integer(1, 2000)
+    if mode == behaviour.upsv_rts_mode and behaviour.upsv_rts_needs_k0 and module.serial.rts_gates:
+        raise Refusal.cme(_NOT_ALLOWED)
+    timeout = ctx.integer(1, behaviour.upsv_default_timeout)
     module.settings.store("+UPSV", [mode, timeout] if mode == behaviour.upsv_data_mode else mode)
+    module.sleep.watch()
 
 
 async def _upsv_read(ctx: CommandContext) -> None:
