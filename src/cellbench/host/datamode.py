@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 
 from cellbench.base.clock import Clock, Deadline
+from cellbench.base.errors import UnitError
 from cellbench.host.dialogue import Dialogue
 from cellbench.host.errors import AtTimeout
+from cellbench.host.escape import SEQUENCE, EscapeGuard
 from cellbench.wire.at.events import Finished
 from cellbench.wire.at.grammar import Plan
 
@@ -24,11 +27,11 @@ class DataMode:
         self.text = text
         self._dialogue = dialogue
         self._escape_plan = escape_plan
-        self._guard_s = guard_s
         self._clock = clock
         self._monotonic = monotonic
         self._resumed = resumed
-        self._last_write = monotonic()  # the command that led here counts for the guard time
+        self._guard = EscapeGuard(guard_s, monotonic())
+        self._quiet = EscapeGuard(guard_s, monotonic(), both_ways=True)
         self._tail = b""
 
     @property
@@ -44,7 +47,9 @@ class DataMode:
     def write(self, data: bytes, timeout_s: float = 10.0) -> None:
         """Send bytes. Raises PortLost, PortStuck."""
         self._dialogue.link.current().write(data, Deadline.after(timeout_s, self._clock))
-        self._last_write = self._monotonic()
+        now = self._monotonic()
+        self._guard.sent(now)
+        self._quiet.sent(now)
 
     def read(self, limit: int, timeout_s: float) -> bytes:
         """At most ``limit`` bytes as soon as any are there; ``b""`` when none came in time. Raises
@@ -55,6 +60,8 @@ class DataMode:
             data = bytes(dialogue.data[:limit])
             del dialogue.data[:limit]
         self._tail = (self._tail + data)[-40:]
+        if data:
+            self._quiet.received(self._monotonic())
         return data
 
     def read_exactly(self, count: int, timeout_s: float) -> bytes:
@@ -68,12 +75,44 @@ class DataMode:
             got += more
         return got
 
-    def escape(self, timeout_s: float = 10.0) -> Finished:
+    def escape(self, timeout_s: float = 10.0, *, both_ways: bool = False, patience_s: float = 60.0
+               ) -> Finished:
         """Back to commands by +++ with its guard times (LENA-R8 guide 5.8.2); what the module answers.
-        Raises AtTimeout."""
-        link = self._dialogue.link
-        link.wait(lambda: False, self._last_write + self._guard_s)
-        finished = self._dialogue.leave_data(self._escape_plan, b"+++", timeout_s)
+        ``both_ways``: the line must be silent in both directions before it. Raises AtTimeout, UnitError when
+        the line is not silent within ``patience_s`` seconds."""
+        self._keep_silence(both_ways, patience_s)
+        return self._leave(SEQUENCE, timeout_s)
+
+    def escape_by(self, leave: Callable[[], None], timeout_s: float = 10.0) -> Finished:
+        """Back to commands by something else than bytes (DTR off with &D1); what the module answers. Raises
+        AtTimeout."""
+        return self._leave(b"", timeout_s, leave)
+
+    def end(self, rest: bytes = b"") -> None:
+        """Take the port for command mode: the module left data mode by itself. ``rest`` are bytes that were
+        read behind its last words: they belong to command mode, as does what was not read yet."""
+        dialogue = self._dialogue
+        with dialogue.link.mutex:
+            rest += bytes(dialogue.data)
+            dialogue.reset()
+            dialogue.feed(rest)
+
+    def _keep_silence(self, both_ways: bool, patience_s: float) -> None:
+        dialogue, guard = self._dialogue, self._quiet if both_ways else self._guard
+        began = self._monotonic()
+        while not guard.allows(now := self._monotonic()):
+            if now - began > patience_s:
+                raise UnitError(f"the line is not silent for {guard.guard_s:g} s within {patience_s:g} s: "
+                                "no escape can be sent")
+            heard = partial(self._heard_more, len(dialogue.data)) if both_ways else _nothing
+            if dialogue.link.wait(heard, guard.due):
+                self._quiet.received(self._monotonic())
+
+    def _heard_more(self, than: int) -> bool:
+        return len(self._dialogue.data) != than
+
+    def _leave(self, wire: bytes, timeout_s: float, also: Callable[[], None] | None = None) -> Finished:
+        finished = self._dialogue.leave_data(self._escape_plan, wire, timeout_s, also)
         self._resumed(finished)
         return finished
 
@@ -94,3 +133,7 @@ class DataMode:
             self.close()
         else:
             self.escape()
+
+
+def _nothing() -> bool:
+    return False

@@ -190,14 +190,18 @@ class Dialogue:
         tap.write(wire, Deadline.after(max(5.0, len(wire) / 800), self._clock))
         self.began = self._monotonic()
 
-    def leave_data(self, plan: Plan, wire: bytes, timeout_s: float) -> Finished:
-        """Send the escape from data mode and wait for the module's answer in command mode. Raises
-        AtTimeout."""
+    def leave_data(self, plan: Plan, wire: bytes, timeout_s: float,
+                   also: Callable[[], None] | None = None) -> Finished:
+        """Send the escape from data mode, or do what else leaves it, and wait for the module's answer in
+        command mode. Raises AtTimeout."""
         with self.link.mutex:
             self._forget()
             self.session.leave_data(plan)
         try:
-            self.link.current().write(wire, Deadline.after(timeout_s, self._clock))
+            if wire:
+                self.link.current().write(wire, Deadline.after(timeout_s, self._clock))
+            if also is not None:
+                also()
             self.began = self._monotonic()
         except BaseException as error:
             self._break_off(error)

@@ -202,8 +202,9 @@ class PppEngine:
         self._send_frame(protocol, packet.encode())
 
     def _send_frame(self, protocol: Protocol, information: bytes) -> None:
-        # only LCP's packets of configuration must go in the plain form; it does no harm to the others
-        self._out += self._framer.encode(protocol, information, plain=protocol is Protocol.LCP)
+        # LCP's packets must go in the plain form. The other protocols' may, and so reach a far end, too, that
+        # reads a packet right behind its Configure-Ack by the rules from before it.
+        self._out += self._framer.encode(protocol, information, plain=True)
 
     def _magic(self) -> bytes:
         return self.lcp_options.magic.to_bytes(4, "big")

@@ -164,6 +164,11 @@ def _escaping(accm: int) -> re.Pattern[bytes]:
 _DEFAULT_ESCAPES = _escaping(DEFAULT_ACCM)
 
 
+def stuffed(octets: bytes) -> bytes:
+    """Octets as they stand on the line before anything is agreed on."""
+    return _DEFAULT_ESCAPES.sub(_escape, octets)
+
+
 def _escape(found: re.Match[bytes]) -> bytes:
     return bytes((ESCAPE, found.group()[0] ^ _FLIP))
 
