@@ -22,6 +22,8 @@ from cellbench.host.mqtt import MqttClient
 from cellbench.host.mqttsn import MqttSnClient
 from cellbench.host.mux import Mux
 from cellbench.host.mux_settings import MuxParameters
+from cellbench.host.ppp import PppLink
+from cellbench.host.ppp_model import PppDial
 from cellbench.host.raw import RawTalk
 from cellbench.host.security import Security
 from cellbench.host.sockets import Sockets
@@ -127,6 +129,17 @@ class Dut:
     def mqtt(self) -> MqttClient:
         """The MQTT client: ``with dut.mqtt().use(MqttServer("host")) as mqtt: mqtt.publish("a", "b")``."""
         return MqttClient(self.at)
+
+    def ppp(self, cid: int | None = None, user: str = "", password: str = "", *, ipv6: bool = False,
+            port: str | Channel | None = None, dial: PppDial | None = None) -> PppLink:
+        """A data call by PPP, ended on this host: ``with dut.ppp() as link: link.fetch("http://httpbin.org/")``.
+
+        ``port``: the role or channel that it takes, else the main one; ``dial`` says everything else, in place
+        of ``cid``, ``user``, ``password`` and ``ipv6``.
+        """
+        channel = self.port(port) if isinstance(port, str) else port or self.at
+        asked = dial or PppDial(self.cid if cid is None else cid, user, password, ipv6=ipv6)
+        return PppLink(channel, asked)
 
     def raw(self, channel: Channel | None = None) -> RawTalk:
         """The bytes of a channel (default: the main one): echo, silence, rubbish."""
