@@ -134,8 +134,8 @@ class Dut:
             port: str | Channel | None = None, dial: PppDial | None = None) -> PppLink:
         """A data call by PPP, ended on this host: ``with dut.ppp() as link: link.fetch("http://httpbin.org/")``.
 
-        ``port``: the role or channel that it takes, else the main one; ``dial`` says everything else, in place
-        of ``cid``, ``user``, ``password`` and ``ipv6``.
+        ``port``: the role or channel that it takes, else the main one; ``dial`` says everything else, in
+        place of ``cid``, ``user``, ``password`` and ``ipv6``.
         """
         channel = self.port(port) if isinstance(port, str) else port or self.at
         asked = dial or PppDial(self.cid if cid is None else cid, user, password, ipv6=ipv6)
