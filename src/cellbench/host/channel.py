@@ -98,6 +98,12 @@ class Channel:
         return self._link.failure
 
     @property
+    def call_held(self) -> bool:
+        """True from the CONNECT of a call to its end; outside data mode: online command mode, from which ATO
+        goes back and ATH hangs up (LENA-R8 guide 4.3). As far as the module told."""
+        return self._dialogue.session.call_held
+
+    @property
     def port_name(self) -> str:
         """The port's own name: a device node, an address."""
         return self._pipe.name

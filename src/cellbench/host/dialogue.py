@@ -59,7 +59,7 @@ class Dialogue:
     @property
     def in_command(self) -> bool:
         """True while a command is under way."""
-        return self.session.state not in (State.IDLE, State.DATA)
+        return self.session.state not in (State.IDLE, State.ONLINE, State.DATA)
 
     @property
     def in_data_mode(self) -> bool:

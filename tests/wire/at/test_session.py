@@ -84,6 +84,132 @@ def test_the_direct_link_of_ftp_connects(line: str, connects: bool):
     assert (Connected("CONNECT", ()) in events) is connects
 
 
+def online() -> Session:
+    """A call held in online command mode."""
+    session = begun("ATD*99***1#")
+    session.receive(b"\r\nCONNECT 150000000\r\n")
+    assert session.call_held
+    session.leave_data(GRAMMAR.escape_plan())
+    assert finished(session.receive(b"\r\nOK\r\n")).final.success
+    assert session.state is State.ONLINE
+    return session
+
+
+def said(session: Session, line: str, answer: bytes) -> Finished:
+    session.begin(GRAMMAR.plan(line))
+    return finished(session.receive(answer))
+
+
+def test_a_call_is_held_by_the_escape_and_resumed():
+    """LENA-R8 guide 5.8.2, Table 13."""
+    session = online()
+    for _ in range(3):
+        assert said(session, "AT+CSQ", b"\r\n+CSQ: 25,0\r\n\r\nOK\r\n").info == ("+CSQ: 25,0",)
+        assert said(session, "AT+NOSUCH", b"\r\nERROR\r\n").final.text == "ERROR"
+        assert session.state is State.ONLINE
+    session.begin(GRAMMAR.plan("ATO"))
+    assert session.receive(b"\r\nCONNECT\r\n\x7e") == [Connected("CONNECT", ()), DataHeard(b"\x7e")]
+    assert session.state is State.DATA
+    session.leave_data(GRAMMAR.escape_plan())
+    session.receive(b"\r\nOK\r\n")
+    assert session.state is State.ONLINE
+
+
+@pytest.mark.parametrize("line", ["ATH", "AT+CHUP", "ATZ"])
+def test_what_hangs_up(line: str):
+    for _ in range(2):  # the second answer is the same as the first: it must not be taken from memory
+        session = online()
+        said(session, line, f"{line}\r\r\nOK\r\n".encode())
+        assert (session.state, session.call_held) == (State.IDLE, False)
+        said(session, "ATD*99***1#", b"\r\nNO CARRIER\r\n")
+    session = online()
+    said(session, line, b"\r\nERROR\r\n")
+    assert session.state is State.ONLINE
+
+
+def test_the_carrier_goes():
+    gone = UrcHeard("NO CARRIER", "NO CARRIER")
+    session = online()
+    assert session.receive(b"\r\nNO CARRIER\r\n") == [gone]
+    assert session.state is State.IDLE
+    session = online()
+    session.begin(GRAMMAR.plan("AT+CSQ"))
+    assert session.receive(b"\r\nNO CARRIER\r\n") == [gone]
+    assert finished(session.receive(b"\r\n+CSQ: 9,0\r\n\r\nOK\r\n")).final.success
+    assert session.state is State.IDLE
+    session = online()
+    assert said(session, "ATO", b"\r\nNO CARRIER\r\n").final.text == "NO CARRIER"
+    assert session.state is State.IDLE
+    session = online()  # another call is refused, the one held goes on
+    assert said(session, "ATD*99***2#", b"\r\nNO CARRIER\r\n").final.text == "NO CARRIER"
+    assert session.state is State.ONLINE
+
+
+def test_a_command_given_up_keeps_the_call():
+    session = online()
+    session.begin(GRAMMAR.plan("AT+CSQ"))
+    session.give_up()
+    assert session.state is State.ONLINE
+    assert session.receive(b"\r\n+CSQ: 9,0\r\n\r\nOK\r\n") == [
+        Stray(StrayKind.LATE, "+CSQ: 9,0"), Stray(StrayKind.LATE, "OK")]
+    session.reset()
+    assert (session.state, session.call_held) == (State.IDLE, False)
+
+
+def test_a_direct_link_holds_no_call():
+    session = begun('AT+UFTPC=6,"name"')
+    session.receive(b"\r\nCONNECT\r\n")
+    session.leave_data(GRAMMAR.escape_plan())
+    assert session.state is State.LEAVING
+    assert finished(session.receive(b"\r\nDISCONNECT\r\n\r\nOK\r\n")).info == ("DISCONNECT",)
+    assert (session.state, session.call_held) == (State.IDLE, False)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, 60), max_size=8), st.sampled_from([b"", b"\r\n", b"\r\nOK\r\nx", b"\r\nOK"]))
+def test_what_comes_behind_the_escape_is_data_up_to_the_answer(cuts: list[int], tail: bytes):
+    session = begun("ATD*99***1#")
+    session.receive(b"\r\nCONNECT\r\n")
+    session.leave_data(GRAMMAR.escape_plan())
+    data = b"\x7e\x00\r\nOK: no\r\nNO CARRIERS\r\r\n" + tail
+    stream = data + b"\r\nOK\r\n\r\n+CREG: 5\r\n"
+    places = sorted(cut for cut in cuts if cut <= len(data))
+    events: list[object] = []
+    for begin, end in zip([0, *places], [*places, len(stream)], strict=True):
+        events += session.receive(stream[begin:end])
+    heard = b"".join(event.data for event in events if isinstance(event, DataHeard))
+    if not (tail == b"\r\nOK\r\nx" and len(data) - 1 in places):  # else it looked like the answer
+        assert heard == data
+        assert events[-1] == UrcHeard("+CREG", "+CREG: 5")
+    assert session.state is State.ONLINE
+
+
+def test_the_answer_to_the_escape_in_numbers():
+    session = begun("ATV0")
+    session.receive(b"0\r")
+    session.set_numeric(True)
+    session.begin(GRAMMAR.plan("ATD*99***1#"))
+    session.receive(b"\r\nCONNECT\r\n")
+    session.leave_data(GRAMMAR.escape_plan())
+    assert session.receive(b"\x7e10") == [DataHeard(b"\x7e1")]
+    assert finished(session.receive(b"\r")).final.success
+
+
+def test_no_call_moves_the_dialogue_where_the_table_does_not():
+    for state, row in TRANSITIONS.items():
+        session = Session(GRAMMAR)
+        session._state = session._rest = state if state in (State.IDLE, State.ONLINE) else State.IDLE
+        session._state = state
+        for call, signal in ((lambda one: one.leave_data(GRAMMAR.escape_plan()), Signal.LEAVE_DATA),
+                             (lambda one: one.payload(b"x", echoed=False), Signal.PAYLOAD)):
+            if signal not in row:
+                with pytest.raises(LocalRuleBroken):
+                    call(session)
+        if Signal.BEGIN not in row:
+            with pytest.raises(LocalRuleBroken):
+                session.begin(GRAMMAR.plan("AT"))
+
+
 def test_leaving_data_mode_that_never_was_is_our_own_mistake():
     with pytest.raises(LocalRuleBroken):
         Session(GRAMMAR).leave_data(GRAMMAR.escape_plan())
@@ -222,6 +348,7 @@ def test_any_split_means_the_same(cuts):
     max_size=12))
 def test_no_bytes_break_the_dialogue(chunks):
     session = Session(GRAMMAR)
+    session.echo = True  # so that half a refusal in the noise is known for what it is
     for chunk in chunks:
         if session.state is State.IDLE:
             session.begin(GRAMMAR.plan("AT+CSQ"))

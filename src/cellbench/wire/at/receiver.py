@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from cellbench.wire.at.events import Token
+from cellbench.wire.at.leaving import EndOfData
 from cellbench.wire.at.values import announced_length, announces, is_hex
 
 TokenEvent: TypeAlias = tuple[Token, bytes]
@@ -47,13 +48,14 @@ class Mode(enum.Enum):
 
     COMMAND = "command"
     DATA = "data"  # after CONNECT: bytes, not lines
+    LEAVING = "leaving data"  # bytes up to the answer to the escape
 
 
 class Receiver:
     """The incremental reader of one port. ``finals`` are the final result codes as the module writes them;
     in numeric form (V0) those of ``numeric`` count as well."""
 
-    __slots__ = ("_finals", "_held", "_held_size", "_known", "_mode", "_need", "_numeric", "_plain",
+    __slots__ = ("_end", "_finals", "_held", "_held_size", "_known", "_mode", "_need", "_numeric", "_plain",
                  "_prompts", "_rest", "_skip_lf", "_verbose", "connects", "holds_string")
 
     def __init__(self, finals: Iterable[bytes], numeric: Iterable[bytes] = ()) -> None:
@@ -62,6 +64,7 @@ class Receiver:
         self._finals = self._verbose
         self._known = self._finals.get
         self._mode = Mode.COMMAND
+        self._end = EndOfData(numeric=False)
         self._prompts = ""
         self._rest = b""  # the incomplete line
         self._held: list[bytes] = []  # what waits for the end of a string, as it came
@@ -109,6 +112,11 @@ class Receiver:
         self._mode = Mode.COMMAND
         self._skip_lf = False
         self._look()
+
+    def leave_data(self) -> None:
+        """Read lines again once the answer to the escape comes; what comes before it is data."""
+        self._mode = Mode.LEAVING
+        self._end = EndOfData(numeric=self._finals is not self._verbose)
 
     def give_up_string(self) -> list[TokenEvent]:
         """Stop waiting for the end of a string whose bytes got lost: what there is of it becomes GARBAGE. To
@@ -192,6 +200,13 @@ class Receiver:
         if self._mode is Mode.DATA:
             yield from self._data(data)
             return
+        if self._mode is Mode.LEAVING:
+            data, answer = self._end.take(data)
+            yield from self._data(data)
+            if answer is None:
+                return
+            self.command_mode()
+            data = answer
         if self._held:
             self._held.append(data)
             self._held_size += len(data)

@@ -1,15 +1,12 @@
 """The dialogue of one port as a state machine, without I/O and without a clock.
 
 Commands go out through ``begin``; what the module sends goes in through ``receive`` and comes out as events.
-The states and what moves between them are in ``TRANSITIONS``; whatever is not there is a rule broken, by us
+The states and what moves between them are in ``states``; whatever is not there is a rule broken, by us
 (LocalRuleBroken) where we called, by the module where its bytes did: that never stops the dialogue, it
 becomes a Stray event.
 """
 
 from __future__ import annotations
-
-import enum
-from collections.abc import Mapping
 
 from cellbench.wire.at.errors import LocalRuleBroken
 from cellbench.wire.at.events import (
@@ -26,50 +23,10 @@ from cellbench.wire.at.events import (
 )
 from cellbench.wire.at.grammar import CALL_CODES, Grammar, Plan, looks_unsolicited
 from cellbench.wire.at.receiver import Receiver, TokenEvent
+from cellbench.wire.at.states import HANGS_UP, HOLDS_CALL, TRANSITIONS, Signal, State
 from cellbench.wire.at.values import prefix_of
 
-
-class State(enum.IntEnum):
-    """Where the dialogue stands."""
-
-    IDLE = 0
-    SENT = 1  # the command is out, its echo has not come (and never comes with echo off)
-    ANSWERING = 2  # the echo or part of the answer has come
-    PROMPTED = 3  # the module waits for the payload
-    PAYLOAD_SENT = 4
-    DATA = 5  # after CONNECT
-
-
-class Signal(enum.IntEnum):
-    """What moves the dialogue."""
-
-    BEGIN = 0
-    ECHO = 1
-    TEXT = 2
-    PROMPT = 3
-    PAYLOAD = 4
-    FINAL = 5
-    CONNECT = 6
-    GIVE_UP = 7  # our deadline passed: the answer may still come, late
-    LEAVE_DATA = 8  # the escape sequence went out, or the module ended data mode
-    RESET = 9  # port lost or module booted
-
-
-_S, _G = State, Signal
-_ALWAYS = {_G.RESET: _S.IDLE}
-
-TRANSITIONS: Mapping[State, Mapping[Signal, State]] = {
-    _S.IDLE: {_G.BEGIN: _S.SENT, _G.GIVE_UP: _S.IDLE, **_ALWAYS},
-    _S.SENT: {_G.ECHO: _S.ANSWERING, _G.TEXT: _S.SENT, _G.PROMPT: _S.PROMPTED, _G.FINAL: _S.IDLE,
-              _G.CONNECT: _S.DATA, _G.GIVE_UP: _S.IDLE, **_ALWAYS},
-    _S.ANSWERING: {_G.TEXT: _S.ANSWERING, _G.PROMPT: _S.PROMPTED, _G.FINAL: _S.IDLE, _G.CONNECT: _S.DATA,
-                   _G.GIVE_UP: _S.IDLE, **_ALWAYS},
-    _S.PROMPTED: {_G.PAYLOAD: _S.PAYLOAD_SENT, _G.TEXT: _S.PROMPTED, _G.FINAL: _S.IDLE, _G.GIVE_UP: _S.IDLE,
-                  **_ALWAYS},
-    _S.PAYLOAD_SENT: {_G.TEXT: _S.PAYLOAD_SENT, _G.FINAL: _S.IDLE, _G.PROMPT: _S.PROMPTED,
-                      _G.CONNECT: _S.DATA, _G.GIVE_UP: _S.IDLE, **_ALWAYS},
-    _S.DATA: {_G.LEAVE_DATA: _S.ANSWERING, _G.GIVE_UP: _S.IDLE, **_ALWAYS},
-}
+__all__ = ["GREETING", "TRANSITIONS", "Session", "Signal", "State"]
 
 GREETING = "greeting"
 """The prefix under which the start-up text is reported, whatever text it is."""
@@ -80,7 +37,8 @@ _LONGEST_SEEN = 256  # bytes
 _NOISE = 8  # bytes of line noise in front of an echo that do no harm
 _new = tuple.__new__
 _LINE, _FINAL = Token.LINE, Token.FINAL
-_IDLE, _SENT, _ANSWERING = State.IDLE, State.SENT, State.ANSWERING
+_IDLE, _SENT, _ANSWERING, _ONLINE = State.IDLE, State.SENT, State.ANSWERING, State.ONLINE
+_NO_CARRIER = "NO CARRIER"
 
 
 class Session:
@@ -88,7 +46,7 @@ class Session:
     known); it is set by whoever sees ATE answered."""
 
     __slots__ = ("_armed", "_echo", "_finals", "_grammar", "_greeting", "_info", "_overdue", "_payload_echo",
-                 "_plan", "_seen", "_sole_read", "_state", "echo", "receiver")
+                 "_plan", "_rest", "_seen", "_sole_read", "_state", "echo", "receiver")
 
     def __init__(self, grammar: Grammar) -> None:
         self._grammar = grammar
@@ -96,6 +54,7 @@ class Session:
         self.receiver = Receiver(grammar.verbose, grammar.numeric)
         """Cuts the bytes into lines; to be looked at, not fed, from outside."""
         self._state = State.IDLE
+        self._rest = _IDLE  # where the dialogue comes to rest: ONLINE while a call is held
         self._plan: Plan | None = None
         self._overdue: Plan | None = None  # a command that was given up and may still be answered
         self._info: list[str] = []
@@ -111,6 +70,11 @@ class Session:
     def state(self) -> State:
         """Where the dialogue stands."""
         return self._state
+
+    @property
+    def call_held(self) -> bool:
+        """True from the CONNECT of a call to its end, as far as the DTE was told (see HANGS_UP)."""
+        return self._rest is _ONLINE
 
     @property
     def greeting(self) -> str | None:
@@ -136,7 +100,7 @@ class Session:
     def begin(self, plan: Plan, *, any_prompt: bool = False) -> bytes:
         """Begin a command; the bytes to send. With ``any_prompt`` both prompts are taken whatever the
         catalogue says. Raises LocalRuleBroken while another command is under way."""
-        if self._state is not _IDLE:
+        if self._state is not self._rest:
             raise LocalRuleBroken(f"{plan.shown}: sent in state {self._state.name}, while "
                                   f"{self._plan.shown if self._plan else 'data mode'} is not finished")
         self._state = _SENT
@@ -167,20 +131,24 @@ class Session:
     def give_up(self) -> None:
         """Stop waiting for the command under way; its answer may still come and is then a late Stray."""
         self._overdue = self._plan
-        self._go(Signal.GIVE_UP)
+        held = self._rest is _ONLINE and self._state not in (State.DATA, State.LEAVING)
+        self._go(Signal.HELD if held else Signal.GIVE_UP)
+        self._rest = self._state
         self._end_command()
         self.receiver.command_mode()
 
     def leave_data(self, plan: Plan) -> None:
-        """Back from data mode to lines; the answer of ``plan`` (an escape) is awaited."""
+        """Back from data mode to lines; the answer of ``plan`` (an escape, or DTR off) is awaited, and what
+        comes before it is still data."""
         self._go(Signal.LEAVE_DATA)
         self._plan = plan
         self._info = []
-        self.receiver.command_mode()
+        self.receiver.leave_data()
 
     def reset(self) -> None:
         """The stream begins anew: port opened, module booted."""
         self._go(Signal.RESET)
+        self._rest = _IDLE
         self._end_command()
         self._overdue = None
         self.receiver.reset()
@@ -198,13 +166,13 @@ class Session:
         if known is None or not self._is_fresh():
             return self._receive_new(data)
         # The same answer in the same words as before, as those who poll a module get it all day long.
-        self._state = _IDLE
+        self._state = self._rest
         self._plan = None
         return known
 
     def _receive_new(self, data: bytes) -> list[SessionEvent]:
         """Bytes after a command was sent; a whole answer that comes in one piece is remembered."""
-        fresh = self._is_fresh()
+        fresh = self._is_fresh() and self._plan is not None and not self._plan.names & HANGS_UP
         events = self._receive(data)
         if (fresh and len(events) == 1 and type(events[0]) is Finished and self.receiver.is_clean
                 and len(data) <= _LONGEST_SEEN):
@@ -229,7 +197,7 @@ class Session:
             raw = line.strip()
             if raw in finals:
                 self._final(raw, events)
-            elif self._state is _IDLE:
+            elif self._state is self._rest:
                 if raw:
                     self._stray_line(raw.decode("latin-1"), events)
             elif raw:
@@ -240,7 +208,7 @@ class Session:
         for token in self.receiver.tokens(data):
             kind, raw = token
             if kind is _LINE:
-                if self._state is _IDLE:
+                if self._state is self._rest:
                     self._stray_line(raw.decode("latin-1"), events)
                 else:
                     self._line(raw, events)
@@ -259,6 +227,8 @@ class Session:
             events.append(PromptHeard(text))
         elif kind is Token.CONNECT and self._allowed(Signal.CONNECT):
             events.append(Connected(text, tuple(self._info)))
+            if self._plan is not None and self._plan.names & HOLDS_CALL:
+                self._rest = _ONLINE
             self._end_command()
         else:
             events.append(Stray(StrayKind.GARBAGE, text))
@@ -310,11 +280,11 @@ class Session:
     def _final(self, raw: bytes, events: list[SessionEvent]) -> None:
         final = self._finals.get(raw) or self._grammar.final(raw)
         plan = self._plan
-        if plan is None or self._state is _IDLE:
+        if plan is None or self._state is self._rest:
             self._unasked(final, events)
             return
         if not final.success and final.text in CALL_CODES and not plan.dials:
-            events.append(UrcHeard(final.text, final.text))
+            self._call_code(final, events)
             return
         if self._state is _SENT and self._overdue is not None and self.echo:
             # The echo of our command has not come, so this ends the command that was given up.
@@ -326,7 +296,9 @@ class Session:
         info = self._info
         if self._sole_read and len(info) > 1:
             info = self._without_copies(info, events)
-        self._state = _IDLE  # TRANSITIONS[...][FINAL] of every state that has a command
+        if self._rest is _ONLINE and _ends_call(plan, final):
+            self._rest = _IDLE
+        self._state = self._rest  # TRANSITIONS[...][FINAL or HELD] of every state that has a command
         # What Finished(...) does, without its call: every command comes by here.
         events.append(_new(Finished, (tuple(info), final)))
         self._plan = None
@@ -336,12 +308,20 @@ class Session:
 
     def _unasked(self, final: Final, events: list[SessionEvent]) -> None:
         if final.text in CALL_CODES:
-            events.append(UrcHeard(final.text, final.text))
+            self._call_code(final, events)
         elif self._overdue is not None:
             self._overdue = None
             events.append(Stray(StrayKind.LATE, final.text))
         else:
             events.append(Stray(StrayKind.UNASKED, final.text))
+
+    def _call_code(self, final: Final, events: list[SessionEvent]) -> None:
+        """A result code of a call that no command of ours is about."""
+        if final.text == _NO_CARRIER:
+            if self._state is _ONLINE:
+                self._go(Signal.CARRIER_LOST)
+            self._rest = _IDLE
+        events.append(UrcHeard(final.text, final.text))
 
     def _without_copies(self, info: list[str], events: list[SessionEvent]) -> list[str]:
         """A read command answers with one line; a registration URC of the same prefix may have come beside
@@ -384,3 +364,11 @@ class Session:
 
 def _noisy_echo(raw: bytes, echo: bytes) -> bool:
     return len(echo) < len(raw) <= len(echo) + _NOISE and raw.endswith(echo) and raw[0] not in b"+^*"
+
+
+def _ends_call(plan: Plan, final: Final) -> bool:
+    """True when the call held is over with this answer: hung up, or nothing to resume, or the escape met the
+    end of the call."""
+    if final.success:
+        return bool(plan.names & HANGS_UP)
+    return final.text == _NO_CARRIER and not plan.names & HOLDS_CALL - {"O"}
