@@ -13,6 +13,8 @@ import pytest
 
 from cellbench.catalogue.model import Series
 from cellbench.virtual.device.dialup import DialUps
+from cellbench.virtual.net.icmp import Outcome, Request, echo
+from cellbench.virtual.net.route import Source
 
 Play = Callable[[Series, Callable[[Any], Awaitable[None]]], None]
 RATE = 115200
@@ -457,6 +459,40 @@ def test_ports_kept_for_clients_inside(play: Play, hand_peer: Any) -> None:
         await at.ok("AT+CGACT=1,1")
 
     play(Series.LARA_R6, within)
+
+
+def test_answers_to_pings_from_inside_go_to_the_host(online: Callable[..., None]) -> None:
+    """LARA-R6 guide 4.3: any incoming packet; an echo reply has no port that could be kept."""
+    async def scenario(host: Host) -> None:
+        node = host.at.rack.internet.node(host.at.name)
+        request = Request(PINGED, 7, 1, 8, 64)
+        source = Source(1, host.address)
+        assert (await echo(node, source, request, 0.3)).outcome is Outcome.TIMEOUT
+        await host.leave()
+        assert (await echo(node, source, request, 8)).outcome is Outcome.REPLY
+
+    online(Series.LARA_R6, scenario)
+
+
+def test_clients_inside_lena_take_another_context(online: Callable[..., None]) -> None:
+    """LENA-R8 guide Table 54; a public driver: names, sockets and clients fail on PPP's own context."""
+    async def scenario(host: Host) -> None:
+        side = Side(host.at.module)
+        try:
+            assert "ERROR" in await side.send('AT+UDNSRN=0,"www.google.com"', until="ERROR")
+            assert "ERROR" in await side.send("AT+USOCR=17", until="ERROR")
+            await side.send('AT+CGDCONT=2,"IP","internet.wind"')
+            await side.send("AT+CGACT=1,2")
+            await side.send('AT+UDNSRN=0,"www.google.com"', until="216.")
+            await side.send("AT+USOCR=17,0,0,2")
+            await side.send(f'AT+USOST=0,"{ECHO}",7,5', payload=b"hello", until="+UUSORD: 0,5")
+            host.udp(ECHO, 40009, 7, b"beside")
+            assert (await host.packet(is_udp))[28:] == b"beside"
+            await side.send("AT+CGACT=0,2")
+        finally:
+            host.at.module.remove_port(side.port)
+
+    online(Series.LENA_R8, scenario)
 
 
 async def rebooted(at: Any) -> None:
