@@ -59,11 +59,14 @@ class Identity:
 class Dut:
     """A module under test.
 
-    ``at`` is the main AT channel: the UART where the slot has one, else the first AT port on USB.
+    ``at`` is the main AT channel: the UART where the slot has one, else the first AT port on USB. A reboot
+    into a composition without that port (LARA-R6, +USIO) makes another one the main port, until ``home``, the
+    role of the first, is there again.
     """
 
     slot: Slot
     at: Channel
+    home: str = ""
 
     @property
     def profile(self) -> ModuleProfile:
@@ -242,16 +245,20 @@ class Dut:
         self.slot.ports.wear.forget()
         for channel in self.slot.channels.values():
             channel.settings.forget()
-        wait = self.slot.timing.boot_max_s
+        wait, before = self.slot.timing.boot_max_s, self.slot.ports.enumeration
         roles = list(self.slot.channels)
         with self.at.declare_reboot(wait):
             self.send(f"AT{self.profile.reboot_command.value}")
             began = time.monotonic()
-            await_reboot(self.slot, self.at, wait)
+            if not await_reboot(self.slot, self.at, wait, before):
+                self._leave_home(wait)
+            elif self.home and self.slot.ports.shows(self.home):
+                self._return_home(wait)
+        took = time.monotonic() - began
         for role in roles:
             if self.slot.channels[role] is not self.at:
                 self._rejoin(role)
-        return time.monotonic() - began
+        return took
 
     def settle(self) -> None:
         """The settings every procedure begins with: verbose errors, no open socket."""
@@ -262,6 +269,22 @@ class Dut:
             if not self.send(f"AT+USOCTL={number},0", check=False).ok:
                 break
             self.send(f"AT+USOCL={number}", check=False)
+
+    def _leave_home(self, wait_s: float) -> None:
+        """The module came up without the port of ``at`` (+USIO): go on by the first one that is there."""
+        gone = next(role for role, channel in self.slot.channels.items() if channel is self.at)
+        self.home = self.home or gone
+        self.slot.ports.drop(gone)
+        here = self.slot.roles()[0]
+        self.at = self.slot.channel(here)
+        self.at.sync(wait_s)
+        self.slot.events("port", f"{gone} is not there after the reboot: {here} is the main port", {})
+
+    def _return_home(self, wait_s: float) -> None:
+        """The module has the port again that ``at`` had to leave."""
+        self.at, home, self.home = self.slot.channel(self.home), self.home, ""
+        self.at.sync(wait_s)
+        self.slot.events("port", f"{home} is there again and the main port", {})
 
     def _rejoin(self, role: str) -> None:
         self.slot.ports.drop(role)

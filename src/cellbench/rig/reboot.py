@@ -19,25 +19,24 @@ _DOWN_S = 10.0  # a module that has answered OK to its reboot command goes down 
 _ANSWER_S = 4.0
 _PAUSE_S = 0.05
 _SURE_MARGIN_S = 0.05
+_SHORTEST_S = 0.1
 _LEAVE_PROMPT = b"\x1b\r"  # 3GPP TS 27.005 3.5.1: ESC leaves the prompt of a text
 
 
-def await_reboot(slot: Slot, channel: Channel, timeout_s: float) -> None:
+def await_reboot(slot: Slot, channel: Channel, timeout_s: float, before: int = 0) -> bool:
     """Wait until the module behind ``channel`` has gone down and answers AT again, ``timeout_s`` seconds at
-    most. A port on USB is opened anew under the same channel. Raises AtTimeout, UnitError."""
+    most. A port on USB is opened anew under the same channel.
+
+    False when the module came up in a composition without that port; ``before`` is the number of its
+    enumeration on USB before it went down. Raises AtTimeout, UnitError, PortMissing.
+    """
     deadline = Deadline.after(timeout_s)
     _await_down(slot, channel, Deadline.after(min(_DOWN_S, timeout_s)))
     role = next((name for name, one in slot.channels.items() if one is channel), None)
-    while True:
-        try:
-            if role is not None and not channel.is_up:
-                slot.ports.move(role, deadline.remaining)
-            channel.sync(max(0.1, deadline.remaining))
-            return
-        except (PortLost, PortMissing):
-            if deadline.expired:
-                raise
-            time.sleep(_PAUSE_S)  # the node was there and went again: the enumeration is not over
+    if role is not None:
+        return slot.ports.sync(role, max(_SHORTEST_S, deadline.remaining), before)
+    channel.sync(max(_SHORTEST_S, deadline.remaining))
+    return True
 
 
 def wake(slot: Slot) -> None:
@@ -62,15 +61,17 @@ def restart(slot: Slot, cause: str) -> None:
         return
     channel = slot.channel(slot.roles()[0])
     slot.budget.spend("reboot")
-    wait = slot.timing.boot_max_s
+    wait, before = slot.timing.boot_max_s, slot.ports.enumeration
     for other in slot.channels.values():
         other.settings.forget()
     with channel.declare_reboot(wait):
         channel.send(f"AT{slot.profile.reboot_command.value}")
-        await_reboot(slot, channel, wait)
+        stayed = await_reboot(slot, channel, wait, before)
     for role, other in tuple(slot.channels.items()):
-        if other is not channel:
+        if other is not channel or not stayed:
             slot.ports.drop(role)
+    if not stayed:
+        slot.channel(slot.roles()[0]).sync(wait)
     slot.events("power", f"restarted by command: {cause}", {})
 
 

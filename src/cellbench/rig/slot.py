@@ -342,12 +342,14 @@ class Slot:
         uart_s = usb_s = greeting = None
         if uart is not None:
             mark = uart.urcs.mark()
-            uart.sync(self.timing.boot_max_s)
-            uart_s = time.monotonic() - began
+            if self.ports.sync("uart", self.timing.boot_max_s):
+                uart_s = time.monotonic() - began
+            else:
+                self.ports.drop("uart")  # +USIO has given it away
             greeting = next((urc.text for urc in uart.urcs.since(mark) if urc.prefix == "greeting"), None)
         if usb and self.model.ports.usb is not None:
             self.wait_usb(self.timing.boot_max_s)
-            if uart is None:
+            if uart_s is None:
                 self.channel("at0").sync(self.timing.boot_max_s)
             usb_s = time.monotonic() - began
         return Boot(v_int, uart_s, usb_s, greeting, inrush)

@@ -16,11 +16,12 @@ from cellbench.base.clock import Deadline
 from cellbench.base.errors import CellbenchError, NotPossible, RigError
 from cellbench.catalogue.modules.model import ModuleProfile, UsbComposition
 from cellbench.host.channel import Channel
+from cellbench.host.errors import AtTimeout
 from cellbench.host.facts import grammar_for
 from cellbench.host.portgroup import PortGroup
 from cellbench.host.transcript import Transcript
 from cellbench.host.wear import NvmWatch
-from cellbench.io.pipe import LinePort, PortMissing
+from cellbench.io.pipe import LinePort, PortLost, PortMissing
 from cellbench.io.ports import open_pipe
 from cellbench.io.recorder import StreamRecorder
 from cellbench.io.usb import UsbDevice, find_device, is_present
@@ -32,6 +33,7 @@ from cellbench.rig.usb_view import UsbAbsent, UsbScene, UsbTrouble, UsbView
 
 _POLL_S = 0.02
 _AUTOBAUD_RATE = 115_200
+_LOOK_AGAIN_S, _SHORTEST_SYNC_S = 1.0, 0.1
 _CONFIRM_TRIES_S = (0.2, 0.3, ASK_S)  # a module may just have come up: the first AT may be lost
 _ROLE = re.compile(r"([a-z-]+?)(\d*)")
 
@@ -80,17 +82,58 @@ class SlotPorts:
 
     def roles(self) -> tuple[str, ...]:
         """Roles that the rig file gives this slot ports for, the main one first; on USB those that are
-        there now."""
+        there now. What the module shows on USB also tells which UARTs it has at present (LARA-R6, +USIO)."""
+        view = self._now()
+        shown = view.composition if view is not None else None
         roles = []
-        if self.model.ports.uart is not None:
+        if self.model.ports.uart is not None and (shown is None or shown.uart):
             roles.append("uart")
-        if self.model.ports.usb is not None:
-            with contextlib.suppress(UsbAbsent, UsbTrouble):
-                count = len(self._told_apart(self.scene().view()).of_role("at"))
-                roles += [f"at{number}" for number in range(count)]
-        if self.model.ports.aux_uart is not None:
+        if view is not None:
+            roles += [f"at{number}" for number in range(len(view.of_role("at")))]
+        if self.model.ports.aux_uart is not None and (
+                shown.aux_uart if shown is not None else self.model.ports.usb is None):
             roles.append("aux_uart")
         return tuple(roles)
+
+    def shows(self, role: str, before: int = 0) -> bool | None:
+        """Whether the module has the port of a role, by what it shows on USB; None while that does not tell:
+        no USB, not enumerated, or still the enumeration with the number ``before``."""
+        try:
+            view = self.scene().view()
+            if view.device.devnum == before:
+                return None
+            told = {_has(one, role) for one in view.candidates}
+            if len(told) > 1:
+                told = {_has(one, role) for one in self._told_apart(view).candidates}
+        except (UsbAbsent, UsbTrouble, NotPossible):
+            return None
+        return told.pop() if len(told) == 1 else None
+
+    @property
+    def enumeration(self) -> int:
+        """The number of the module's present enumeration on USB, 0 when it is not there."""
+        device = self.scene().device() if self.model.ports.usb is not None else None
+        return device.devnum if device is not None else 0
+
+    def sync(self, role: str, timeout_s: float, before: int = 0) -> bool:
+        """Wait until the open channel of a role answers AT, ``timeout_s`` seconds at most. False as soon as
+        the module, past the enumeration ``before``, shows itself without that port. Raises AtTimeout,
+        PortLost, PortMissing, and what keeps it off USB."""
+        channel, deadline = self.channels[role], Deadline.after(timeout_s)
+        while self.shows(role, before) is not False:
+            try:
+                if not channel.is_up:
+                    self.move(role, deadline.remaining)
+                channel.sync(max(_SHORTEST_SYNC_S, min(_LOOK_AGAIN_S, deadline.remaining)))
+                return True
+            except AtTimeout:
+                if deadline.expired:
+                    raise AtTimeout("AT", timeout_s) from None
+            except (PortLost, PortMissing):
+                if deadline.expired:
+                    raise
+                time.sleep(_POLL_S)  # the node was there and went again: the enumeration is not over
+        return False
 
     def view(self, timeout_s: float = 0.0) -> UsbView:
         """The module on USB with all its serial ports; waits for them, ``timeout_s`` seconds at most.
@@ -148,6 +191,11 @@ class SlotPorts:
         asked = uart.rate_bit_s if uart is not None else None
         return asked or self.profile.serial.factory_rate.value or _AUTOBAUD_RATE
 
+    @property
+    def _aux_rate(self) -> int:
+        aux = self.model.ports.aux_uart
+        return (aux.rate_bit_s if aux is not None else None) or _AUTOBAUD_RATE
+
     def close(self) -> None:
         """Close every port of this slot."""
         for role in tuple(self.channels):
@@ -188,6 +236,14 @@ class SlotPorts:
 
     # -- inside ----------------------------------------------------------------------------------
 
+    def _now(self) -> UsbView | None:
+        """What the module shows on USB now; None when it is not there, or not whole."""
+        if self.model.ports.usb is None:
+            return None
+        with contextlib.suppress(UsbAbsent, UsbTrouble):
+            return self._told_apart(self.scene().view())
+        return None
+
     def _on_usb(self, role: str) -> bool:
         return role not in ("uart", "aux_uart") and self.model.ports.usb is not None
 
@@ -226,10 +282,10 @@ class SlotPorts:
             wear=self.wear,
         )
         channel.start(self.next_record.get(role, 0))
-        if role == "uart":
+        if not self._on_usb(role):
             # a UART behind a plain TCP bridge has its rate set on the bridge
             with contextlib.suppress(NotPossible):
-                channel.set_rate(self.uart_rate)
+                channel.set_rate(self.uart_rate if role == "uart" else self._aux_rate)
         elif role.startswith("at") and isinstance(pipe, UsbSerialPort):
             self._confirm(role, channel, pipe)
         return channel
@@ -310,6 +366,15 @@ class SlotPorts:
         return NotPossible(
             f"slot {self.name} has no port {role}", remedy="name it under ports in the rig file"
         )
+
+
+def _has(composition: UsbComposition, role: str) -> bool:
+    """True when a module that shows itself so has the port of a role."""
+    if role in ("uart", "aux_uart"):
+        return composition.uart if role == "uart" else composition.aux_uart
+    found = _ROLE.fullmatch(role)
+    same = sum(face.role == found[1] for face in composition.interfaces) if found else 0
+    return found is not None and int(found[2] or 0) < same
 
 
 def _after(error: UsbTrouble | UsbAbsent, timeout_s: float, device: UsbDevice | None) -> CellbenchError:
