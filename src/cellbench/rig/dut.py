@@ -256,7 +256,7 @@ class Dut:
                 self._return_home(wait)
         took = time.monotonic() - began
         for role in roles:
-            if self.slot.channels[role] is not self.at:
+            if role in self.slot.channels and self.slot.channels[role] is not self.at:
                 self._rejoin(role)
         return took
 
