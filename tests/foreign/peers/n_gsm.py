@@ -23,6 +23,8 @@ GETCONF = 0x80000000 | CONFIG.size << 16 | ord("G") << 8
 SETCONF = 0x40000000 | CONFIG.size << 16 | ord("G") << 8 | 1
 GETFIRST = 0x80000000 | 4 << 16 | ord("G") << 8 | 4
 LIMIT_S = 60.0
+QUIET_S = 0.2
+NETWORK = ("+CTZ", "+CREG: ", "+CGREG: ", "+CEREG: ", "+CGEV: ", "+CIEV: ", "+UU")
 CLOSE_DOWN = bytes.fromhex("f9 03 ef 05 c3 01 f2 f9")
 WINDOW = 2048
 QUESTIONS = 8
@@ -94,16 +96,16 @@ class Line:
     def wake(self) -> None:
         """Until it answers: the first AT may only measure the rate, a channel may not be open yet."""
         for _ in range(100):
+            self.heard = b""
             self.write(b"AT\r")
-            self.read(0.3)
-            if b"\r\nOK\r\n" in self.heard:
+            before = b"?"
+            while before != self.heard:  # until nothing more comes
+                before = self.heard
+                self.read(QUIET_S)
+            if self.heard.endswith(b"\r\nOK\r\n"):
                 break
-        self.ask("ATE0")
-        before = b"?"
-        while before != self.heard:  # until nothing more comes
-            before = self.heard
-            self.read(0.3)
         self.heard = b""
+        self.ask("ATE0")
 
     def lines(self) -> str:
         flags = struct.unpack("I", fcntl.ioctl(self.fd, termios.TIOCMGET, bytes(4)))[0]
@@ -126,7 +128,8 @@ def say(name: str, value: object) -> None:
 
 
 def words(answer: str) -> str:
-    return "|".join(line for line in answer.split("\r\n") if line)
+    """The lines of an answer, those of the network left out."""
+    return "|".join(line for line in answer.split("\r\n") if line and not line.startswith(NETWORK))
 
 
 def attach(line: Line, n1: int) -> int:
@@ -180,7 +183,7 @@ def echo(one: Line, other: Line, address: str, count: int, apn: str) -> None:
         other.read(0.05)
     say("echoed", one.heard == data)
     say("bytes", len(one.heard))
-    say("answers", other.heard == b"\r\nu-blox\r\n\r\nOK\r\n" * asked and asked)
+    say("answers", other.heard.count(b"\r\nu-blox\r\n\r\nOK\r\n") == asked and asked)
     other.heard = b""
     one.heard = b""
     time.sleep(2.2)  # the guard time of the guides
