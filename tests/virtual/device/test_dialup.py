@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from cellbench.catalogue.model import Series
 from cellbench.virtual.device.dialup import DialUps
 from cellbench.virtual.device.module import Input, Output
+from cellbench.virtual.device.network import Change
 from cellbench.virtual.front.bytestream import EscapeFinder
 from cellbench.virtual.net.internet import Internet
 from cellbench.virtual.world.world import load_world
@@ -276,6 +277,25 @@ def test_network_closes_the_context(lena: Dialled) -> None:
     lena.one.module.contexts.network_deactivates(1)
     lena.wait_for("NO CARRIER", 1.0)
     assert lena.at("ATO") == ["NO CARRIER"]
+
+
+def test_network_closes_the_context_before_anybody_spoke(lena: Dialled) -> None:
+    lena.one.send(b"ATD*99***1#\r")
+    lena.wait_for("CONNECT")
+    lena.one.module.contexts.network_deactivates(1)
+    lena.wait_for("NO CARRIER", 1.0)
+    assert lena.at("AT") == ["OK"]
+
+
+def test_coverage_is_lost_in_data_mode(lara: Dialled) -> None:
+    """Carrier loss: the host is told by LCP, then NO CARRIER and DCD off."""
+    lara.dial()
+    lara.network()
+    lara.one.module.network.found = False
+    lara.one.module.network.tell(Change.COVERAGE)
+    assert any(packet.startswith("c02105") for packet in lara.frames())
+    lara.wait_for("NO CARRIER", 10.0)
+    assert not lara.one.module.output(Output.DCD)
 
 
 def test_one_link_on_lena(lena: Dialled) -> None:

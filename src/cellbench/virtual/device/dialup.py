@@ -216,7 +216,10 @@ class DialUp:
         self._network_down()
         if self._peer is None:
             return  # it never came about
-        if self.port.state is PortState.DATA:
+        if self.port.state is PortState.DATA and not self._started and self._link is not None:
+            self._started = True  # too late to begin
+            self._link.finish()
+        elif self.port.state is PortState.DATA:
             self._take(self._peer.close(self._module.pace.now()))
         else:
             self.drop()
