@@ -129,7 +129,10 @@ def _step(scene, name, event, tally, own, draw, where) -> None:  # type: ignore[
         ports._follow(scene, name, tally, where)
     dut = Dut(slot, slot.channel("at0"))
     if event in LOST_AS:
-        ports._take_away(scene, name, LOST_AS[event])
+        if event == "reset":  # compositions are chosen by command here
+            scene.ctl("reset", name)
+        else:
+            ports._take_away(scene, name, LOST_AS[event])
         ports._notice(scene, name)
         loss = ports.explain_loss(slot, ports.EXPLAIN_S)
         if loss.cause is not ports.CAUSES[LOST_AS[event]]:
