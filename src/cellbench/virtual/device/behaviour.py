@@ -108,6 +108,13 @@ class Behaviour(UartFacts):
     search_s: float = fact("Start of the search to the attach request.", X, "", r8=3.0, r6=4.0)
     attach_s: float = fact("Attach request to its answer.", X, "", r8=1.5, r6=1.5)
     scan_s: float = fact("+COPS=? over all bands.", X, "", r8=30.0, r6=40.0)
+    radio_busy_error: int = fact(
+        "+CME ERROR number of +COPS and +CGATT while another port's scan (+COPS=?) goes on.",
+        X, "LENA-R8 guide 4.2.2: to be avoided", r8=3, r6=3)
+    scan_yields: bool = fact(
+        "They break the scan off instead; +CFUN always does.", X, "", r8=False, r6=False)
+    scan_broken_error: int = fact(
+        "+CME ERROR number of a scan that was broken off.", X, "27.007: no network service", r8=30, r6=30)
     cfun_on_s: float = fact("+CFUN=1 to its OK.", X, "", r8=1.0, r6=1.0)
     cfun_off_s: float = fact("+CFUN=0 or 4 to its OK, the detach included.", X, "", r8=1.5, r6=1.5)
     activate_s: float = fact("+CGACT=1 to its answer.", X, "", r8=0.8, r6=0.8)

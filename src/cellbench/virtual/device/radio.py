@@ -40,6 +40,7 @@ class Radio:
         self._connected = False
         self._rrc_timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
+        self.scan: asyncio.Future[None] | None = None  # a scan that goes on; its result: it was broken off
         self._told: dict[str, tuple[object, ...]] = {}
         self._indicators: dict[str, int] = {}
         self._running = False
@@ -108,6 +109,11 @@ class Radio:
             self._rrc_timer = None
         self._connected = False
         self.state = RadioState.OFF
+
+    def break_scan(self) -> None:
+        """The receiver is wanted for something else."""
+        if self.scan is not None and not self.scan.done():
+            self.scan.set_result(None)
 
     def _stop_task(self) -> None:
         if self._task is not None:
@@ -184,6 +190,7 @@ class Radio:
     def stop(self, *, function: int | None = None, mode: int | None = None) -> None:
         """Detach in order: +CFUN=0/4 (``function``), +COPS=2 (``mode``)."""
         self._stop_task()
+        self.break_scan()
         was = self.registered
         if function is not None:
             self.function = function

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cellbench.catalogue.model import Form
-from cellbench.virtual.device import regtext
+from cellbench.virtual.device import radio_scan, regtext
 from cellbench.virtual.device.answers import current, joined, setting
 from cellbench.virtual.device.network import ACT, RadioState, Rat
 from cellbench.virtual.front.context import CommandContext, Handlers, Refusal
@@ -64,6 +64,7 @@ async def _cops_set(ctx: CommandContext) -> None:
     if mode == 3:
         radio.format = ctx.integer(1)
         return
+    radio_scan.want_radio(ctx)
     if mode == 2:
         if radio.function != 1:
             radio.mode = 2
@@ -117,26 +118,6 @@ async def _cops_manual(ctx: CommandContext, mode: int) -> None:
     if radio.registered:
         radio.stop(mode=1)
     raise Refusal.cme(_NO_NETWORK)
-
-
-async def _cops_test(ctx: CommandContext) -> None:
-    """+COPS=?: a scan; LENA-R8 puts LF CR before each entry (public driver)."""
-    module, radio, network = ctx.module, ctx.module.radio, ctx.module.network
-    if radio.function != 1:
-        raise Refusal.cme(_NOT_ALLOWED)
-    if radio.searching and module.config.behaviour.cops_list_short_when_busy:
-        ctx.info("+COPS: ,,(0-4),(0-2)")
-        return
-    before = "\n\r" if module.config.behaviour.cops_list_line_ends else ""
-    await module.pace.take(module.config.behaviour.scan_s)
-    entries: list[str] = []
-    if network.found:
-        stat = 2 if radio.registered else 1
-        facts = network.facts
-        entries.append(f'({stat},"{facts.long_name}","{facts.short_name}","{facts.plmn}",{ACT[network.rat]})')
-        entries += [f'(3,"{long}","{short}","{plmn}",{ACT[Rat.LTE]})'
-                    for plmn, long, short in facts.neighbours]
-    ctx.info("+COPS: " + ",".join(before + entry for entry in entries) + ",,(0-4),(0-2)")
 
 
 async def _csq(ctx: CommandContext) -> None:
@@ -209,6 +190,7 @@ async def _cgatt_set(ctx: CommandContext) -> None:
     radio = ctx.module.radio
     if radio.function != 1:
         raise Refusal.cme(_NOT_ALLOWED)
+    radio_scan.want_radio(ctx)
     if ctx.integer(0) == 0:
         await ctx.module.pace.take(ctx.module.config.behaviour.detach_s)
         radio.stop()
@@ -334,19 +316,13 @@ async def _cireg_read(ctx: CommandContext) -> None:
     ctx.info(f"+CIREG: {ctx.module.settings.number('+CIREG')},{int(ctx.module.network.ims)}")
 
 
-async def _ucfscan(ctx: CommandContext) -> None:
-    await ctx.module.pace.take(ctx.module.config.behaviour.scan_s)
-    network = ctx.module.network
-    if network.found:
-        ctx.info(f'+UCFSCAN: {ACT[network.rat]},"{network.facts.plmn}"')
-
-
 _CREGS: Handlers = {(name, form): handler for name in ("+CREG", "+CGREG", "+CEREG")
                     for form, handler in ((Form.SET, _registration_set), (Form.READ, _registration_read))}
 
 HANDLERS: Handlers = {
     **_CREGS,
-    ("+COPS", Form.READ): _cops_read, ("+COPS", Form.SET): _cops_set, ("+COPS", Form.TEST): _cops_test,
+    ("+COPS", Form.READ): _cops_read, ("+COPS", Form.SET): _cops_set,
+    ("+COPS", Form.TEST): radio_scan.networks,
     ("+CSQ", Form.EXECUTE): _csq, ("+CESQ", Form.EXECUTE): _cesq, ("+CEER", Form.EXECUTE): _ceer,
     ("+CSCON", Form.SET): _cscon_set, ("+CSCON", Form.READ): _cscon_read,
     ("+CIND", Form.READ): _cind_read, ("+CIND", Form.TEST): _cind_test, ("+CIND", Form.SET): _cind_set,
@@ -361,7 +337,7 @@ HANDLERS: Handlers = {
     ("+CPSMS", Form.SET): _cpsms_set, ("+CPSMS", Form.READ): _cpsms_read,
     ("+CPAS", Form.EXECUTE): _cpas, ("+CIREG", Form.READ): _cireg_read,
     **{key: value for key, value in setting("+CIREG").items() if key[1] is Form.SET},
-    ("+UCFSCAN", Form.SET): _ucfscan,
+    ("+UCFSCAN", Form.SET): radio_scan.deep,
     **setting("+CMER"), **setting("+CTZU"), **setting("+CTZR"), **setting("+CPLS"), **setting("+URPM"),
     **setting("+USVCDOMAIN"),
 }
