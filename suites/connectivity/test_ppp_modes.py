@@ -1,0 +1,118 @@
+"""Data mode, online command mode and the ends of a data call: LENA-R8 guide 4.3, 5.8.2; LARA-R6 guide 4.2."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from cellbench.api import (
+    AtError,
+    DialCommand,
+    Dut,
+    EndKind,
+    Escape,
+    HangUp,
+    Limit,
+    Network,
+    PppDial,
+    Recorder,
+    procedure,
+)
+
+from .dialup import TRAFFIC, Services, active, becomes_active, context, dtr_mode, main_cid, traffic
+
+SECOND_APN = "APN2"
+ESCAPE_S = 15.0
+
+
+@pytest.mark.demo
+@procedure("R8:5.8.2", "R8:4.3", title="Table 13: +++, ATO, +++, ATH", depends_on=TRAFFIC)
+def test_swap_example(online: Dut, services: Services, network: Network, record: Recorder) -> None:
+    """AT+CGDATA="PPP",1; after 2 s of silence +++ is answered OK; ATO answers CONNECT and data go on; ATH
+    ends the connection."""
+    cid = main_cid(online)
+    online.ensure(f'AT+CGDCONT={cid},"IP","{network.apn}"')
+    assert online.send(f"AT+CGACT=1,{cid}").ok
+    assert online.send("AT+CVHU=0").ok
+    with online.ppp(dial=PppDial(cid, command=DialCommand.CGDATA)) as link:
+        traffic(link, services)
+        began = time.monotonic()
+        assert link.pause().final.text == "OK"
+        record.measure("+++ to OK, with its silence", time.monotonic() - began, "s",
+                       Limit(low=online.profile.serial.escape_guard_s.value, high=ESCAPE_S,
+                             source="LENA-R8 guide 5.8.2"))
+        assert online.send("AT+CSQ").ok
+        assert link.resume().startswith("CONNECT")
+        traffic(link, services)
+        assert link.hang_up(HangUp.ATH).text == "OK"
+    with pytest.raises(AtError):
+        online.send("ATO")
+
+
+@procedure("R8:5.8.2", "R6:4.2", title="+++ without its silence is data", depends_on=TRAFFIC)
+def test_escape_too_early(online: Dut, services: Services) -> None:
+    """Right behind data, 1 s behind, and with data behind it: the module stays in data mode."""
+    icmp = str(services["icmp"].name)
+    with online.ppp() as link:
+        assert link.ping(icmp)[0].answered
+        link.write_octets(b"+++")
+        assert link.ping(icmp)[0].answered
+        mark = time.monotonic()
+        online.at.wait_until(lambda: time.monotonic() - mark > 1.0, 1.0)
+        link.write_octets(b"+++")
+        assert link.ping(icmp)[0].answered, "+++ after 1 s of silence was taken for the escape"
+        assert link.is_up
+        assert link.pause().final.text == "OK", "after 2 s of silence it is"
+        assert link.resume().startswith("CONNECT")
+        assert link.ping(icmp)[0].answered
+        link.hang_up()
+
+
+@procedure("R8:5.8.2", "R8:4.3", "R6:4.2", title="DTR from on to off does what &D says", depends_on=TRAFFIC,
+           needs=("uart", "drive-dtr"))
+def test_dtr(online: Dut, services: Services) -> None:
+    """&D1 online command mode, &D0 nothing, &D2 hang up."""
+    icmp = str(services["icmp"].name)
+    with dtr_mode(online, 1), online.ppp(port="uart") as link:
+        assert link.pause(Escape.DTR).final.text == "OK"
+        assert online.send("AT&D0").ok
+        assert link.resume().startswith("CONNECT")
+        for on in (False, True):
+            link.channel.set_line("dtr", on)
+        assert link.ping(icmp)[0].answered, "&D0: DTR ended data mode"
+        link.pause()
+        assert online.send("AT&D2").ok
+        assert link.resume().startswith("CONNECT")
+        assert link.ping(icmp)[0].answered
+        end = link.hang_up(HangUp.DTR)
+        assert end.kind is EndKind.HUNG_UP
+        assert online.send("AT").ok, f"command mode after {end.text}"
+
+
+@procedure("R6:4.2", title="With +CVHU=0 ATH in online command mode ends the call and its context",
+           depends_on=TRAFFIC)
+def test_ath(online: Dut, services: Services) -> None:
+    """The command deactivates the PPP and the associated PDP context (if possible)."""
+    assert online.send("AT+CVHU=0").ok
+    with context(online, 2, SECOND_APN) as cid:
+        with online.ppp(cid) as link:
+            traffic(link, services)
+            assert link.pause().final.text == "OK"
+            assert cid in active(online.at)
+            assert link.hang_up(HangUp.ATH).text == "OK"
+        becomes_active(online.at, cid, False)
+        with pytest.raises(AtError):
+            online.send("ATO")
+
+
+@procedure("R6:4.2", "R8:5.8", title="An LCP Terminate-Request ends the call", depends_on=TRAFFIC)
+def test_lcp_terminate(online: Dut, services: Services) -> None:
+    """The module agrees and says NO CARRIER; DCD goes off where it is read; the next dial is as the first."""
+    with online.ppp() as link:
+        assert link.ping(str(services["icmp"].name))[0].answered
+        end = link.hang_up(HangUp.LCP)
+        assert (end.kind, end.text) == (EndKind.HUNG_UP, "NO CARRIER")
+    with online.ppp() as link:
+        traffic(link, services)
+        assert link.hang_up().kind is EndKind.HUNG_UP
