@@ -137,7 +137,10 @@ class Mux:
             channel = Channel(port, self.at.profile, trace=self.at.trace, name=port.name, gap_s=self.at.gap_s,
                               secrets=self.at.secrets, group=self._group, wear=self.at.wear)
             channel.start()
-            channel.settings.greeting = self.at.settings.greeting
+            # Each channel has settings of its own: it shows errors as the UART was told to.
+            known = self.at.settings
+            channel.settings.greeting, channel.settings.cmee = known.greeting, known.cmee
+            channel.resume_at_sync()
             self.channels[number] = channel
             self._first_at(channel, number)
         return channel
