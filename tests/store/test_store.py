@@ -13,6 +13,7 @@ from cellbench.record.header import Header, SlotEntry, UnitEntry
 from cellbench.record.journal import JournalWriter
 from cellbench.record.measurement import Judgement, Limit
 from cellbench.record.run import RunRecord, read_run
+from cellbench.record.series import SeriesRecord
 from cellbench.record.verdict import Outcome, Verdict
 from cellbench.store.store import Store
 
@@ -25,6 +26,8 @@ def write_run(folder: Path, name: str, *, end: bool = True) -> RunRecord:
     limit = Limit(0.0, 12.0, marginal=1.0, source="boot table")
     for value in (5.0, float("nan"), "02.00"):
         journal.append(Kind.MEASUREMENT, MeasurementRecord("1", "boot", value, "s", limit, Judgement.PASS, 5))
+    journal.append(Kind.SERIES, SeriesRecord.of(
+        "1", "current", "A", (0.0, 1.0, 2.0, 4.0), (0.01, 0.03, float("nan"), 0.02), ((1.0, "idle"),), 7))
     journal.append(Kind.ATTEMPT_ENDED, AttemptEnded("1", "p", "s1", Verdict(
         Outcome.ERROR, Owner.NETWORK, "no cell", ("asked",)), 2.5, ("R8:1",)))
     journal.append(Kind.EVENT, Event("power", "s1", values={"state": "on"}))
@@ -53,6 +56,10 @@ def test_a_run_is_there_with_all_it_has(store: Store, tmp_path: Path) -> None:
     assert (attempt.outcome, attempt.owner, attempt.evidence) == ("ERROR", "network", ["asked"])
     values = [(row.value, row.value_text, row.high) for row in store.select(sa.select(t.measurements))]
     assert values == [(5.0, None, 12.0), (None, "nan", 12.0), (None, "02.00", 12.0)]
+    (series,) = store.select(sa.select(t.series))
+    assert (series.name, series.unit, series.samples, series.seconds) == ("current", "A", 4, 4.0)
+    assert (series.least, series.greatest, series.marks) == (0.01, 0.03, [[1.0, "idle", 0.02]])
+    assert series.points == [[0.0, 0.01], [1.0, 0.03], [2.0, None], [4.0, 0.02]]
     joined = sa.select(t.units.c.imei, t.attempts.c.reason).join(
         t.attempts, sa.and_(t.attempts.c.run == t.units.c.run, t.attempts.c.unit == t.units.c.unit))
     assert store.select(joined) == [("351", "no cell")]
@@ -67,7 +74,7 @@ def test_loading_twice_changes_nothing(store: Store, tmp_path: Path) -> None:
         assert not store.load(run)
     assert contents(store) == before
     assert {name: len(rows) for name, rows in before.items()} == {
-        "runs": 2, "slots": 2, "units": 2, "attempts": 2, "measurements": 6, "events": 2}
+        "runs": 2, "slots": 2, "units": 2, "attempts": 2, "measurements": 6, "series": 2, "events": 2}
 
 
 def test_a_run_loaded_before_its_end_is_completed(store: Store, tmp_path: Path) -> None:
@@ -76,7 +83,7 @@ def test_a_run_loaded_before_its_end_is_completed(store: Store, tmp_path: Path) 
     assert run.exit_status is None
     assert store.load(write_run(tmp_path / "late", "r1"))
     assert {name: len(rows) for name, rows in contents(store).items()} == {
-        "runs": 1, "slots": 1, "units": 1, "attempts": 1, "measurements": 3, "events": 1}
+        "runs": 1, "slots": 1, "units": 1, "attempts": 1, "measurements": 3, "series": 1, "events": 1}
     assert [row.exit_status for row in store.select(sa.select(store.tables.runs))] == [11]
 
 

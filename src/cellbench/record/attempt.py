@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from cellbench.base.trace import Span
 from cellbench.record.measurement import Judgement, Limit, Measurement
+from cellbench.record.series import SeriesRecord
 from cellbench.record.verdict import Verdict
 
 
@@ -25,6 +26,7 @@ class Kind(enum.StrEnum):
     ATTEMPT_STARTED = "attempt.started"  # AttemptStarted
     STEP = "step"  # StepMark
     MEASUREMENT = "measurement"  # MeasurementRecord
+    SERIES = "series"  # SeriesRecord
     NOTE = "note"  # Note
     TRACE = "trace"  # TraceFile
     CAPTURE = "capture"  # CaptureFile
@@ -225,6 +227,7 @@ class Attempt:
     unit: int = -1
     peer: str = ""
     captures: tuple[CaptureFile, ...] = ()
+    series: tuple[SeriesRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

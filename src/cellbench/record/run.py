@@ -27,6 +27,7 @@ from cellbench.record.attempt import (
 from cellbench.record.codec import decode
 from cellbench.record.header import Header, ProcedureEntry, SlotEntry, UnitEntry
 from cellbench.record.reading import Journal, Record, read_journal
+from cellbench.record.series import SeriesRecord
 
 T = TypeVar("T")
 
@@ -106,6 +107,7 @@ class _Open:
     notes: list[str] = field(default_factory=list)
     traces: list[TraceFile] = field(default_factory=list)
     captures: list[CaptureFile] = field(default_factory=list)
+    series: list[SeriesRecord] = field(default_factory=list)
 
     def close(self) -> Attempt:
         """The finished attempt."""
@@ -115,7 +117,7 @@ class _Open:
             started.sections or (ended.sections if ended else ()), self.utc_ns,
             ended.duration_s if ended else None, ended.verdict if ended else None,
             tuple(self.steps.values()), tuple(self.measurements), tuple(self.notes), tuple(self.traces),
-            self.unit, started.peer, tuple(self.captures))
+            self.unit, started.peer, tuple(self.captures), tuple(self.series))
 
 
 @dataclass(slots=True)
@@ -206,6 +208,10 @@ class _Builder:
         measured = decode(MeasurementRecord, record.data)
         self.attempt(measured.attempt, record).measurements.append(measured)
 
+    def on_series(self, record: Record) -> None:
+        series = decode(SeriesRecord, record.data)
+        self.attempt(series.attempt, record).series.append(series)
+
     def on_note(self, record: Record) -> None:
         note = decode(Note, record.data)
         self.attempt(note.attempt, record).notes.append(note.text)
@@ -241,6 +247,7 @@ _HANDLERS: dict[str, Callable[[_Builder, Record], None]] = {
     Kind.ATTEMPT_STARTED: _Builder.on_started,
     Kind.STEP: _Builder.on_step,
     Kind.MEASUREMENT: _Builder.on_measurement,
+    Kind.SERIES: _Builder.on_series,
     Kind.NOTE: _Builder.on_note,
     Kind.TRACE: _Builder.on_trace,
     Kind.CAPTURE: _Builder.on_capture,

@@ -12,6 +12,7 @@ from cellbench.record.rollup import counts, final_attempts, overall, verdict_of
 from cellbench.record.run import RunRecord
 from cellbench.record.verdict import Outcome
 from cellbench.report.charts import share_bar
+from cellbench.report.courses import courses
 from cellbench.report.coverage import Gap, Matrix, coverage_words, gaps, matrices
 from cellbench.report.timing import Plot, histograms, time_plots
 from cellbench.report.words import (
@@ -108,6 +109,8 @@ class ValidationView:
     coverage: tuple[str, ...]
     times: tuple[Plot, ...]
     histograms: tuple[Plot, ...]
+    courses: tuple[Plot, ...]
+    courses_more: int
     gaps: tuple[Gap, ...]
     errata: tuple[tuple[str, str, str, str], ...]
     environment: tuple[tuple[str, str], ...]
@@ -125,6 +128,7 @@ def validation_view(run: RunRecord, font: str = "") -> ValidationView:
     attention = [attempt for attempt in final if verdict_of(attempt).outcome in _TROUBLE]
     attention.sort(key=lambda attempt: OUTCOMES.index(verdict_of(attempt).outcome))
     marginal = _marginal(run, final, index)
+    drawn, not_drawn = courses(run, font)
     header = run.header
     return ValidationView(
         run=run.id, title=_title(run), verdict=verdict.outcome.value.replace("_", " "),
@@ -137,7 +141,8 @@ def validation_view(run: RunRecord, font: str = "") -> ValidationView:
         attention_more=max(0, len(attention) - MOST_LISTED),
         marginal=tuple(marginal[:MOST_LISTED]), marginal_more=max(0, len(marginal) - MOST_LISTED),
         matrices=guides, coverage=tuple(coverage_words(matrix) for matrix in guides),
-        times=time_plots(run, font), histograms=histograms(run, font), gaps=gaps(run, guides),
+        times=time_plots(run, font), histograms=histograms(run, font), courses=drawn, courses_more=not_drawn,
+        gaps=gaps(run, guides),
         errata=tuple((", ".join(one.series), one.where, one.text, one.taken) for one in header.errata),
         environment=_environment(run), cut_runs=tuple(cut.text for cut in header.cut_runs),
         events=tuple((time_words(timed.utc_ns), timed.event.slot, timed.event.what, timed.event.detail)

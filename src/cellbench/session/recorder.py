@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from cellbench.base.clock import SYSTEM_CLOCK
+from cellbench.base.errors import FrameworkError
 from cellbench.base.trace import Span
 from cellbench.record.attempt import Kind, MeasurementRecord, Note, StepMark
 from cellbench.record.journal import JournalWriter
 from cellbench.record.measurement import Judgement, Limit, Measurement
+from cellbench.record.series import SeriesRecord
 
 
 class NamedLimit(Protocol):
@@ -117,6 +119,20 @@ class Recorder:
                 "the limit rests on a guess and does not decide"
             )
         return found
+
+    def series(self, name: str, unit: str, times: Sequence[float], values: Sequence[float], *,
+               marks: Sequence[tuple[float, str]] = ()) -> None:
+        """Record a quantity over time (seconds, ascending) for the reports to draw; it judges nothing.
+
+        ``marks`` say from when on the unit was in which state. At most 2000 points are kept, every extreme
+        among them. FrameworkError for times and values that do not belong together.
+        """
+        try:
+            taken = SeriesRecord.of(self.attempt, name, unit, times, values, marks, SYSTEM_CLOCK.utc_ns(),
+                                    self._step)
+        except ValueError as problem:
+            raise FrameworkError(f"series {name!r} cannot be recorded: {problem}") from problem
+        self._write(Kind.SERIES, taken)
 
     def note(self, text: str) -> None:
         """A sentence for the reader of the report."""

@@ -119,6 +119,7 @@ class Store:
         yield tables.attempts, [_attempt_row(run.id, attempt) for attempt in run.attempts]
         yield tables.measurements, [row for attempt in run.attempts
                                     for row in _measurement_rows(run.id, attempt)]
+        yield tables.series, [row for attempt in run.attempts for row in _series_rows(run.id, attempt)]
         yield tables.events, [{"run": run.id, "position": position, "utc_ns": timed.utc_ns,
                                "what": timed.event.what, "slot": timed.event.slot,
                                "detail": timed.event.detail, "details": dict(timed.event.values)}
@@ -201,3 +202,17 @@ def _measurement_rows(run: str, attempt: Attempt) -> Iterator[Row]:
             "allowed": list(allowed), "marginal": limit.marginal if limit else None,
             "source": limit.source if limit else "", "judgement": measured.judgement.value,
             "utc_ns": measured.utc_ns}
+
+
+def _series_rows(run: str, attempt: Attempt) -> Iterator[Row]:
+    """Each series with its points as [seconds, value]; a value that is no number is null."""
+    for position, series in enumerate(attempt.series):
+        finite = [value for value in series.values if math.isfinite(value)]
+        points = [[at, value if math.isfinite(value) else None]
+                  for at, value in zip(series.times, series.values, strict=False)]
+        yield {
+            "run": run, "attempt": attempt.id, "position": position, "name": series.name,
+            "unit": series.unit, "samples": series.samples,
+            "seconds": series.times[-1] - series.times[0] if series.times else None,
+            "least": min(finite, default=None), "greatest": max(finite, default=None), "points": points,
+            "marks": [[mark.at, mark.name, mark.mean] for mark in series.marks], "utc_ns": series.utc_ns}

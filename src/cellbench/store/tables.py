@@ -30,12 +30,13 @@ class Tables:
     units: sa.Table
     attempts: sa.Table
     measurements: sa.Table
+    series: sa.Table
     events: sa.Table
 
     @property
     def of_run(self) -> tuple[sa.Table, ...]:
         """The tables with a ``run`` column beside ``runs`` itself."""
-        return self.slots, self.units, self.attempts, self.measurements, self.events
+        return self.slots, self.units, self.attempts, self.measurements, self.series, self.events
 
 
 def build_tables() -> Tables:
@@ -43,7 +44,7 @@ def build_tables() -> Tables:
     metadata = sa.MetaData(naming_convention=_NAMES)
     return Tables(
         metadata, _info(metadata), _runs(metadata), _slots(metadata), _units(metadata),
-        _attempts(metadata), _measurements(metadata), _events(metadata))
+        _attempts(metadata), _measurements(metadata), _series(metadata), _events(metadata))
 
 
 def _run_key() -> sa.Column[str]:
@@ -100,6 +101,16 @@ def _measurements(metadata: sa.MetaData) -> sa.Table:
         sa.Column("value", sa.Float), sa.Column("value_text", sa.Text), _text("unit"),
         sa.Column("low", sa.Float), sa.Column("high", sa.Float), sa.Column("allowed", sa.JSON),
         sa.Column("marginal", sa.Float), _text("source"), _text("judgement"), _time("utc_ns"))
+
+
+def _series(metadata: sa.MetaData) -> sa.Table:
+    return sa.Table(
+        "series", metadata, _run_key(), sa.Column("attempt", sa.Text, primary_key=True),
+        sa.Column("position", sa.Integer, primary_key=True, autoincrement=False), _text("name", index=True),
+        _text("unit"), sa.Column("samples", sa.Integer, nullable=False), sa.Column("seconds", sa.Float),
+        sa.Column("least", sa.Float), sa.Column("greatest", sa.Float),
+        sa.Column("points", sa.JSON, nullable=False), sa.Column("marks", sa.JSON, nullable=False),
+        _time("utc_ns"))
 
 
 def _events(metadata: sa.MetaData) -> sa.Table:

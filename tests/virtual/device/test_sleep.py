@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -224,7 +225,7 @@ def test_paging_wakes_only_the_registered(driven: Make, series: Series) -> None:
         for _ in range(2000):
             one.run(0.01)
             above.append(one.module.current_a() > 2 * floor)
-        return sum(now and not before for before, now in zip(above, above[1:], strict=False))
+        return sum(now and not before for before, now in itertools.pairwise(above))
 
     assert wake_ups() in (7, 8)  # in 20 s, every 2.56 s
     one.module.set_input(Input.DTR, True)
