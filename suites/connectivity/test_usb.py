@@ -8,6 +8,8 @@ import pytest
 
 from cellbench.api import Dut, DutState, NotPossible, Recorder, Slot, UnitError, procedure
 
+BACK_S = 30.0
+
 
 def _at_roles(dut: Dut) -> list[str]:
     roles = [role for role in dut.slot.roles() if role.startswith("at")]
@@ -43,16 +45,24 @@ def test_no_usb_without_vusb_det(dut_at: Callable[[DutState], Dut], slot: Slot) 
 
 
 @procedure(
-    "R8:5.4",
-    title="With USB_BOOT high before the boot there is no AT interface",
+    "R8:5.2.4", "R8:5.4",
+    title="With USB_BOOT high at the boot there is the update port of Table 8 and no AT interface",
     needs=("cut-power", "drive-usb-boot"),
 )
-def test_usb_boot(dut_at: Callable[[DutState], Dut], slot: Slot) -> None:
-    """The module waits for a download and answers no AT command; with USB_BOOT low it is back."""
+def test_usb_boot(dut_at: Callable[[DutState], Dut], slot: Slot, record: Recorder) -> None:
+    """0525:A4A7, one port, no AT on it nor on the UART; with USB_BOOT low the configuration is back."""
+    before = slot.ports.enumeration and slot.ports.view(BACK_S).device.id
     dut_at(DutState.OFF)
     slot.power_on(usb_boot=True, sync=False)
-    if "uart" in slot.roles():
+    if slot.model.ports.usb is not None:
+        view = slot.ports.view(BACK_S)
+        assert (view.device.vid, view.device.pid) == (0x0525, 0xA4A7)
+        assert [port.role for port in view.ports()] == ["fw-update"]
+        assert not slot.ports.answers("fw-update")
+        record.note(view.device.words)
+    if slot.model.ports.uart is not None:
         with pytest.raises(UnitError):
             slot.channel("uart").sync(2.0)
     slot.power_off(hard=True, cause="download mode has no orderly switch-off")
     assert dut_at(DutState.READY).send("AT").ok
+    assert not before or slot.ports.view(BACK_S).device.id == before

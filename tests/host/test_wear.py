@@ -117,3 +117,9 @@ def test_the_question_before_a_write(r8: Bench) -> None:
 def test_what_cannot_be_ensured(r8: Bench, line: str) -> None:
     with pytest.raises(FrameworkError, match="no single write"):
         r8.question(line)
+
+
+def test_what_is_in_force_until_the_reboot_is_not_what_is_stored(r6: Bench) -> None:
+    r6.say("AT+USIO?", "+USIO: 0,3")
+    assert r6.say("AT+USIO=3").needless == ("AT+USIO=3",)
+    assert r6.say("AT+USIO=0").needless == ()

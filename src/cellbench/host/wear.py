@@ -27,18 +27,21 @@ _Key = tuple[str, _Values]  # the command, and what of its parameters says which
 class _Shape:
     """How a command writes and reads its settings: ``key`` parameters name the setting; with ``op`` the first
     one says whether the line reads ("0") or writes ("1"), else a line with keys alone reads when
-    ``query`` says so."""
+    ``query`` says so. ``ahead``: values of an answer before the stored one (what is in force until the
+    reboot)."""
 
     key: int = 0
     op: bool = False
     query: bool = False
     per_port: bool = False
+    ahead: int = 0
 
 
 _PLAIN = _Shape()
 _SHAPES: Mapping[str, _Shape] = MappingProxyType({
     "+CGDCONT": _Shape(key=1), "+UGPIOC": _Shape(key=1), "+UUARTCONF": _Shape(key=1),
     "+UDCONF": _Shape(key=1, query=True), "+SYSNV": _Shape(key=1, op=True), "+IPR": _Shape(per_port=True),
+    "+USIO": _Shape(ahead=1),
 })
 
 # An order to the module (+CFUN, +COPS, +UFACTORY), or answered in another form than it is set in.
@@ -142,7 +145,7 @@ class NvmWatch:
         for fields in lines:
             values = tuple(_plain(field) for field in fields)
             key = self._placed(call.name, values[:shape.key], port)
-            self._known[call.name, key] = values[shape.key:]
+            self._known[call.name, key] = values[shape.key + shape.ahead:]
 
     def _knows(self, name: str, key: _Values, port: str) -> bool:
         return ((name, self._placed(name, key, port)) in self._known

@@ -7,7 +7,6 @@ confirmed by AT: their names change with each enumeration.
 from __future__ import annotations
 
 import contextlib
-import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from cellbench.host.facts import grammar_for
 from cellbench.host.portgroup import PortGroup
 from cellbench.host.transcript import Transcript
 from cellbench.host.wear import NvmWatch
+from cellbench.io.netif import ipv4_address
 from cellbench.io.pipe import LinePort, PortLost, PortMissing
 from cellbench.io.ports import open_pipe
 from cellbench.io.recorder import StreamRecorder
@@ -29,13 +29,12 @@ from cellbench.io.usb_port import PortPlace, UsbSerialPort
 from cellbench.rig.schema import Slot as SlotModel
 from cellbench.rig.schema import UartPort, UsbRoots
 from cellbench.rig.usb_roles import ASK_S, answers_at, misplaced, told_apart
-from cellbench.rig.usb_view import UsbAbsent, UsbScene, UsbTrouble, UsbView
+from cellbench.rig.usb_view import ROLE, UsbAbsent, UsbScene, UsbTrouble, UsbView, has_port
 
 _POLL_S = 0.02
 _AUTOBAUD_RATE = 115_200
 _LOOK_AGAIN_S, _SHORTEST_SYNC_S = 1.0, 0.1
 _CONFIRM_TRIES_S = (0.2, 0.3, ASK_S)  # a module may just have come up: the first AT may be lost
-_ROLE = re.compile(r"([a-z-]+?)(\d*)")
 
 
 @dataclass(slots=True)
@@ -102,9 +101,9 @@ class SlotPorts:
             view = self.scene().view()
             if view.device.devnum == before:
                 return None
-            told = {_has(one, role) for one in view.candidates}
+            told = {has_port(one, role) for one in view.candidates}
             if len(told) > 1:
-                told = {_has(one, role) for one in self._told_apart(view).candidates}
+                told = {has_port(one, role) for one in self._told_apart(view).candidates}
         except (UsbAbsent, UsbTrouble, NotPossible):
             return None
         return told.pop() if len(told) == 1 else None
@@ -183,6 +182,21 @@ class SlotPorts:
         remedy when no driver made one."""
         self.view(timeout_s)
         return self.scene().network_interface()
+
+    def network_address(self) -> str | None:
+        """The IPv4 address that this host has on the module's network interface. None while it has none, and
+        where the interface is another host's: its hardware address tells. Raises as ``network_interface``."""
+        name = self.network_interface()
+        return ipv4_address(name) if self.scene().is_ours(name) else None
+
+    def answers(self, role: str, seconds: float = ASK_S) -> bool:
+        """True when a serial port on USB, of whatever role, answers AT with OK within ``seconds``. Raises as
+        ``view``; NotPossible for a role that the module does not show."""
+        view = self.view(self.boot_max_s)
+        index = self._port_of(view, role)
+        held = [one for known, one in self.channels.items()
+                if self._on_usb(known) and one.is_up and one.port_name == str(view.nodes[index])]
+        return not held[0].silent(seconds) if held else answers_at(view.nodes[index], seconds)
 
     @property
     def uart_rate(self) -> int:
@@ -337,7 +351,7 @@ class SlotPorts:
 
     def _port_of(self, view: UsbView, role: str) -> int:
         """The number of a role's port among the serial ports; ``at1`` is the second AT port."""
-        found = _ROLE.fullmatch(role)
+        found = ROLE.fullmatch(role)
         ports = view.of_role(found[1]) if found else ()
         number = int(found[2] or 0) if found else 0
         if number >= len(ports):
@@ -366,15 +380,6 @@ class SlotPorts:
         return NotPossible(
             f"slot {self.name} has no port {role}", remedy="name it under ports in the rig file"
         )
-
-
-def _has(composition: UsbComposition, role: str) -> bool:
-    """True when a module that shows itself so has the port of a role."""
-    if role in ("uart", "aux_uart"):
-        return composition.uart if role == "uart" else composition.aux_uart
-    found = _ROLE.fullmatch(role)
-    same = sum(face.role == found[1] for face in composition.interfaces) if found else 0
-    return found is not None and int(found[2] or 0) < same
 
 
 def _after(error: UsbTrouble | UsbAbsent, timeout_s: float, device: UsbDevice | None) -> CellbenchError:

@@ -7,12 +7,14 @@ numbers are never relied on, since a network function shifts them.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from cellbench.base.errors import RigError, UnitError
 from cellbench.catalogue.modules.model import ModuleProfile, UsbComposition
+from cellbench.io.netif import hardware_address
 from cellbench.io.usb import UsbDevice, UsbFunction, find_device, list_devices, missing_hub
 from cellbench.rig.schema import UsbRoots
 from cellbench.rig.udev import (
@@ -23,6 +25,8 @@ from cellbench.rig.udev import (
     permission_remedy,
 )
 
+ROLE = re.compile(r"([a-z-]+?)(\d*)")
+"""A port's role with its number among those of the same one, none for the first."""
 _PASSED_ON = ("usbfs", "vfio-pci", "usbip-host")
 """Drivers by which a program or a virtual machine takes an interface for itself."""
 
@@ -195,6 +199,14 @@ class UsbScene:
                 remedy=permission_remedy(device.vid, os.environ.get("USER", "")))
         return nodes
 
+    def is_ours(self, name: str) -> bool:
+        """True when a network interface of this name in the tree is one of this very host."""
+        try:
+            address = (self.sysfs / "class" / "net" / name / "address").read_text(encoding="ascii").strip()
+        except OSError:
+            return False
+        return bool(address) and hardware_address(name) == address.casefold()
+
     def network_interface(self) -> str:
         """The host's network interface of the module; UsbTrouble with the remedy when no driver made one."""
         view = self.view()
@@ -243,3 +255,12 @@ def serial_functions(device: UsbDevice, known: list[UsbComposition]) -> tuple[Us
 def ids_of(profiles: Collection[ModuleProfile]) -> tuple[str, ...]:
     """Every ``VID:PID`` of some profiles, once."""
     return tuple(dict.fromkeys(f"{one.vid:04x}:{one.pid:04x}" for profile in profiles for one in profile.usb))
+
+
+def has_port(composition: UsbComposition, role: str) -> bool:
+    """True when a module that shows itself so has the port of a role."""
+    if role in ("uart", "aux_uart"):
+        return composition.uart if role == "uart" else composition.aux_uart
+    found = ROLE.fullmatch(role)
+    same = sum(face.role == found[1] for face in composition.interfaces) if found else 0
+    return found is not None and int(found[2] or 0) < same
