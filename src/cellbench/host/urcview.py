@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import TracebackType
 
 from cellbench.host.channel import Channel
 from cellbench.host.urclog import Expectation, UrcEvent, UrcLog, Where
@@ -28,7 +29,7 @@ class _Known:
 
 class UrcView:
     """The URCs of several channels as one ordered log; ``urcs`` holds each event once, under the port and
-    with the time of the copy that came first."""
+    with the time of the copy that came first. As a context manager it stops listening at the end."""
 
     def __init__(self, channels: Mapping[str, Channel], *, window_s: float = COPY_WINDOW_S) -> None:
         self.urcs = UrcLog()
@@ -38,6 +39,13 @@ class UrcView:
         self._lock = threading.Lock()
         self._news = threading.Condition()
         self._forget = [channel.urcs.listen(self._hear) for channel in self._channels.values()]
+
+    def __enter__(self) -> UrcView:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
 
     def close(self) -> None:
         """Stop listening to the channels."""

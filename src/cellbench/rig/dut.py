@@ -27,6 +27,7 @@ from cellbench.host.ppp_model import PppDial
 from cellbench.host.raw import RawTalk
 from cellbench.host.security import Security
 from cellbench.host.sockets import Sockets
+from cellbench.host.urcview import UrcView
 from cellbench.rig.reboot import await_reboot
 from cellbench.rig.slot import Slot
 
@@ -81,6 +82,11 @@ class Dut:
     def port(self, role: str) -> Channel:
         """Another AT channel of the same module (``at0``, ``uart`` ...)."""
         return self.slot.channel(role)
+
+    def everywhere(self, *channels: Channel) -> UrcView:
+        """The URCs of these channels (default: all that are in use) as one log, copies of an event once:
+        ``with dut.everywhere() as view, view.expect("+CTZV") as change: ...``."""
+        return UrcView({one.name: one for one in channels or tuple(self.slot.channels.values())})
 
     def send(
         self, line: str, *, payload: bytes | None = None, timeout_s: float | None = None, check: bool = True
