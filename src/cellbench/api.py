@@ -85,6 +85,7 @@ from cellbench.host.security import (
 from cellbench.host.sockets import Datagram, Socket, SocketClosed, Sockets
 from cellbench.host.urclog import UrcTimeout
 from cellbench.record.measurement import Judgement, Limit
+from cellbench.rig.current import CurrentProfile, CurrentWatch, StateCurrent
 from cellbench.rig.dut import Dut, DutState, Identity
 from cellbench.rig.limits import ProductLimits
 from cellbench.rig.radio import RadioMeter, radio_meter
@@ -92,6 +93,7 @@ from cellbench.rig.schema import Apn as Network
 from cellbench.rig.schema import Service
 from cellbench.rig.services import ServiceMap
 from cellbench.rig.slot import Boot, PowerState, Slot
+from cellbench.rig.usb_rest import UsbRest
 from cellbench.session.attempts import ATTEMPT
 from cellbench.session.equipment import Equipment
 from cellbench.session.opening import open_equipment
@@ -100,10 +102,10 @@ from cellbench.session.recorder import Recorder
 from cellbench.session.run import RUN, Run
 
 __all__ = [
-    "Aborted", "AtError", "BadFileName", "Boot", "CellbenchError", "CertificateKind",
-    "CertificateMissing", "Certificates", "Channel", "ClientError", "ClientNetworkError",
-    "ClientServiceError", "CoapClient", "CoapMethod", "CoapProfile", "CoapResponse", "CoapServer",
-    "CoapTransport", "Datagram", "DialCommand", "Dut", "DutState", "EndKind", "Equipment", "Escape",
+    "Aborted", "AtError", "BadFileName", "Boot", "CellbenchError", "CertificateKind", "CertificateMissing",
+    "Certificates", "Channel", "ClientError", "ClientNetworkError", "ClientServiceError", "CoapClient",
+    "CoapMethod", "CoapProfile", "CoapResponse", "CoapServer", "CoapTransport", "CurrentProfile",
+    "CurrentWatch", "Datagram", "DialCommand", "Dut", "DutState", "EndKind", "Equipment", "Escape",
     "FarSide", "FileDiffers", "FileMissing", "Files", "FtpClient", "FtpEntry", "FtpLink", "FtpServer",
     "HangUp", "HttpClient", "HttpServer", "Identity", "Judgement", "Limit", "MessageForm", "MqttClient",
     "MqttMessage", "MqttServer", "MqttSettingNotKept", "MqttSnClient", "MqttSnGateway", "MqttSnMessage",
@@ -114,10 +116,10 @@ __all__ = [
     "PppTcp", "PppUdp", "PppUnreachable", "Procedure", "ProductLimits", "Psk", "RadioMeter", "RawTalk",
     "Recorder", "Recovery", "Response", "RigError", "Run", "Security", "SecurityProfile", "ServerCheck",
     "Service", "ServiceError", "SessionData", "SessionKind", "Slot", "Socket", "SocketClosed", "Sockets",
-    "Subscription", "TlsVersion", "TopicKind", "UnitError", "UrcTimeout", "client_of", "coap_probe",
-    "current_run", "ftp_probe", "http_probe", "limits_for", "login_of", "md5_of", "mqtt_probe",
-    "mqttsn_probe", "open_equipment", "procedure", "radio_meter", "recorder_of", "root_of", "serial_of",
-    "tcp_probe", "tls_probe",
+    "StateCurrent", "Subscription", "TlsVersion", "TopicKind", "UnitError", "UrcTimeout", "UsbRest",
+    "client_of", "coap_probe", "current_run", "ftp_probe", "http_probe", "limits_for", "login_of", "md5_of",
+    "mqtt_probe", "mqttsn_probe", "open_equipment", "procedure", "radio_meter", "recorder_of", "root_of",
+    "serial_of", "tcp_probe", "tls_probe",
 ]
 
 
