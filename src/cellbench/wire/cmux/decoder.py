@@ -27,7 +27,6 @@ _KINDS = frozenset(FrameKind)
 _CARRIERS = frozenset({FrameKind.UIH, FrameKind.UI})  # the others have no information field (5.3)
 _LEAST_N1 = 31  # messages of the control channel come in one frame, whatever N1 (5.7.2: 31 by default)
 _HEADS_KEPT = 4096
-_new = tuple.__new__
 
 
 class Outside(NamedTuple):
@@ -71,21 +70,26 @@ class Decoder:
         """What is complete now."""
         buffer = data if self._rest == FLAG and data[:1] == FLAG else self._rest + data
         found: list[Decoded] = []
-        known, take = self._known, found.append
+        known, take, new = self._known, found.append, tuple.__new__
         at, end = 0, len(buffer)
         while at < end:
             entry = known.get(buffer[at:at + 4]) or known.get(buffer[at:at + 5])
             if entry is not None and not self._hunting:
-                head, dlci, command, kind, final, size, tail, pair = entry
+                head, dlci, command, kind, final, size, tail, joint = entry
                 begin = at + head
-                stop = begin + size
-                if buffer[stop:stop + 3] == pair:
-                    take(_new(Frame, (dlci, command, kind, final, buffer[begin:stop])))
-                    at = stop + 2
-                    continue
+                stop, width = begin + size, head + 2
+                # frames with the same header behind each other, as bulk data has them
+                while buffer[stop:stop + width] == joint:
+                    take(new(Frame, (dlci, command, kind, final, buffer[begin:stop])))
+                    begin = stop + width
+                    stop = begin + size
+                at = begin - head
+                if stop + 2 > end:
+                    break
                 if buffer[stop:stop + 2] == tail:
-                    take(_new(Frame, (dlci, command, kind, final, buffer[begin:stop])))
-                    at = stop + 1
+                    take(new(Frame, (dlci, command, kind, final, buffer[begin:stop])))
+                    # the flag at its end may open the next frame too
+                    at = stop + 2 if buffer[stop + 2:stop + 3] == FLAG else stop + 1
                     if at + 1 == end:
                         break
                     continue
@@ -169,7 +173,7 @@ class Decoder:
         tail = buffer[stop:stop + 2]
         self._known[FLAG + buffer[start:begin]] = (
             1 + begin - start, frame.dlci, frame.command, frame.kind, frame.final, stop - begin, tail,
-            tail + FLAG)
+            tail + FLAG + buffer[start:begin])
 
 
 def _may_be_address(octet: int) -> bool:
