@@ -182,7 +182,8 @@ MESSAGES = [
     (Message(MessageType.RLS, True, control.line_status(1, LineError.FRAMING)), "53 05 07 09"),
     (Message(MessageType.RPN, True, control.port_settings(1)), "93 11 07 07 03 00 11 13 01 00"),
     (Message(MessageType.PN, True, DlcParameters(1, 1500).encode()), "83 11 01 00 00 0A DC 05 03 02"),
-    (Message(MessageType.TEST, True, bytes(130)), "23 04 01" + " 00" * 130),
+    (Message(MessageType.TEST, True, bytes(130)), "23 04 03" + " 00" * 130),
+    (Message(MessageType.TEST, True, bytes(1000)), "23 D0 0F" + " 00" * 1000),
 ]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from cellbench.wire.cmux.errors import WrongUse
-from cellbench.wire.cmux.frame import EXTENSION, length_field
+from cellbench.wire.cmux.frame import EXTENSION
 
 _COMMAND = 0x02  # the C/R bit of a type field; 1 in commands, whoever sends them (5.4.6.2)
 
@@ -38,8 +38,13 @@ class Message(NamedTuple):
 
 def encode(message: Message) -> bytes:
     """The information field of the frame that carries a message."""
-    return bytes((message.kind | (_COMMAND if message.command else 0),)) + length_field(
-        len(message.body)) + message.body
+    size = len(message.body)
+    wire = bytearray((message.kind | (_COMMAND if message.command else 0),))
+    while size > 0x7F:
+        wire.append(size << 1 & 0xFE)
+        size >>= 7
+    wire.append(size << 1 | EXTENSION)
+    return bytes(wire) + message.body
 
 
 def decode(info: bytes) -> Message | None:
@@ -47,11 +52,15 @@ def decode(info: bytes) -> Message | None:
     (5.4.6.1)."""
     if len(info) < 2 or not info[0] & EXTENSION:
         return None
-    size, begin = info[1] >> 1, 2
-    if not info[1] & EXTENSION:
-        if len(info) < 3:
-            return None
-        size, begin = size | info[2] << 7, 3
+    size, begin = 0, 1
+    while begin < len(info):
+        # seven bits in each octet of the length, unlike in the length indicator of a frame
+        size |= info[begin] >> 1 << 7 * (begin - 1)
+        begin += 1
+        if info[begin - 1] & EXTENSION:
+            break
+    else:
+        return None
     if len(info) != begin + size:
         return None
     return Message(info[0] & ~_COMMAND, bool(info[0] & _COMMAND), info[begin:])
