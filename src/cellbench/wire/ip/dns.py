@@ -48,7 +48,10 @@ class DnsAnswer:
 
 def question(identifier: int, name: str, record: Record) -> bytes:
     """A query for one name, recursion desired. ValueError for what is no name."""
-    labels = name.rstrip(".").encode("idna").split(b".")
+    try:
+        labels = name.rstrip(".").encode("idna").split(b".")
+    except UnicodeError:
+        labels = []
     if not labels or any(not 0 < len(label) < 64 for label in labels):
         raise ValueError(f"{name!r} is no host name")
     head = identifier.to_bytes(2, "big") + _RECURSION.to_bytes(2, "big") + b"\0\1\0\0\0\0\0\0"
