@@ -106,7 +106,7 @@ async def _factory_profile(ctx: CommandContext) -> None:
 
 async def _show(ctx: CommandContext) -> None:
     """&V: the settings in force."""
-    values = _profile(ctx.port)
+    values = _profile(ctx.port) | {"&K": ctx.module.settings.number("&K", 3)}
     ctx.info("ACTIVE PROFILE:")
     ctx.info(" ".join(f"{name}{value}" for name, value in values.items() if not name.startswith("S")))
     registers = sorted(ctx.port.settings.registers.items())
