@@ -326,6 +326,9 @@ class Channel:
     def open_data(self, line: str, *, timeout_s: float | None = None) -> DataMode:
         """Send a command that ends in CONNECT (AT+USODL=0, ATD*99#, ATO) and give the bytes that follow.
         Raises as ``send``; FrameworkError when the module answers OK without CONNECT."""
+        if "O" not in self.plan(line).names:  # what an earlier connection left unread is nobody's now
+            with self._link.mutex:
+                self._dialogue.data.clear()
         answer = self.send(line, timeout_s=timeout_s)
         if answer.final is not CONNECTED:
             raise FrameworkError(f"{answer.command}: answered {answer.final.text}, no data mode")

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 
-from cellbench.base.errors import CellbenchError, FrameworkError
+from cellbench.base.errors import CellbenchError, FrameworkError, UnitError
 from cellbench.host.channel import Channel
 from cellbench.host.errors import AtTimeout
 from cellbench.host.mux_line import MuxEnded, MuxLine, MuxSilent
@@ -178,14 +178,15 @@ class Mux:
     # -- control channel ---------------------------------------------------------------------------------
 
     def test(self, pattern: bytes = b"cellbench") -> float:
-        """The test command of the control channel; seconds until the pattern came back. Raises MuxSilent;
-        FrameworkError when the module has no such command; MuxEnded with what came instead."""
+        """The test command of the control channel; seconds until the pattern came back, which has to fit into
+        one frame with 3 bytes more. Raises MuxSilent; FrameworkError when the module has no such command;
+        UnitError with what came instead."""
         began = time.monotonic()
         answer = self._running().ask(MessageType.TEST, pattern)
         if not isinstance(answer, Answered):
             raise FrameworkError("the module does not know the test command of the control channel")
         if answer.body != pattern:
-            raise MuxEnded(f"test {pattern!r} came back as {answer.body!r}")
+            raise UnitError(f"test command: {pattern!r} came back as {answer.body!r}")
         return time.monotonic() - began
 
     def ask(self, kind: MessageType, body: bytes = b"") -> bool:

@@ -220,6 +220,14 @@ def test_a_message_is_repeated_until_it_is_answered() -> None:
         [], [], [Unanswered(MessageType.TEST, b"pong")]]
 
 
+def test_a_message_has_to_be_whole_in_one_frame() -> None:
+    mux = opened()
+    mux.command(MessageType.TEST, bytes(98), 0.0)
+    assert said(mux) == [Message(MessageType.TEST, True, bytes(98))]
+    with pytest.raises(WrongUse, match="N1 is 100"):
+        mux.command(MessageType.TEST, bytes(99), 0.0)
+
+
 def test_messages_of_two_dlcs_are_told_apart() -> None:
     mux = opened()
     mux.establish(2, 0.0)

@@ -25,7 +25,8 @@ _FLAG = FLAG[0]
 _PAIR = FLAG + FLAG
 _KINDS = frozenset(FrameKind)
 _CARRIERS = frozenset({FrameKind.UIH, FrameKind.UI})  # the others have no information field (5.3)
-_LEAST_N1 = 31  # messages of the control channel come in one frame, whatever N1 (5.7.2: 31 by default)
+LEAST_N1 = 31
+"""Messages of the control channel come in one frame, whatever N1 (5.7.2: 31 by default)."""
 _HEADS_KEPT = 4096
 
 
@@ -56,7 +57,7 @@ class Decoder:
     def __init__(self, n1: int) -> None:
         self.stretches = 0
         self.skipped = 0
-        self._limit = max(n1, _LEAST_N1)
+        self._limit = max(n1, LEAST_N1)
         self._rest = b""  # begins with the flag that may open the next frame
         self._hunting = False
         self._known: dict[bytes, _Known] = {}  # headers of UIH frames that were right once

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from cellbench.wire.cmux import control
 from cellbench.wire.cmux.control import DlcParameters, Message, MessageType, Signals
-from cellbench.wire.cmux.decoder import Decoded, Decoder, Outside
+from cellbench.wire.cmux.decoder import LEAST_N1, Decoded, Decoder, Outside
 from cellbench.wire.cmux.dlc import TRANSITIONS, DlcAction, DlcInput, DlcState
 from cellbench.wire.cmux.errors import WrongUse
 from cellbench.wire.cmux.events import (
@@ -179,10 +179,14 @@ class Multiplexer:
         self.command(MessageType.MSC, signals.encode(dlci), now)
 
     def command(self, kind: int, body: bytes, now: float) -> None:
-        """Send a message on the control channel, again each T2 until it is answered (5.4.6.2)."""
+        """Send a message on the control channel, again each T2 until it is answered (5.4.6.2). It has to be
+        whole in one frame (5.4.6.1)."""
         if not self.connected(0):
             raise WrongUse("a message before the control channel is set up")
         message = Message(kind, True, body)
+        if len(control.encode(message)) > max(self.settings.n1, LEAST_N1):
+            raise WrongUse(f"a message with {len(body)} bytes: it has to be whole in one frame, and N1 is "
+                           f"{self.settings.n1}")
         self._pending[_key(kind, body)] = _Pending(message, now + self.settings.t2_s)
         self._say(message)
 
@@ -354,7 +358,8 @@ class Multiplexer:
         return [SignalsHeard(dlci, signals)]
 
     def _say(self, message: Message) -> None:
-        self._out.append(self._dlc(0).framer.frames(control.encode(message), self.settings.n1))
+        info = control.encode(message)
+        self._out.append(self._dlc(0).framer.frames(info, len(info)))
 
     # -- inside --------------------------------------------------------------------------------------------
 
