@@ -104,6 +104,12 @@ _R8: tuple[_Row, ...] = (
     ("9.1.2", DOUBT, "an expected host name for validation level 1, which the table calls one without URL "
      "integrity check",
      "a host name is compared from level 2 on; set at level 1 it is kept and harms nothing"),
+    ("5.8.2, 9.3.2.2.4", DOUBT,
+     "2 s of silence before +++ since data was sent or received; since all data was transmitted",
+     "the host keeps silence both ways for PPP; the virtual module counts what the host sends"),
+    ("9.3.2.2.4", DOUBT,
+     "+++ is detected in a single separate frame of 3 bytes; up to 500 ms may lie between the characters",
+     "the host sends it in one piece; pieces with short gaps are taken by the virtual module"),
 )
 
 _R6: tuple[_Row, ...] = (
@@ -172,6 +178,9 @@ _R6: tuple[_Row, ...] = (
     ("4.2", DOUBT, '"+++" and a DTR drop are named among the events that end a PPP session; ATH in online '
      "command mode, which they lead to, is what ends it below",
      "+++ leads to online command mode; a DTR drop does what &D says"),
+    ("9.1.4", DOUBT,
+     "+++ is detected in a single separate frame of 3 bytes; up to 500 ms may lie between the characters",
+     "the host sends it in one piece; pieces with short gaps are taken by the virtual module"),
 )
 
 
