@@ -30,7 +30,7 @@ def test_ready_line_is_exact(rack):
     for slot in slots:
         assert set(slot) == {"name", "series", "uart", "aux_uart", "usb", "at"}
         assert slot["uart"].startswith("rfc2217://127.0.0.1:")
-        assert slot["aux_uart"] is None
+        assert (slot["aux_uart"] or "").startswith("rfc2217://") is (slot["series"] == "LARA-R6")
         assert slot["usb"] == str(directory / slot["name"] / "usb")
         assert slot["at"][0] == slot["usb"] + "/at0"
         assert all(os.path.realpath(link).startswith("/dev/pts/") for link in slot["at"])
@@ -169,6 +169,8 @@ def test_a_uart_as_a_device_node(launch):
     assert node == str(rack.directory / "dut" / "uart")
     assert load_rig(Path(rack.ready["rig_file"])).model.slots["dut"].ports.uart.url == node
     assert stat.S_ISCHR(os.stat(node).st_mode)
+    assert rack.ready["slots"][0]["aux_uart"] == str(rack.directory / "dut" / "aux_uart")
+    assert stat.S_ISCHR(os.stat(rack.ready["slots"][0]["aux_uart"]).st_mode)
     with serial.Serial(node, 115200) as port:
         assert port.write(b"AT\r") == 3  # to a module that is off
     assert rack.stop()[0] == 0

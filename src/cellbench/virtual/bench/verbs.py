@@ -69,12 +69,18 @@ async def _line(rack: Rack, slot: VirtualSlot | None, values: Mapping[str, str])
 
 
 def _serial_line(slot: VirtualSlot, name: str, on: bool, port: str) -> None:
-    """DTR or RTS of the UART (``uart``), or DTR of an AT port on USB (``at``, ``at0``, ``at1`` ...)."""
+    """DTR or RTS of the UART (``uart``), RTS of the auxiliary one (``aux_uart``), or DTR of an AT port on USB
+    (``at``, ``at0``, ``at1`` ...)."""
     if port == "uart":
         slot.uart.drive(name, on)
         return
+    if port == "aux_uart":
+        if slot.aux_uart is None or name != "rts":
+            raise ControlRefusal(f"{slot.profile.variant} has no {name.upper()} on an auxiliary UART")
+        slot.aux_uart.drive(name, on)
+        return
     if not port.startswith("at") or not (port[2:] or "0").isdigit():
-        raise ControlRefusal(f"port={port} is not possible; it takes uart, at, at0, at1 ...")
+        raise ControlRefusal(f"port={port} is not possible; it takes uart, aux_uart, at, at0 ...")
     if name == "rts":
         raise ControlRefusal("a USB port of the module has no RTS; take port=uart")
     index = slot.usb.at_port(int(port[2:] or "0"))
@@ -90,7 +96,8 @@ async def _uart(rack: Rack, slot: VirtualSlot | None, values: Mapping[str, str])
     chosen = _slot(slot)
     noise = _want_float(values, "noise", 0.0, 1.0) if "noise" in values else chosen.uart.noise
     drop = _want_float(values, "drop", 0.0, 1.0) if "drop" in values else chosen.uart.drop
-    chosen.uart.noise, chosen.uart.drop = noise, drop
+    for uart in chosen.uarts:
+        uart.noise, uart.drop = noise, drop
     return None
 
 
@@ -188,8 +195,8 @@ VERBS: Mapping[str, Verb] = MappingProxyType({
     **usb_verbs.VERBS,
     "power": Verb("state=on|off|cycle [baud=B]: the supply of the module; on adds the PWR_ON pulse, baud "
                   "sets the UART adapter's rate; returns at once", True, _power),
-    "line": Verb("name=dtr|rts|usb_boot|vusb_det|pwr_on|reset_n state=on|off [port=uart|at|at0|at1 ...]: an "
-                 "input of the module", True, _line),
+    "line": Verb("name=dtr|rts|usb_boot|vusb_det|pwr_on|reset_n state=on|off "
+                 "[port=uart|aux_uart|at|at0 ...]: an input of the module", True, _line),
     "uart": Verb("noise=P drop=P: from now on each byte on the UART is corrupted or lost with that "
                  "probability, 0 ends it", True, _uart),
     "supply": Verb("state=trip|clear [kind=ocp|ovp]: the output of the supply trips (as by over-current), or "
