@@ -63,7 +63,7 @@ def mean_over(times: Sequence[float], values: Sequence[float], began: float, end
     """The mean over a stretch, each sample weighted by the time until the next; None without samples."""
     first, last = bisect.bisect_left(times, began), bisect.bisect_right(times, ended)
     found = [(at, value) for at, value in zip(times[first:last], values[first:last], strict=True)
-             if not math.isnan(value)]
+             if math.isfinite(value)]
     if len(found) < 2 or found[-1][0] == found[0][0]:
         return found[0][1] if found else None
     weighted = sum(value * (later - at) for (at, value), (later, _) in itertools.pairwise(found))

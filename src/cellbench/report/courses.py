@@ -98,15 +98,17 @@ def _bands(svg: Svg, states: Sequence[_State], y_axis: Axis) -> None:
         svg.rect(state.begin, y_axis.end, state.end - state.begin, y_axis.start - y_axis.end,
                  _TINTS[index % len(_TINTS)], title=state.label)
     for index, state in enumerate(states):
+        svg.line(state.begin, index % _ROWS * _ROW_HEIGHT + 4, state.begin, y_axis.start, GREY, 0.5)
+    for index, state in enumerate(states):
         row = index % _ROWS
         following = states[index + _ROWS].begin if index + _ROWS < len(states) else svg.width
         room = following - state.begin
-        svg.line(state.begin, row * _ROW_HEIGHT + 4, state.begin, y_axis.start, GREY, 0.5)
         if room > 4 * _LETTER:
             text = clipped(state.label, max(2, int(room / _LETTER)))
             length = len(text) * _LETTER
             # one that would run out of the drawing ends at its edge
             x = min(state.begin + 4, max(0.0, svg.width - 2 - length))
+            svg.rect(x - 1, row * _ROW_HEIGHT + 3, length, 11, "#ffffff")  # over the lines of other states
             svg.text(x, row * _ROW_HEIGHT + 12, text, size=10, colour=INK)
 
 

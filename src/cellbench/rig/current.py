@@ -14,7 +14,7 @@ from cellbench.base.errors import CellbenchError, NotPossible, UnitError
 from cellbench.record.series import SETTLE_S, mean_over
 from cellbench.rig.slot import Slot
 
-SLICE_S = 0.12
+SLICE_S = 0.08
 """Samples are fetched in slices: what watches sees them this late, and other requests get their turn."""
 _PATIENCE_S = 60.0
 
@@ -77,6 +77,16 @@ class CurrentProfile:
         if found is None or not found.samples:
             raise UnitError(f"the supply gave no sample while the module was {name}")
         return found
+
+    def falls_below(self, level_a: float, about_s: float) -> float:
+        """When the current fell below a level, in seconds: forward from a time at which it had not, back from
+        one at which it had."""
+        place = min(bisect.bisect_left(self.times, about_s), len(self.times) - 1)
+        while place + 1 < len(self.times) and self.amperes[place] >= level_a:
+            place += 1
+        while place > 0 and self.amperes[place - 1] < level_a:
+            place -= 1
+        return self.times[place] if self.times else 0.0
 
     def wake_ups(self, began_s: float, ended_s: float, above_a: float) -> tuple[float, ...]:
         """When the current rose above a level in a stretch, in seconds."""
@@ -149,6 +159,12 @@ class CurrentWatch:
         until = self.now_s + seconds
         self._wait(lambda: bool(self._times) and self._times[-1] >= until, seconds + _PATIENCE_S)
         return self.now_s
+
+    def mean_of(self, seconds: float) -> float:
+        """Let a state last as ``hold`` does; its mean in ampere, the beginning left out."""
+        began = self.now_s
+        self.hold(seconds)
+        return self.profile().mean_a(began + min(SETTLE_S, seconds / 2), math.inf)
 
     def wait_mean(self, window_s: float, *, below_a: float = math.inf, above_a: float = -math.inf,
                   at_most_s: float) -> float | None:
