@@ -130,8 +130,8 @@ def test_by_data(saving: Saving, record: Recorder) -> None:
         heard = saving.hears(b"AT\r", 0.1)
         took, tries = saving.answers(woken, 0.0)
         saving.stays_awake(watch, awake, "active again", timeout / 2)
-    record.note("AT to the sleeping module is " + ("answered" if b"OK" in heard else f"not answered, {heard!r} "
-                                                   "comes back"))
+    answered = "answered" if b"OK" in heard else f"not answered, {heard!r} comes back"
+    record.note(f"AT to the sleeping module is {answered}")
     saving.report(watch.profile(), AWAKE, "asleep")
     record.judge(saving.limits, "wake_data_time", took)
     record.measure("AT until the answer, after the waking one", tries)

@@ -49,9 +49,9 @@ class CurrentProfile:
     marks: tuple[tuple[float, str], ...] = ()
 
     def between(self, began_s: float, ended_s: float) -> tuple[float, ...]:
-        """The samples of a stretch."""
+        """The samples of a stretch, its end left out."""
         return tuple(value for at, value in zip(self.times, self.amperes, strict=True)
-                     if began_s <= at <= ended_s)
+                     if began_s <= at < ended_s)
 
     def mean_a(self, began_s: float, ended_s: float) -> float:
         """The mean over a stretch, each sample weighted by the time until the next; 0 without samples."""
@@ -93,7 +93,7 @@ class CurrentProfile:
         rises = []
         high = True  # what is high at the beginning rose before it
         for at, value in zip(self.times, self.amperes, strict=True):
-            if began_s <= at <= ended_s:
+            if began_s <= at < ended_s:
                 if value > above_a and not high:
                     rises.append(at)
                 high = value > above_a
