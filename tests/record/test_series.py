@@ -45,9 +45,10 @@ def test_a_spike_among_a_million_samples_is_kept() -> None:
 def test_means_of_states_are_of_all_samples_and_weighted_by_time() -> None:
     times = (0.0, 0.5, 1.0, 1.05, 1.2, 2.2, 3.2)
     values = (10.0, 10.0, 10.0, 8.0, 2.0, 4.0, 4.0)
-    marks = ((0.0, "active"), (1.0, "idle"), (3.2, ""))
+    marks = ((0.0, "active"), (1.0, "idle"), (3.1, "too short"), (3.2, ""))
     record = SeriesRecord.of("1", "current", "A", times, values, marks, 0)
-    assert [(mark.name, mark.mean) for mark in record.marks] == [("active", 10.0), ("idle", 3.0), ("", None)]
+    assert [(mark.name, mark.mean) for mark in record.marks] == [
+        ("active", 10.0), ("idle", 2.0), ("too short", None), ("", None)]
     assert mean_over(times, values, 5.0, 6.0) is None
     assert mean_over((1.0,), (2.5,), 0.0, 3.0) == 2.5
 

@@ -93,7 +93,8 @@ def _marked(times: Sequence[float], values: Sequence[float],
     ends = [*(at for at, _ in marks[1:]), times[-1] if times else 0.0]
     found = []
     for (at, name), ended in zip(marks, ends, strict=False):
-        mean = mean_over(times, values, min(at + SETTLE_S, ended), ended) if name else None
+        seen = name and ended > at + SETTLE_S
+        mean = mean_over(times, values, at + SETTLE_S, ended) if seen else None
         found.append(SeriesMark(round(at, _DIGITS), name, None if mean is None else _short(mean)))
     return tuple(found)
 
