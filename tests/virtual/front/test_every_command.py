@@ -10,7 +10,7 @@ from cellbench.catalogue.commands import ALL
 from cellbench.catalogue.model import Command, Form, Kind, Param, Series
 
 # These change what is looked at.
-_ALONE = frozenset({"+CPWROFF", "+CFUN", "Q", "V", "S", "+IPR", "Z", "&F", "+UTEST", "+UPSV"})
+_ALONE = frozenset({"+CPWROFF", "+CFUN", "Q", "V", "S", "+IPR", "Z", "&F", "+UTEST", "+UPSV", "+UFWUPD"})
 _FINALS = ("OK", "ERROR", "NO CARRIER", "+CME ERROR", "+CMS ERROR", "CONNECT", "@", ">", "ABORTED")
 
 

@@ -11,6 +11,7 @@ from . import (
     calls,
     control,
     device,
+    firmware,
     general,
     lwm2m,
     messaging,
@@ -29,7 +30,7 @@ __all__ = ["ALL", "collect", "lookup"]
 
 _CHAPTERS = (
     general, control, device, network, packet, sim, sms, calls, sockets, storage, security, web, messaging,
-    lwm2m, usb,
+    lwm2m, usb, firmware,
 )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cellbench.virtual.device.behaviour_messaging import D, M, MessagingFacts, S, X, fact
+from cellbench.virtual.device.behaviour_messaging import D, M, S, X, fact
+from cellbench.virtual.device.behaviour_update import UpdateFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MuxFacts(MessagingFacts):
+class MuxFacts(UpdateFacts):
     """How a series does what 27.010 and the guides leave open."""
 
     mux_defaults: str = fact(

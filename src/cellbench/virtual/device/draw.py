@@ -40,7 +40,7 @@ class Draw:
             return "off"
         if state is PowerState.BOOTING:
             return "inrush" if now < self._inrush_until else "boot"
-        if state is PowerState.DOWNLOAD:
+        if state in (PowerState.DOWNLOAD, PowerState.UPDATE):
             return "active"
         if now < self.transmit_until and module.radio.rat is Rat.GSM:
             return "transmit-peak"  # the peak the sheets give is that of a 2G burst

@@ -127,6 +127,7 @@ class UartFace:
         self.port: AtPort | None = None
         self.last_data = float("-inf")
         self.carrier: Carrier | None = None
+        self.loader: Callable[[bytes], None] | None = None
         self._module = module
         self._autobaud = _Autobaud.MEASURING
         self._seen = b""
@@ -142,9 +143,14 @@ class UartFace:
 
     def stop(self) -> None:
         """The module goes off."""
-        self.port = self.carrier = None
+        self.port = self.carrier = self.loader = None
         self.rate = 0
         self._held.clear()
+
+    def start_loader(self, rate: int, take: Callable[[bytes], None]) -> None:
+        """Update mode has the UART: a fixed rate, no AT, no flow control."""
+        self.loader = take
+        self.set_rate(rate)
 
     def set_rate(self, rate: int) -> None:
         """The rate of +IPR; 0 starts autobauding."""
@@ -154,6 +160,9 @@ class UartFace:
 
     def receive(self, data: bytes, host_rate: int) -> None:
         """Bytes on TXD, sent by the host at ``host_rate`` bit/s."""
+        if self.loader is not None and data:
+            self.loader(garble(data, host_rate, self.rate))
+            return
         port = self.port
         if port is None or not data:
             return
@@ -226,6 +235,11 @@ class UartFace:
         if self.transmit is not None:
             self.transmit(data, self.rate or GREETING_RATE)
 
+    def send_raw(self, data: bytes) -> None:
+        """Bytes of update mode to the host."""
+        if self.transmit is not None:
+            self.transmit(data, self.rate)
+
     def rts_on(self) -> None:
         """The host is ready again: what was held goes out."""
         if self.carrier is not None:
@@ -245,12 +259,16 @@ class UsbFace:
         self.name = name
         self.index = index
         self.port: AtPort | None = None
+        self.taker: Callable[[bytes], None] | None = None
+        """What takes the bytes of a port that has no AT: update mode, boot mode."""
         self.opened = False
         self.on_open: Callable[[bool], None] | None = None
 
     def receive(self, data: bytes) -> None:
         """Bytes from the host; a port that is not an AT port takes them and says nothing."""
-        if self.port is not None and self.opened:
+        if self.taker is not None and self.opened:
+            self.taker(data)
+        elif self.port is not None and self.opened:
             self.port.receive(data)
 
     def send(self, data: bytes) -> None:

@@ -12,7 +12,7 @@ async def _ati(ctx: CommandContext) -> None:
     if number == 0:
         ctx.info(ctx.module.config.model)
     elif number == 9:
-        ctx.info(ctx.module.config.firmware)
+        ctx.info(ctx.module.updater.version)
 
 
 async def _manufacturer(ctx: CommandContext) -> None:
@@ -24,7 +24,7 @@ async def _model(ctx: CommandContext) -> None:
 
 
 async def _revision(ctx: CommandContext) -> None:
-    ctx.info(ctx.module.config.firmware.partition(",")[0])
+    ctx.info(ctx.module.updater.version.partition(",")[0])
 
 
 async def _imei(ctx: CommandContext) -> None:

@@ -96,11 +96,11 @@ class Lwm2mClient:
     @property
     def objects(self) -> dict[str, tuple[Resource, ...]]:
         """Object instances by path: the server's and the device's (LwM2M 1.0, E.2 and E.4)."""
-        config = self._module.config
+        config, firmware = self._module.config, self._module.updater.version
         return {
             "/1/0": (Resource(0, self.server), Resource(1, self.lifetime_s), Resource(7, "U")),
             "/3/0": (Resource(0, "u-blox"), Resource(1, config.model), Resource(2, config.imei),
-                     Resource(3, config.firmware)),
+                     Resource(3, firmware)),
         }
 
     def power_off(self) -> None:

@@ -26,6 +26,7 @@ from cellbench.virtual.device.serial import SerialState
 from cellbench.virtual.device.settings import Settings
 from cellbench.virtual.device.sim import Sim
 from cellbench.virtual.device.sleep import Sleep
+from cellbench.virtual.device.update import Updater
 from cellbench.virtual.front.port import AtPort
 from cellbench.virtual.front.state import PortState
 
@@ -71,8 +72,8 @@ class Module:
 
     Attributes for the other parts of the virtual device: ``name``, ``profile``, ``config``, ``clock``,
     ``settings`` (NVM and volatile), ``power``, ``network`` (what the radio finds around it), ``radio``,
-    ``contexts``, ``sim``, ``serial``, ``sleep``, ``draw``, ``pace``, ``turn``, ``internet``, ``home``
-    (the module's directory).
+    ``contexts``, ``sim``, ``updater`` (firmware), ``serial``, ``sleep``, ``draw``, ``pace``, ``turn``,
+    ``internet``, ``home`` (the module's directory).
     """
 
     def __init__(self, name: str, profile: ModuleProfile, config: ModuleConfig, nvm: Path, *,
@@ -101,6 +102,7 @@ class Module:
         self.contexts = Contexts(self)
         self.serial = SerialState(self)
         self.sleep = Sleep(self)
+        self.updater = Updater(self)
         self.power = Power(self)
         self.draw = Draw(self)
         self.slow_answers = False  # a fault: every command takes its declared response time, or slow_s
@@ -248,6 +250,7 @@ class Module:
         self.subsystem(Outward)  # the ports of +UEMBPF are those of the boot
         lwm2m.at_boot(self)
         self.serial.greet()
+        self.updater.tell()
 
     def _enter_aux(self) -> None:
         """The auxiliary UART, where +USIO has it."""

@@ -12,6 +12,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING
 
 from cellbench.virtual.device.faces import Input, Output
+from cellbench.virtual.device.update_state import Begin
 
 if TYPE_CHECKING:
     from cellbench.virtual.device.module import Module
@@ -24,6 +25,7 @@ class PowerState(enum.Enum):
     OFF = "off"  # supplied, waiting for PWR_ON
     BOOTING = "booting"
     RUNNING = "running"
+    UPDATE = "update"  # update mode in place of a boot: no AT anywhere
     DOWNLOAD = "download"  # USB_BOOT was high at the boot: no AT anywhere
     STOPPING = "stopping"
     RESET = "reset"  # RESET_N held
@@ -111,14 +113,15 @@ class Power:
             return
         if self.state is PowerState.RESET:
             self._run(self._boot())
-        elif self.state in (PowerState.RUNNING, PowerState.BOOTING, PowerState.DOWNLOAD):
+        elif self.state in (PowerState.RUNNING, PowerState.BOOTING, PowerState.DOWNLOAD,
+                            PowerState.UPDATE):
             self.restart(detach=True)
 
     def _reset_taken(self) -> None:
         """An abrupt reset holds the module down until the line is released."""
         graceful = self._module.config.behaviour.reset_pin_graceful
         if not graceful and self.state in (PowerState.RUNNING, PowerState.BOOTING, PowerState.DOWNLOAD,
-                                           PowerState.STOPPING):
+                                           PowerState.STOPPING, PowerState.UPDATE):
             self._drop(PowerState.RESET)
 
     def _reset_to_off(self) -> None:
@@ -133,7 +136,7 @@ class Power:
 
     def restart(self, *, detach: bool) -> None:
         """Restart in order (+CFUN=16, +CFUN=15, RESET_N where it is graceful)."""
-        if self.state in (PowerState.RUNNING, PowerState.BOOTING, PowerState.DOWNLOAD):
+        if self.state in (PowerState.RUNNING, PowerState.BOOTING, PowerState.DOWNLOAD, PowerState.UPDATE):
             self._run(self._restart(detach))
 
     def watchdog(self) -> None:
@@ -180,10 +183,14 @@ class Power:
         usb_boot = module.profile.power.has_usb_boot and module.input(Input.USB_BOOT)
         vusb = module.input(Input.VUSB_DET)
         module.set_output(Output.V_INT, True)
-        if usb_boot:
+        begin = Begin.DOWNLOAD if usb_boot else module.updater.state.at_start()
+        if begin is Begin.DOWNLOAD:
             await pace.take(behaviour.usb_up_s / 2)
             module.enter_download(vusb)
             self._to(PowerState.DOWNLOAD)
+            return
+        if begin is not Begin.FIRMWARE:
+            await self._update(begin, vusb)
             return
         restore = module.restore_pending()
         if restore:
@@ -194,6 +201,20 @@ class Power:
         self._to(PowerState.RUNNING)
         self._script = None
         module.enter()
+
+    async def _update(self, begin: Begin, vusb: bool) -> None:
+        """Update mode, then the boot that follows it."""
+        module = self._module
+        if module.updater.on_usb:
+            await module.pace.take(module.config.behaviour.usb_up_s)
+            module.enter_usb(vusb)
+        self._to(PowerState.UPDATE)
+        await module.updater.run(begin)
+        self._to(PowerState.STOPPING)
+        await self._last_words()
+        module.leave(usb=True)
+        await module.pace.take(module.config.behaviour.reboot_gap_s)
+        await self._boot()
 
     async def _stop(self, detach: bool) -> None:
         module = self._module

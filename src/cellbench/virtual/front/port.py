@@ -164,8 +164,7 @@ class AtPort:
         payload = PayloadTaking(size, pace.loop.create_future(), echo, timeout_s, pace.now() + lost)
         self._payload = payload
         self.mode.move(Move.PROMPT)
-        style = self.settings.style
-        self._write_text(f"{style.cr}{style.lf}{prompt}")
+        self.write_prompt(prompt)
         self._first_info = True
         self._arm_payload(payload)
         try:
@@ -296,6 +295,11 @@ class AtPort:
             self._data.escape.last = self.module.pace.now()
         self._write(data)
 
+    def write_prompt(self, prompt: str) -> None:
+        """A prompt at the begin of a line, without an end."""
+        style = self.settings.style
+        self._write_text(f"{style.cr}{style.lf}{prompt}")
+
     def write_info(self, text: str) -> None:
         """A line of information text."""
         self._write_text(results.information(text, self.settings.style, first=self._first_info,
@@ -334,6 +338,10 @@ class AtPort:
             self._greeting = text
             return
         self._greeting = None
+        self._unsolicited(text)
+
+    def announce(self, text: str) -> None:
+        """Print a line of the start now, even before a rate is measured."""
         self._unsolicited(text)
 
     def urc(self, text: str, *, keep: bool = True) -> None:

@@ -35,6 +35,7 @@ from cellbench.virtual.device import (
     sms,
     sockets,
     sockets_secure,
+    update_at,
     usb_at,
 )
 from cellbench.virtual.front.context import Handler, Handlers
@@ -65,6 +66,7 @@ _SUBJECTS: tuple[tuple[str, Handlers], ...] = (
     ("sms", sms.HANDLERS),
     ("sockets", sockets.HANDLERS),
     ("secure sockets", sockets_secure.HANDLERS),
+    ("update", update_at.HANDLERS),
     ("usb", usb_at.HANDLERS),
 )
 
