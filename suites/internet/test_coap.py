@@ -89,7 +89,7 @@ def test_header_options(online: Dut, services: Services, far_side: FarSide, opti
            depends_on=COAP, needs=("far-side:report",))
 def test_context_mapping(online: Dut, services: Services, far_side: FarSide, network: Network) -> None:
     """AT+UCOAP=20,2,1 as printed; the far side sees the context. Back on the default one it is that again."""
-    online.send(f'AT+CGDCONT={OTHER_CID},"IP","{network.apn}"')
+    online.ensure(f'AT+CGDCONT={OTHER_CID},"IP","{network.apn}"')
     setup(online, f'AT+UCOAP=1,"{uri_of(services["coap"], "/hello")}"')
     try:
         online.send(f"AT+UCOAP=20,{OTHER_CID},1")

@@ -121,7 +121,8 @@ def test_download_restart(online: Dut, services: Services, login_of: Logins, rec
             assert ftp.get("whole") == whole
 
 
-@procedure(*BASIC, title="Passive and active mode", depends_on=FTP, needs=("far-side:report",))
+@procedure(*BASIC, title="Passive and active mode", depends_on=FTP,
+           needs=("far-side:report", "far-side:server"))
 @pytest.mark.parametrize("passive", [True, False], ids=["passive", "active"])
 def test_modes(online: Dut, services: Services, login_of: Logins, far_side: FarSide, passive: bool) -> None:
     """+UFTP=6: who opens the data connection, by the server's log; a file goes over either way."""

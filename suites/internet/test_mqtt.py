@@ -131,7 +131,7 @@ def test_profile_management(dut: Dut, record: Recorder) -> None:
            needs=("far-side:report",))
 def test_other_context(online: Dut, services: Services, network: Network, far_side: FarSide) -> None:
     """AT+UMQTT=20,2,1: context 2, IPv6 preferred; the far side sees the flow on it."""
-    online.send(f'AT+CGDCONT=2,"IPV4V6","{network.apn}"')
+    online.ensure(f'AT+CGDCONT=2,"IPV4V6","{network.apn}"')
     online.send("AT+CGACT=1,2")
     try:
         setup(online, services["mqtt"], "AT+UMQTT=20,2,1")
@@ -291,7 +291,7 @@ def test_without_network(online: Dut, services: Services, record: Recorder) -> N
 @procedure("R6:6.8", title="The last error is read as printed: the context is not active", depends_on=BROKER)
 def test_debug_as_printed(online: Dut, services: Services, network: Network, record: Recorder) -> None:
     """The client mapped to context 2, which is not active: +UUMQTTC: 1,0 and 13,50; then 0,0."""
-    online.send(f'AT+CGDCONT=2,"IP","{network.apn}"')
+    online.ensure(f'AT+CGDCONT=2,"IP","{network.apn}"')
     online.send("AT+CGACT=0,2", check=False)
     setup(online, services["mqtt"], "AT+UMQTT=20,2")
     assert outcome(online, "AT+UMQTTC=1") == "+UUMQTTC: 1,0"

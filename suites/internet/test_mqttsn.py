@@ -146,7 +146,7 @@ def test_profile_refusals(dut: Dut) -> None:
            needs=("far-side:report",))
 def test_other_context(online: Dut, services: Services, network: Network, far_side: FarSide) -> None:
     """AT+UMQTTSN=20,2,1: context 2, IPv6 preferred; the far side sees the flow on it."""
-    online.send(f'AT+CGDCONT=2,"IPV4V6","{network.apn}"')
+    online.ensure(f'AT+CGDCONT=2,"IPV4V6","{network.apn}"')
     online.send("AT+CGACT=1,2")
     try:
         with fresh(online) as client:

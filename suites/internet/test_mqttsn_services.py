@@ -124,7 +124,7 @@ def by_anywhere(dut: Dut, services: Services, record: Recorder, *lines: str) -> 
            depends_on=ANYWHERE)
 def test_anywhere_mapped(online: Dut, services: Services, record: Recorder) -> None:
     """The client is mapped to the context with that APN (7.1.4)."""
-    online.send(f'AT+CGDCONT={CID},"IP","tsudp"')
+    online.ensure(f'AT+CGDCONT={CID},"IP","tsudp"')
     online.send(f"AT+CGACT=1,{CID}")
     try:
         by_anywhere(online, services, record, f"AT+UMQTTSN=20,{CID}")
@@ -138,7 +138,7 @@ def test_anywhere(online: Dut, services: Services, record: Recorder) -> None:
     """The only active context of the user is the one with that APN, since clients are not mapped."""
     first = online.cid
     online.send(f"AT+CGACT=0,{first}")
-    online.send(f'AT+CGDCONT={CID},"IP","tsudp"')
+    online.ensure(f'AT+CGDCONT={CID},"IP","tsudp"')
     online.send(f"AT+CGACT=1,{CID}")
     try:
         by_anywhere(online, services, record)

@@ -45,9 +45,9 @@ visit() { # name
   busybox ping -c 3 -i 0.1 -W 10 216.239.59.147 >/mnt/$1.ping
   busybox ping -c 1 -s 3000 -W 10 8.8.8.8 >/mnt/$1.pieces
   curl -sS -m 30 http://httpbin.org/ -o /mnt/$1.page
-  busybox dd if=/bin/busybox of=/tmp/sent bs=1024 count=64 2>/dev/null
-  busybox timeout 30 busybox nc 195.34.89.241 7 </tmp/sent >/tmp/back
-  cmp /tmp/sent /tmp/back && echo same >/mnt/$1.echo
+  busybox dd if=/bin/busybox of=$TMPDIR/sent bs=1024 count=64 2>/dev/null
+  busybox timeout 30 busybox nc 195.34.89.241 7 <$TMPDIR/sent >$TMPDIR/back
+  cmp $TMPDIR/sent $TMPDIR/back && echo same >/mnt/$1.echo
 }
 
 r8="'AT+CGDCONT=1,\"IP\",\"internet.wind.biz\"' OK 'AT+UAUTHREQ=1,1,\"me\",\"pw\"' OK"
@@ -77,9 +77,9 @@ busybox mount --bind /etc/ppp/resolv.conf /etc/resolv.conf
 cat >/mnt/visit <<'END'
 busybox ping -c 3 -i 0.1 -W 10 216.239.59.147 >/mnt/$1.ping
 curl -sS -m 30 http://httpbin.org/ -o /mnt/$1.page
-busybox dd if=/bin/busybox of=/tmp/sent bs=1024 count=32 2>/dev/null
-busybox timeout 30 busybox nc 195.34.89.241 7 </tmp/sent >/tmp/back
-cmp /tmp/sent /tmp/back && echo same >/mnt/$1.echo
+busybox dd if=/bin/busybox of=$TMPDIR/sent bs=1024 count=32 2>/dev/null
+busybox timeout 30 busybox nc 195.34.89.241 7 <$TMPDIR/sent >$TMPDIR/back
+cmp $TMPDIR/sent $TMPDIR/back && echo same >/mnt/$1.echo
 END
 "$PYTHON" -S -E {program} /dev/ttyS0 512 /mnt/visit >/mnt/said 2>&1
 """

@@ -44,9 +44,9 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/m
 /bin/busybox mount -t sysfs sys /sys
 /bin/busybox mkdir -p /dev/pts /dev/shm
 /bin/busybox mount -t devpts pts /dev/pts
-/bin/busybox mount -t tmpfs tmp /tmp
 /bin/busybox mount -t tmpfs run /run
-/bin/busybox mkdir -p /run/lock
+/bin/busybox mkdir -p /run/lock /run/tmp
+export TMPDIR=/run/tmp
 /bin/busybox mount -t hostfs none /mnt -o {work}
 /bin/busybox sh -c "/bin/busybox sleep {life}; /bin/busybox poweroff -f" &
 {modules}

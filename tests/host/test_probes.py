@@ -17,7 +17,7 @@ from cellbench.host.ftp import ftp_probe
 from cellbench.host.http import HttpClient, HttpServer
 from cellbench.host.mqtt import MqttClient
 from cellbench.host.mqtt_settings import MqttServer
-from cellbench.host.probes import http_probe, mqtt_probe, tls_probe
+from cellbench.host.probes import client_hello, http_probe, mqtt_probe, tls_probe
 
 from .rack import Module, Rack
 
@@ -94,6 +94,17 @@ def test_services_that_are_well(rack: Rack) -> None:
     for role, probe in (("http", http_probe), ("ftp", ftp_probe), ("mqtt", mqtt_probe), ("https", tls_probe),
                         ("mqtts", tls_probe)):
         assert probe(*place_of(rack, role))() == "", role
+
+
+@pytest.mark.parametrize("role", ["mqttsn-dtls", "mqtt-flex", "coap-dtls", "lwm2m"])
+def test_a_datagram_hello_is_answered(rack: Rack, role: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        asker.settimeout(10)
+        asker.connect(place_of(rack, role))
+        asker.send(client_hello(datagram=True))
+        answer = asker.recv(2048)
+    assert answer[0] in (0x15, 0x16), "neither alert nor handshake"
+    assert answer[1] == 0xFE, "no DTLS"
 
 
 @pytest.mark.parametrize("end", ENDS)

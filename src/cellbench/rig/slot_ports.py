@@ -81,7 +81,8 @@ class SlotPorts:
 
     def roles(self) -> tuple[str, ...]:
         """Roles that the rig file gives this slot ports for, the main one first; on USB those that are
-        there now. What the module shows on USB also tells which UARTs it has at present (LARA-R6, +USIO)."""
+        there now. What the module shows on USB also tells which UARTs it has at present (LARA-R6, +USIO);
+        where nothing tells, the auxiliary one counts only if there is no other port."""
         view = self._now()
         shown = view.composition if view is not None else None
         roles = []
@@ -89,8 +90,8 @@ class SlotPorts:
             roles.append("uart")
         if view is not None:
             roles += [f"at{number}" for number in range(len(view.of_role("at")))]
-        if self.model.ports.aux_uart is not None and (
-                shown.aux_uart if shown is not None else self.model.ports.usb is None):
+        alone = self.model.ports.uart is None and self.model.ports.usb is None
+        if self.model.ports.aux_uart is not None and (shown.aux_uart if shown is not None else alone):
             roles.append("aux_uart")
         return tuple(roles)
 

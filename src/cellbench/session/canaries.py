@@ -13,9 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from cellbench.base.errors import CellbenchError, NetworkError, Owner, RigError
 from cellbench.host.blame import Probe
 from cellbench.host.ftp import ftp_probe
-from cellbench.host.probes import http_probe, mqtt_probe, tls_probe
-from cellbench.io.tls.engine import client
-from cellbench.io.tls.settings import ClientSettings
+from cellbench.host.probes import client_hello, http_probe, mqtt_probe, tls_probe
 from cellbench.rig.dut import Dut
 from cellbench.rig.schema import Service
 from cellbench.rig.slot import PowerState, Slot
@@ -86,7 +84,7 @@ def _service(role: str, service: Service | None) -> Canary:
         if role in _UDP_PROBES:
             _ask_udp(host, port, _UDP_PROBES[role])
         elif role in _DTLS_ROLES:
-            _ask_udp(host, port, _client_hello())
+            _ask_udp(host, port, client_hello(datagram=True))
         elif (asks := _conversing(role)) is not None:
             seen = asks(host, port)()
             if seen:
@@ -113,13 +111,6 @@ def _ask_udp(host: str, port: int, question: bytes) -> None:
 def _dns_question(name: str) -> bytes:
     labels = b"".join(bytes((len(label),)) + label.encode() for label in name.split("."))
     return struct.pack(">HHHHHH", 0x4342, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">HH", 1, 1)
-
-
-def _client_hello() -> bytes:
-    """The first datagram of a DTLS handshake; the server answers it with one of its own (RFC 6347 4.2.1)."""
-    engine = client(ClientSettings(datagram=True))
-    engine.start()
-    return b"".join(engine.outgoing())
 
 
 _SEARCHGW = b"\x03\x01\x00"  # MQTT-SN 1.2, 5.4.2: a gateway answers with GWINFO
