@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import select
 import subprocess
@@ -16,6 +17,7 @@ from cellbench.catalogue.modules import profile_for
 from cellbench.host.channel import Channel
 from cellbench.host.transcript import Transcript
 from cellbench.io.serial_port import SerialPort
+from cellbench.virtual.control.client import DONE, ctl
 
 READY_S = 60.0
 SLOTS = {"r8": Series.LENA_R8, "r6": Series.LARA_R6}
@@ -32,12 +34,11 @@ class Module:
     rack: Rack
 
     def ctl(self, *words: str) -> str:
-        """A control verb of the rack."""
-        command = [sys.executable, "-m", "cellbench", "virtual", "ctl", "--dir", str(self.rack.directory),
-                   "--slot", self.name, *words]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        """A control verb of the rack, as its command line sends it."""
+        out, err = io.StringIO(), io.StringIO()
+        done = ctl(self.rack.directory, words[0], words[1:], slot=self.name, out=out, err=err)
+        assert done == DONE, err.getvalue()
+        return out.getvalue()
 
 
 class Rack:

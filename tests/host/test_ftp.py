@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +22,7 @@ from cellbench.host.files import Files
 from cellbench.host.ftp import FtpClient, FtpServer, ftp_probe
 from cellbench.host.ftp_list import FtpEntry, entries_of
 
-from .rack import Module, Rack, wait_registered
+from .rack import SLOTS, Module, Rack, wait_registered
 
 PLAIN = FtpServer("ftp.u-blox.com", password="password")
 SECURE = FtpServer("123.213.132.231", "myname", "mypwd", security=True)
@@ -30,19 +34,37 @@ total 3\r
 """
 
 
+@pytest.fixture(scope="module")
+def modules(rack: Rack) -> Iterator[dict[str, Module]]:
+    """A module of each series: what has silences to keep is done on both at once."""
+    with contextlib.ExitStack() as held:
+        yield {name: held.enter_context(rack.module(name)) for name in SLOTS}
+
+
+@pytest.fixture(params=list(SLOTS))
+def module(modules: dict[str, Module], request: pytest.FixtureRequest) -> Module:
+    """Each of them in turn."""
+    return modules[request.param]
+
+
+def logged_in(module: Module) -> AbstractContextManager[FtpClient]:
+    """At the server, with its files as listed."""
+    module.ctl("server", "name=ftp", "state=reset")
+    return FtpClient(module.channel).use(PLAIN).session()
+
+
 @pytest.fixture
 def ftp(module: Module) -> Iterator[FtpClient]:
     """Logged in; the server's files as listed."""
-    module.ctl("server", "name=ftp", "state=reset")
-    client = FtpClient(module.channel).use(PLAIN)
-    with client.session():
+    with logged_in(module) as client:
         yield client
 
 
-@pytest.fixture
-def idle(module: Module) -> FtpClient:
-    """Not logged in."""
-    return FtpClient(module.channel).use(PLAIN)
+def at_once(*jobs: Callable[[], None]) -> None:
+    """Do all of them at the same time; the first failure is raised."""
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        for job in [pool.submit(job) for job in jobs]:
+            job.result()
 
 
 def digits(size: int) -> bytes:
@@ -65,39 +87,81 @@ def test_lists_and_directories(ftp: FtpClient) -> None:
     assert ftp.last_error() == (0, 0)
 
 
-def test_files_by_way_of_the_module(ftp: FtpClient, module: Module) -> None:
-    data, progress = b"\n" + secrets.token_bytes(39_999), []  # no line end of the command in front of it
-    ftp.put("a.bin", data, progress=lambda done, whole: progress.append((done, whole)))
-    assert progress == [(32_768, 40_000), (40_000, 40_000)]
-    assert ftp.get("a.bin") == data
-    assert ftp.get("a.bin", resume=data[:15_000]) == data
-    patch = secrets.token_bytes(300)
-    ftp.put("a.bin", patch, offset=250)
-    held = ftp.get("a.bin")
-    assert (held[250:300], held[300:]) == (patch[250:], data[300:])
-    assert not [name for name in Files(module.channel).list() if name.startswith("cellbench")]
-
-
-def test_direct_link_both_ways(ftp: FtpClient) -> None:
-    assert ftp.get_direct("file_to_retrieve", offset=250, size=1000) == digits(1000)[250:]
-    data = b"\n" + secrets.token_bytes(5000) + b"+++x"
-    ftp.put_direct("stored", data)
-    ftp.put_direct("stored", b"OK\r\n" * 10, offset=250, check=False)
-    assert ftp.get("stored") == data[:250] + b"OK\r\n" * 10 + data[290:]
+def both_ways(ftp: FtpClient, name: str) -> None:
+    """Put past the module's file system, and got back the same way; both from an offset."""
+    data, patch = secrets.token_bytes(2000), b"\n" + secrets.token_bytes(1000) + b"\r\nOK\r\n" * 10 + b"+++x"
+    ftp.put(name, data)
+    ftp.put_direct(name, patch, offset=250)
+    assert ftp.get(name) == data[:250] + patch + data[250 + len(patch):]
     with pytest.raises(NotPossible, match="add one byte"):
-        ftp.put_direct("stored", b"ends in +++")
+        ftp.put_direct(name, b"ends in +++")
     with pytest.raises(ClientError, match="no such file"):
         ftp.get_direct("not there", size=10)
 
 
-def test_a_link_that_is_broken_off(ftp: FtpClient, module: Module) -> None:
-    module.ctl("server", "name=ftp", "state=slow")
-    with ftp.open_get("data.zip") as link:
-        assert link.read(10, 20.0)
-        assert link.leave() is False
-    assert ftp.last_error() != (0, 0)
-    module.ctl("server", "name=ftp", "state=up")
-    assert ftp.names()
+def test_direct_link_both_ways(modules: dict[str, Module]) -> None:
+    with contextlib.ExitStack() as held:
+        clients = {name: held.enter_context(logged_in(module)) for name, module in modules.items()}
+        at_once(*(partial(both_ways, client, f"stored-{name}") for name, client in clients.items()))
+
+
+def broken_off(module: Module) -> None:
+    """The host leaves a file that is still coming."""
+    with logged_in(module) as ftp:
+        module.ctl("server", "name=ftp", "state=slow")
+        with ftp.open_get("data.zip") as link:
+            assert link.read(10, 20.0)
+            assert link.leave() is False
+        assert ftp.last_error() != (0, 0)
+        module.ctl("server", "name=ftp", "state=up")
+        assert ftp.names()
+
+
+def explicit_tls(module: Module) -> None:
+    """The same client over TLS, and a server that has none."""
+    ftp, data = FtpClient(module.channel).use(SECURE), secrets.token_bytes(3000)
+    with ftp.session():
+        ftp.put_direct("secret.bin", data, check=False)
+        assert ftp.get("secret.bin") == data
+        ftp.delete("secret.bin")
+    module.ctl("server", "name=ftps", "state=no-tls")
+    try:
+        with pytest.raises(ClientError, match="secure socket") as refused:
+            ftp.login()
+        assert (refused.value.kind, refused.value.code) == (8, 63)
+    finally:
+        module.ctl("server", "name=ftps", "state=up")
+
+
+def test_a_link_broken_off_and_one_over_tls(modules: dict[str, Module]) -> None:
+    """Two servers, so that neither disturbs the other."""
+    at_once(partial(broken_off, modules["r6"]), partial(explicit_tls, modules["r8"]))
+
+
+def service_is_named_when_dead(module: Module, state: str) -> None:
+    """The service, not the unit; and it works again afterwards."""
+    place = yaml.safe_load((Path(module.rack.directory) / "rig.yaml").read_text())["services"]["ftp"]["probe"]
+    probe = ftp_probe(place["host"], place["port"])
+    assert probe() == ""
+    server = FtpServer("ftp.u-blox.com", password="password", timeout_s=60)
+    idle = FtpClient(module.channel).use(server, probe=probe)
+    module.ctl("server", "name=ftp", f"state={state}")
+    try:
+        with pytest.raises(ClientServiceError) as dead:
+            idle.login()
+        assert isinstance(dead.value, ServiceError)
+    finally:
+        module.ctl("server", "name=ftp", "state=up")
+    with idle.session():
+        assert idle.names()
+
+
+def test_a_mute_server_and_a_link_over_tls(modules: dict[str, Module]) -> None:
+    at_once(partial(service_is_named_when_dead, modules["r8"], "mute"), partial(explicit_tls, modules["r6"]))
+
+
+def test_a_server_that_is_down(module: Module) -> None:
+    service_is_named_when_dead(module, "down")
 
 
 def test_a_link_that_the_server_ends(ftp: FtpClient, module: Module) -> None:
@@ -114,7 +178,23 @@ def test_a_link_that_the_server_ends(ftp: FtpClient, module: Module) -> None:
     ftp.login()
 
 
-def test_the_units_errors_have_their_meaning(idle: FtpClient, module: Module) -> None:
+def files_by_way_of_the_module(module: Module) -> None:
+    name = f"{module.name}.bin"
+    with FtpClient(module.channel).use(PLAIN).session() as ftp:
+        data, progress = b"\n" + secrets.token_bytes(39_999), []  # no line end of the command in front of it
+        ftp.put(name, data, progress=lambda done, whole: progress.append((done, whole)))
+        assert progress == [(32_768, 40_000), (40_000, 40_000)]
+        assert ftp.get(name) == data
+        assert ftp.get(name, resume=data[:15_000]) == data
+        patch = secrets.token_bytes(300)
+        ftp.put(name, patch, offset=250)
+        held = ftp.get(name)
+        assert (held[250:300], held[300:]) == (patch[250:], data[300:])
+        assert not [name for name in Files(module.channel).list() if name.startswith("cellbench")]
+
+
+def units_errors_have_their_meaning(module: Module) -> None:
+    idle = FtpClient(module.channel).use(PLAIN)
     with pytest.raises(ClientError, match="wrong use of the FTP client"):
         idle.names()
     with pytest.raises(ClientError, match="not logged in") as wrong:
@@ -129,7 +209,8 @@ def test_the_units_errors_have_their_meaning(idle: FtpClient, module: Module) ->
         idle.put_file("not there", "x")
 
 
-def test_settings_are_read_back(idle: FtpClient, module: Module) -> None:
+def settings_are_read_back(module: Module) -> None:
+    idle = FtpClient(module.channel)
     idle.use(FtpServer("195.34.89.241", "me", "secret", port=2121, passive=False, security=2, timeout_s=60))
     shown = {tuple(line) for line in module.channel.send("AT+UFTP?").fields("+UFTP")}
     assert {(0, "195.34.89.241"), (1, ""), (2, "me"), (5, 60), (6, 0), (7, 2121), (8, 1, 2), (12, 1)} <= shown
@@ -139,24 +220,8 @@ def test_settings_are_read_back(idle: FtpClient, module: Module) -> None:
     assert "secret" not in repr(FtpServer("h", password="secret", account="secret"))
 
 
-def test_the_service_is_named_only_when_it_is_dead(idle: FtpClient, module: Module, rack: Rack) -> None:
-    place = yaml.safe_load((Path(rack.directory) / "rig.yaml").read_text())["services"]["ftp"]["probe"]
-    probe = ftp_probe(place["host"], place["port"])
-    assert probe() == ""
-    server = FtpServer("ftp.u-blox.com", password="password", timeout_s=60)
-    for state in ("down", "mute") if module.name == "r8" else ("down",):
-        module.ctl("server", "name=ftp", f"state={state}")
-        try:
-            with pytest.raises(ClientServiceError) as dead:
-                idle.use(server, probe=probe).login()
-            assert isinstance(dead.value, ServiceError)
-        finally:
-            module.ctl("server", "name=ftp", "state=up")
-    with idle.session():
-        assert idle.names()
-
-
-def test_without_a_context_it_is_the_network(idle: FtpClient, module: Module) -> None:
+def without_a_context_it_is_the_network(module: Module) -> None:
+    idle = FtpClient(module.channel).use(PLAIN)
     module.channel.send("AT+CFUN=4")
     try:
         with pytest.raises(ClientNetworkError) as caught:
@@ -170,32 +235,28 @@ def test_without_a_context_it_is_the_network(idle: FtpClient, module: Module) ->
         assert idle.names()
 
 
-def test_explicit_tls(module: Module) -> None:
-    ftp, data = FtpClient(module.channel).use(SECURE), secrets.token_bytes(3000)
-    with ftp.session():
-        ftp.put("secret.bin", data)
-        assert ftp.get_direct("secret.bin") == data
-        ftp.delete("secret.bin")
-    module.ctl("server", "name=ftps", "state=no-tls")
-    try:
-        with pytest.raises(ClientError, match="secure socket") as refused:
-            ftp.login()
-        assert (refused.value.kind, refused.value.code) == (8, 63)
-    finally:
-        module.ctl("server", "name=ftps", "state=up")
-
-
-def test_a_full_file_system_is_the_units(ftp: FtpClient, module: Module) -> None:
+def full_file_system_is_the_units(module: Module) -> None:
     """Nothing half-written, and room again afterwards."""
     files = Files(module.channel)
     files.put("filler", b"x" * (files.free() - 10_000), check=False)
     try:
-        with pytest.raises(ClientError, match="file system is full"):
-            ftp.get("data.zip")
-        assert not files.has(ftp.local_file)
+        with FtpClient(module.channel).use(PLAIN).session() as ftp:
+            with pytest.raises(ClientError, match="file system is full"):
+                ftp.get("data.zip")
+            assert not files.has(ftp.local_file)
+            files.delete("filler")
+            assert len(ftp.get("data.zip")) == 21_041
     finally:
-        files.delete("filler")
-    assert len(ftp.get("data.zip")) == 21_041
+        files.delete("filler", missing_ok=True)
+
+
+@pytest.mark.parametrize("check", [
+    files_by_way_of_the_module, units_errors_have_their_meaning, settings_are_read_back,
+    without_a_context_it_is_the_network, full_file_system_is_the_units])
+def test_on_both_series_at_once(modules: dict[str, Module], check: Callable[[Module], None]) -> None:
+    """What leaves the other's files at the server alone."""
+    modules["r8"].ctl("server", "name=ftp", "state=reset")
+    at_once(*(partial(check, module) for module in modules.values()))
 
 
 def test_a_module_that_contradicts_itself(channel: Channel, peer: Any) -> None:
