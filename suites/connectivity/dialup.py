@@ -12,6 +12,7 @@ from cellbench.api import (
     Dut,
     Limit,
     NotPossible,
+    Ping,
     PppAuth,
     PppDial,
     PppLink,
@@ -25,25 +26,32 @@ Services = Mapping[str, Service]
 TRAFFIC = ("network", "service:echo", "service:icmp", "service:dns")
 BLOCK = 16_384
 ANSWER_S = 15.0
+TRIES = 3
 DTR_MODE = "AT&D"
 
 
 def traffic(link: PppLink, services: Services, record: Recorder | None = None) -> None:
     """A name, an echo request, a datagram and a TCP connection with random data both ways, byte for byte."""
     echo, icmp = services["echo"], services["icmp"]
-    ping = link.ping(str(icmp.name))[0]
-    assert ping.answered, f"no echo reply: {ping}"
+    ping = reached(link, str(icmp.name))
     if echo.name:
         assert link.resolve(echo.name) == echo.host
-    text = secrets.token_bytes(200)
-    with link.udp() as port:
-        port.send_to(text, str(echo.host), int(echo.port or 7))
-        assert port.recv_from(ANSWER_S).data == text
+    assert not silent(link, services, 0, ANSWER_S), "no datagram came back"
     echoed(link, services, BLOCK)
     assert link.damaged == 0, f"{link.damaged} frames came broken"
     if record is not None and ping.seconds is not None:
         record.measure("round trip of an echo request", ping.seconds * 1000, "ms",
                        Limit(low=0, high=5000, source="+UPING, default time-out"))
+
+
+def reached(link: PppLink, host: str, *, size: int = 32, ipv6: bool = False) -> Ping:
+    """The first echo request of a few that is answered: the network may lose one, above all the first."""
+    pings = []
+    for _ in range(TRIES):
+        pings += link.ping(host, size=size, ipv6=ipv6)
+        if pings[-1].answered:
+            return pings[-1]
+    raise UnitError(f"no echo reply from {host}: {pings}")
 
 
 def echoed(link: PppLink, services: Services, size: int) -> None:
@@ -68,6 +76,19 @@ def beside(dut: Dut, *taken: Channel) -> Channel:
             return channel
     raise NotPossible(f"slot {dut.slot.name} has {', '.join(dut.slot.roles())} only",
                       remedy="name another port under ports")
+
+
+@contextmanager
+def asking(dut: Dut, link: PppLink) -> Iterator[Channel]:
+    """A port for commands while the call stands: another one, or the same in online command mode."""
+    try:
+        other = beside(dut, link.channel)
+    except NotPossible:
+        link.pause()
+        yield dut.at
+        link.resume()
+    else:
+        yield other
 
 
 def main_cid(dut: Dut) -> int:
@@ -112,15 +133,18 @@ def dtr_mode(dut: Dut, mode: int) -> Iterator[None]:
 
 
 def silent(link: PppLink, services: Services, local_port: int, seconds: float) -> bool:
-    """True when a datagram to the echo server from a port is not answered."""
-    echo = services["echo"]
+    """True when a few datagrams to the echo server from a port (0: a free one) are not answered."""
+    echo, data = services["echo"], secrets.token_bytes(200)
     with link.udp(local_port) as port:
-        port.send_to(b"any answer?", str(echo.host), int(echo.port or 7))
-        try:
-            port.recv_from(seconds)
-        except PppNoAnswer:
-            return True
-    return False
+        for _ in range(TRIES):
+            port.send_to(data, str(echo.host), int(echo.port or 7))
+            try:
+                got = port.recv_from(seconds / TRIES)
+            except PppNoAnswer:
+                continue
+            assert got.data == data
+            return False
+    return True
 
 
 def by(way: PppAuth, cid: int, user: str, password: str) -> PppDial:

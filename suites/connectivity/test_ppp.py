@@ -12,7 +12,6 @@ from cellbench.api import (
     DialCommand,
     Dut,
     FarSide,
-    HangUp,
     Limit,
     Network,
     PppDial,
@@ -21,7 +20,18 @@ from cellbench.api import (
     procedure,
 )
 
-from .dialup import TRAFFIC, Services, active, becomes_active, beside, echoed, main_cid, traffic
+from .dialup import (
+    TRAFFIC,
+    Services,
+    active,
+    asking,
+    becomes_active,
+    beside,
+    echoed,
+    main_cid,
+    reached,
+    traffic,
+)
 
 OVERHEAD = 28  # of an echo request: IPv4 and ICMP headers
 UNDEFINED_CID = 7
@@ -92,9 +102,8 @@ def test_dial_activates(online: Dut, services: Services) -> None:
         assert cid not in active(online.at)
         with online.ppp(cid) as link:
             traffic(link, services)
-            link.pause()
-            assert cid in active(online.at)
-            link.hang_up(HangUp.LCP)
+            with asking(online, link) as port:
+                assert cid in active(port)
     finally:
         online.send(f"AT+CGACT=0,{cid}", check=False)
         online.send(f"AT+CGDCONT={cid}", check=False)
@@ -126,8 +135,7 @@ def test_much_data(online: Dut, services: Services, record: Recorder) -> None:
         assert len(page.body) == int(page.headers.get("content-length", len(page.body)))
         record.note(f"packets of at most {link.mru} bytes")
         for size in (0, 1, 500, link.mru - OVERHEAD):
-            ping = link.ping(str(services["icmp"].name), size=size)[0]
-            assert ping.answered, f"{size} bytes: {ping}"
+            assert reached(link, str(services["icmp"].name), size=size)
         assert link.echo() < 10.0, "the module itself answers LCP echo requests"
         assert link.damaged == 0
 
@@ -205,12 +213,12 @@ def test_network_deactivates(online: Dut, services: Services, far_side: FarSide,
     online.ensure(f'AT+CGDCONT={cid},"IP","{network.apn}"')
     try:
         with online.ppp(cid) as link:
-            assert link.ping(str(services["icmp"].name))[0].answered
+            assert reached(link, str(services["icmp"].name))
             far_side.act("network", deact=str(cid))
             link.await_end(LOSS_S)
         becomes_active(online.at, cid, False)
         with online.ppp(cid) as link:
-            assert link.ping(str(services["icmp"].name))[0].answered
+            assert reached(link, str(services["icmp"].name))
     finally:
         online.send(f"AT+CGACT=0,{cid}", check=False)
         online.send(f"AT+CGDCONT={cid}", check=False)

@@ -9,7 +9,7 @@ from ipaddress import IPv6Address, ip_address
 
 import pytest
 
-from cellbench.api import AtError, Dut, FarSide, NotPossible, PppAuth, PppLink, procedure
+from cellbench.api import AtError, Channel, Dut, FarSide, NotPossible, PppAuth, PppLink, procedure
 
 from ..internet.lwm2m import DEPENDS as LWM2M
 from ..internet.lwm2m import REGISTERED, running, told
@@ -17,11 +17,13 @@ from .dialup import (
     TRAFFIC,
     Services,
     active,
+    asking,
     becomes_active,
     beside,
     by,
     context,
     echoed,
+    reached,
     silent,
     traffic,
 )
@@ -41,9 +43,8 @@ def test_second_context(online: Dut, services: Services) -> None:
         assert cid not in active(online.at)
         with online.ppp(cid) as link:
             traffic(link, services)
-            link.pause()
-            assert cid in active(online.at)
-            link.resume()
+            with asking(online, link) as port:
+                assert cid in active(port)
         becomes_active(online.at, cid, False)
 
 
@@ -100,13 +101,12 @@ def test_ipv6(online: Dut, services: Services, far_side: FarSide) -> None:
     with dual_stack(far_side), context(online, 2, APNS[2], "IPV4V6") as cid, (
             online.ppp(cid, ipv6=True)) as link:
         ours = IPv6Address(link.await_ipv6())
-        link.pause()
-        modules = _ipv6_of(online, cid)
-        link.resume()
+        with asking(online, link) as port:
+            modules = _ipv6_of(port, cid)
         assert modules.packed[:PREFIX] == ours.packed[:PREFIX]
         assert modules.packed[PREFIX:] != ours.packed[PREFIX:]
         far = link.resolve(echo.name, ipv6=True)
-        assert link.ping(str(services["icmp"].name), ipv6=True)[0].answered
+        assert reached(link, str(services["icmp"].name), ipv6=True)
         with link.tcp(far, int(echo.port or 7)) as connection:
             connection.send(b"over IPv6")
             assert connection.recv_exactly(9) == b"over IPv6"
@@ -191,16 +191,16 @@ def _arrives(link: PppLink, data: bytes) -> None:
     link.await_unclaimed(lambda packet: data in packet.payload, 15.0)
 
 
-def _others(dut: Dut, count: int) -> list:  # type: ignore[type-arg]
-    found: list = []  # type: ignore[type-arg]
+def _others(dut: Dut, count: int) -> list[Channel]:
+    found: list[Channel] = []
     while len(found) < count:
         found.append(beside(dut, *found))
     return found
 
 
-def _ipv6_of(dut: Dut, cid: int) -> IPv6Address:
+def _ipv6_of(port: Channel, cid: int) -> IPv6Address:
     """The module's own address of a context: 16 numbers, or written as an address."""
-    for field in dut.send(f"AT+CGPADDR={cid}").value("+CGPADDR")[1:]:
+    for field in port.send(f"AT+CGPADDR={cid}").value("+CGPADDR")[1:]:
         text = str(field or "")
         numbers = text.split(".")
         if len(numbers) == 16:

@@ -20,7 +20,17 @@ from cellbench.api import (
     procedure,
 )
 
-from .dialup import TRAFFIC, Services, active, becomes_active, context, dtr_mode, main_cid, traffic
+from .dialup import (
+    TRAFFIC,
+    Services,
+    active,
+    becomes_active,
+    context,
+    dtr_mode,
+    main_cid,
+    reached,
+    traffic,
+)
 
 SECOND_APN = "APN2"
 ESCAPE_S = 15.0
@@ -55,17 +65,17 @@ def test_escape_too_early(online: Dut, services: Services) -> None:
     """Right behind data, 1 s behind, and with data behind it: the module stays in data mode."""
     icmp = str(services["icmp"].name)
     with online.ppp() as link:
-        assert link.ping(icmp)[0].answered
+        assert reached(link, icmp)
         link.write_octets(b"+++")
-        assert link.ping(icmp)[0].answered
+        assert reached(link, icmp)
         mark = time.monotonic()
         online.at.wait_until(lambda: time.monotonic() - mark > 1.0, 1.0)
         link.write_octets(b"+++")
-        assert link.ping(icmp)[0].answered, "+++ after 1 s of silence was taken for the escape"
+        assert reached(link, icmp), "+++ after 1 s of silence was taken for the escape"
         assert link.is_up
         assert link.pause().final.text == "OK", "after 2 s of silence it is"
         assert link.resume().startswith("CONNECT")
-        assert link.ping(icmp)[0].answered
+        assert reached(link, icmp)
         link.hang_up()
 
 
@@ -76,18 +86,16 @@ def test_dtr(online: Dut, services: Services) -> None:
     icmp = str(services["icmp"].name)
     with dtr_mode(online, 1), online.ppp(port="uart") as link:
         assert link.pause(Escape.DTR).final.text == "OK"
-        assert online.send("AT&D0").ok
-        assert link.resume().startswith("CONNECT")
-        for on in (False, True):
-            link.channel.set_line("dtr", on)
-        assert link.ping(icmp)[0].answered, "&D0: DTR ended data mode"
-        link.pause()
         assert online.send("AT&D2").ok
         assert link.resume().startswith("CONNECT")
-        assert link.ping(icmp)[0].answered
+        assert reached(link, icmp)
         end = link.hang_up(HangUp.DTR)
         assert end.kind is EndKind.HUNG_UP
         assert online.send("AT").ok, f"command mode after {end.text}"
+    with dtr_mode(online, 0), online.ppp(port="uart") as link:
+        for on in (False, True):
+            link.channel.set_line("dtr", on)
+        assert reached(link, icmp), "&D0: DTR ended data mode"
 
 
 @procedure("R6:4.2", title="With +CVHU=0 ATH in online command mode ends the call and its context",
@@ -110,9 +118,26 @@ def test_ath(online: Dut, services: Services) -> None:
 def test_lcp_terminate(online: Dut, services: Services) -> None:
     """The module agrees and says NO CARRIER; DCD goes off where it is read; the next dial is as the first."""
     with online.ppp() as link:
-        assert link.ping(str(services["icmp"].name))[0].answered
+        assert reached(link, str(services["icmp"].name))
         end = link.hang_up(HangUp.LCP)
         assert (end.kind, end.text) == (EndKind.HUNG_UP, "NO CARRIER")
     with online.ppp() as link:
         traffic(link, services)
         assert link.hang_up().kind is EndKind.HUNG_UP
+
+
+@procedure("R6:4.1", title="DTR must be on for a dial", depends_on=("network",), needs=("uart", "drive-dtr"))
+def test_dial_without_dtr(online: Dut) -> None:
+    """LENA-R8 guide 13.1, Table 54: the DTR line (virtual or physical) must be asserted to start a PPP
+    connection."""
+    uart = online.port("uart")
+    with dtr_mode(online, 0):
+        uart.set_line("dtr", False)
+        try:
+            with pytest.raises(AtError):
+                uart.send("ATD*99***1#")
+            assert uart.send("AT").ok
+        finally:
+            uart.set_line("dtr", True)
+        with online.ppp(1, port=uart) as link:
+            assert link.address

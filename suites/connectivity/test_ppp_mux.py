@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cellbench.api import Dut, EndKind, HangUp, procedure
 
-from .dialup import TRAFFIC, Services, echoed, main_cid, traffic
+from .dialup import TRAFFIC, Services, echoed, main_cid, reached, traffic
 
 
 @procedure("R8:5.7", "R8:4.2.2", "R6:4.2", title="PPP on one channel of the multiplexer, AT on another",
@@ -36,10 +36,10 @@ def test_dtr_and_msc(online: Dut, services: Services) -> None:
         assert data.send("AT&D2").ok
         try:
             with online.ppp(port=data) as link:
-                assert link.ping(icmp)[0].answered
+                assert reached(link, icmp)
                 for on in (False, True):
                     mux.at.set_line("dtr", on)
-                assert link.ping(icmp)[0].answered, "the DTR line ended PPP in spite of the multiplexer"
+                assert reached(link, icmp), "the DTR line ended PPP in spite of the multiplexer"
                 echoed(link, services, 4096)
                 end = link.hang_up(HangUp.DTR)
                 assert end.kind is EndKind.HUNG_UP

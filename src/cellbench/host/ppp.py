@@ -193,19 +193,17 @@ class PppLink(PppNet):
         pump = self._pump
         wanted = {Protocol.IPCP} if self.dial.ipv4 else set()
         wanted |= {Protocol.IPV6CP} if self.dial.ipv6 else set()
-        pump.wait(lambda: wanted <= pump.settled or pump.finished is not None,
-                  self._until(self.dial.timeout_s))
-        if pump.ended is None and wanted <= pump.settled and (
-                pump.stack.ipv4 is not None or pump.stack.slaac is not None):
-            return
-        if pump.finished is None and pump.ended is None:
-            raise PppFailed(f"{self.dial.line}: nothing was agreed on within {self.dial.timeout_s:g} s")
-        if pump.finished is None:
+        pump.wait(lambda: wanted <= pump.settled or pump.ending is not None, self._until(self.dial.timeout_s))
+        ending = pump.ending
+        if ending is None:
             self._must_stand()
-        assert pump.finished is not None
-        why, text = pump.finished.why, pump.finished.text
-        said = f"{self.dial.line}: {why.value}" + (f": {text}" if text else "")
-        if why is Why.REFUSED or (why is Why.PEER and self._unanswered_auth()):
+            if not wanted <= pump.settled:
+                raise PppFailed(f"{self.dial.line}: nothing was agreed on within {self.dial.timeout_s:g} s")
+            if pump.stack.ipv4 is not None or pump.stack.slaac is not None:
+                return
+            raise PppFailed(f"{self.dial.line}: no network protocol was agreed on")
+        said = f"{self.dial.line}: {ending.why.value}" + (f": {ending.text}" if ending.text else "")
+        if ending.why is Why.REFUSED or (ending.why is Why.PEER and self._unanswered_auth()):
             raise PppAuthRefused(said, remedy="look at user and password of the APN")
         raise PppFailed(said)
 

@@ -47,7 +47,6 @@ class PppPump:
         self.dns: tuple[IPv4Address, ...] = ()
         self.ended: PppEnd | None = None
         self.failure: CellbenchError | None = None  # what the port itself said
-        self.finished: Ended | None = None  # PPP is over; the module still has data mode to leave
         self.settled: set[Protocol] = set()
         self.events: list[PppEvent] = []
         self._watch = watch
@@ -61,6 +60,11 @@ class PppPump:
     def now(self) -> float:
         """Seconds of the clock that everything here goes by."""
         return self._clock.monotonic()
+
+    @property
+    def ending(self) -> Ended | None:
+        """Why PPP ends, as soon as it is known; the module may still have data mode to leave."""
+        return self.engine.ending
 
     # -- life --------------------------------------------------------------------------------------------
 
@@ -153,7 +157,7 @@ class PppPump:
     def _left(self, data: DataMode, words: str, rest: bytes) -> None:
         """The module has left data mode by itself."""
         data.end(rest)
-        done = self.finished
+        done = self.engine.ending
         if words == self._watch.greeting:
             self.end(EndKind.RESET, f"the module restarted: {words}")
         elif done is not None and done.why is Why.ASKED:
@@ -182,8 +186,6 @@ class PppPump:
                     self.settled.add(Protocol.IPV6CP)
                 case NetworkClosed():
                     self.settled.add(event.protocol)
-                case Ended():
-                    self.finished = event
             self.events.append(event)
 
     def _hand_over(self) -> None:

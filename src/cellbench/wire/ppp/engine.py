@@ -115,6 +115,13 @@ class PppEngine:
             due.append(self._auth.deadline)
         return min((at for at in due if at is not None), default=None)
 
+    @property
+    def ending(self) -> Ended | None:
+        """Why the link ends, as soon as it is known; Ended comes when both ends have agreed, or waited."""
+        if self._why is not None:
+            return Ended(self._why, self._text)
+        return Ended(Why.PEER, self._lcp.last_words) if self._lcp.terminated_by_peer else None
+
     def start(self, now: float) -> None:
         """The line is in data mode: begin to negotiate."""
         self._now = now
