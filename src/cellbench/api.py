@@ -68,6 +68,7 @@ from cellbench.host.ppp_model import (
     PppUnreachable,
 )
 from cellbench.host.ppp_sockets import PppTcp, PppUdp
+from cellbench.host.pppd import PppdLink
 from cellbench.host.probes import http_probe, mqtt_probe, tls_probe
 from cellbench.host.raw import RawTalk
 from cellbench.host.security import (
@@ -102,22 +103,23 @@ from cellbench.session.recorder import Recorder
 from cellbench.session.run import RUN, Run
 
 __all__ = [
-    "Aborted", "AtError", "BadFileName", "Boot", "CellbenchError", "CertificateKind", "CertificateMissing",
-    "Certificates", "Channel", "ClientError", "ClientNetworkError", "ClientServiceError", "CoapClient",
-    "CoapMethod", "CoapProfile", "CoapResponse", "CoapServer", "CoapTransport", "CurrentProfile",
-    "CurrentWatch", "Datagram", "DialCommand", "Dut", "DutState", "EndKind", "Equipment", "Escape",
-    "FarSide", "FileDiffers", "FileMissing", "Files", "FtpClient", "FtpEntry", "FtpLink", "FtpServer",
-    "HangUp", "HttpClient", "HttpServer", "Identity", "Judgement", "Limit", "MessageForm", "MqttClient",
-    "MqttMessage", "MqttServer", "MqttSettingNotKept", "MqttSnClient", "MqttSnGateway", "MqttSnMessage",
-    "MqttSnTopic", "MqttSnWill", "MqttWill", "Mux", "MuxCount", "MuxEnded", "MuxParameters", "MuxRefused",
-    "MuxSilent", "Network", "NetworkError", "NoRoom", "NoSession", "NotApplicable", "NotPossible",
-    "OperatorError", "Owner", "Pin", "PinLevel", "Ping", "PowerState", "PppAuth", "PppAuthRefused",
-    "PppDial", "PppEnd", "PppFailed", "PppLink", "PppLost", "PppNoAnswer", "PppRefused", "PppReset",
-    "PppTcp", "PppUdp", "PppUnreachable", "Procedure", "ProductLimits", "Psk", "RadioMeter", "RawTalk",
-    "Recorder", "Recovery", "Response", "RigError", "Run", "Security", "SecurityProfile", "ServerCheck",
-    "Service", "ServiceError", "SessionData", "SessionKind", "Slot", "Socket", "SocketClosed", "Sockets",
-    "StateCurrent", "Subscription", "TlsVersion", "TopicKind", "UnitError", "UrcTimeout", "UsbRest",
-    "client_of", "coap_probe", "current_run", "ftp_probe", "http_probe", "limits_for", "login_of", "md5_of",
+    "Aborted", "AtError", "BadFileName", "Boot", "CellbenchError", "CertificateKind",
+    "CertificateMissing", "Certificates", "Channel", "ClientError", "ClientNetworkError",
+    "ClientServiceError", "CoapClient", "CoapMethod", "CoapProfile", "CoapResponse", "CoapServer",
+    "CoapTransport", "CurrentProfile", "CurrentWatch", "Datagram", "DialCommand", "Dut", "DutState",
+    "EndKind", "Equipment", "Escape", "FarSide", "FileDiffers", "FileMissing", "Files", "FtpClient",
+    "FtpEntry", "FtpLink", "FtpServer", "HangUp", "HttpClient", "HttpServer", "Identity", "Judgement",
+    "Limit", "MessageForm", "MqttClient", "MqttMessage", "MqttServer", "MqttSettingNotKept",
+    "MqttSnClient", "MqttSnGateway", "MqttSnMessage", "MqttSnTopic", "MqttSnWill", "MqttWill", "Mux",
+    "MuxCount", "MuxEnded", "MuxParameters", "MuxRefused", "MuxSilent", "Network", "NetworkError",
+    "NoRoom", "NoSession", "NotApplicable", "NotPossible", "OperatorError", "Owner", "Pin", "PinLevel",
+    "Ping", "PowerState", "PppAuth", "PppAuthRefused", "PppDial", "PppEnd", "PppFailed", "PppLink",
+    "PppLost", "PppNoAnswer", "PppRefused", "PppReset", "PppTcp", "PppUdp", "PppUnreachable", "PppdLink",
+    "Procedure", "ProductLimits", "Psk", "RadioMeter", "RawTalk", "Recorder", "Recovery", "Response",
+    "RigError", "Run", "Security", "SecurityProfile", "ServerCheck", "Service", "ServiceError",
+    "SessionData", "SessionKind", "Slot", "Socket", "SocketClosed", "Sockets", "StateCurrent",
+    "Subscription", "TlsVersion", "TopicKind", "UnitError", "UrcTimeout", "UsbRest", "client_of",
+    "coap_probe", "current_run", "ftp_probe", "http_probe", "limits_for", "login_of", "md5_of",
     "mqtt_probe", "mqttsn_probe", "open_equipment", "procedure", "radio_meter", "recorder_of", "root_of",
     "serial_of", "tcp_probe", "tls_probe",
 ]
