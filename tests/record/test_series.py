@@ -14,7 +14,14 @@ from cellbench.record.codec import decode, encode
 from cellbench.record.header import Header
 from cellbench.record.journal import JournalWriter
 from cellbench.record.run import read_run
-from cellbench.record.series import MOST_MARKS, MOST_POINTS, SeriesRecord, decimated, mean_over
+from cellbench.record.series import (
+    MOST_MARKS,
+    MOST_POINTS,
+    SeriesRecord,
+    decimated,
+    mean_over,
+    series_words,
+)
 from cellbench.record.verdict import Outcome, Verdict
 
 values_of_any_size = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=300)
@@ -49,6 +56,9 @@ def test_means_of_states_are_of_all_samples_and_weighted_by_time() -> None:
     record = SeriesRecord.of("1", "current", "A", times, values, marks, 0)
     assert [(mark.name, mark.mean) for mark in record.marks] == [
         ("active", 10.0), ("idle", 2.0), ("too short", None), ("", None)]
+    assert series_words(record) == "current over 3.2 s: 2 A to 10 A in 7 samples; means: active 10 A, idle 2 A"
+    empty = SeriesRecord.of("1", "current", "A", (), (), (), 0)
+    assert series_words(empty) == "current over time: no value"
     assert mean_over(times, values, 5.0, 6.0) is None
     assert mean_over((1.0,), (2.5,), 0.0, 3.0) == 2.5
 

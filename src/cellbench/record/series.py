@@ -8,6 +8,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cellbench.base.units import format_quantity
+
 MOST_POINTS = 2000
 MOST_MARKS = 64
 SETTLE_S = 0.1
@@ -68,6 +70,19 @@ def mean_over(times: Sequence[float], values: Sequence[float], began: float, end
         return found[0][1] if found else None
     weighted = sum(value * (later - at) for (at, value), (later, _) in itertools.pairwise(found))
     return weighted / (found[-1][0] - found[0][0])
+
+
+def series_words(series: SeriesRecord) -> str:
+    """A series in a sentence: how long, from what to what, the means of its states."""
+    finite = [value for value in series.values if math.isfinite(value)]
+    if not finite:
+        return f"{series.name} over time: no value"
+    span = f"{format_quantity(min(finite), series.unit)} to {format_quantity(max(finite), series.unit)}"
+    states = [f"{mark.name} {format_quantity(float(f'{mark.mean:.3g}'), series.unit)}"
+              for mark in series.marks if mark.name and mark.mean is not None]
+    means = f"; means: {', '.join(states)}" if states else ""
+    seconds = series.times[-1] - series.times[0]
+    return f"{series.name} over {seconds:.1f} s: {span} in {series.samples:,} samples{means}"
 
 
 def decimated(times: Sequence[float], values: Sequence[float], most: int = MOST_POINTS) -> tuple[int, ...]:

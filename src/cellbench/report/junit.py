@@ -16,6 +16,7 @@ from cellbench.record.attempt import Attempt
 from cellbench.record.capture import capture_words
 from cellbench.record.rollup import final_attempts, verdict_of
 from cellbench.record.run import RunRecord
+from cellbench.record.series import series_words
 from cellbench.record.transcript import utc_text
 from cellbench.record.verdict import Outcome
 from cellbench.report.words import limit_words, value_words, verdict_words
@@ -88,6 +89,7 @@ def _output(attempt: Attempt, tried: list[Attempt]) -> str:
               f"({limit_words(one.limit, one.unit) or 'no limit'}) {one.judgement.value}"
               for one in attempt.measurements]
     lines += attempt.notes
+    lines += [series_words(series) for series in attempt.series]
     lines += [f"transcript: {trace.file}" for trace in attempt.traces]
     lines += [capture_words(capture) for capture in attempt.captures]
     return "\n".join(lines)

@@ -14,6 +14,7 @@ from cellbench.record.capture import capture_words
 from cellbench.record.codec import encode
 from cellbench.record.rollup import verdict_of
 from cellbench.record.run import RunRecord
+from cellbench.record.series import series_words
 from cellbench.record.transcript import utc_text
 from cellbench.record.verdict import Verdict
 from cellbench.report.certificate import file_name, unit_name, unit_verdict
@@ -68,7 +69,8 @@ def _attempt(run: RunRecord, attempt: Attempt) -> Json:
         "duration_s": attempt.duration_s, "verdict": _verdict(verdict_of(attempt)),
         "steps": [_step(step) for step in attempt.steps],
         "measurements": [_measurement(measured) for measured in attempt.measurements],
-        "notes": [*attempt.notes, *(capture_words(one) for one in attempt.captures)],
+        "notes": [*attempt.notes, *map(series_words, attempt.series),
+                  *(capture_words(one) for one in attempt.captures)],
         "transcripts": [trace.file for trace in attempt.traces],
     }
 

@@ -15,6 +15,7 @@ from cellbench.record.capture import capture_words
 from cellbench.record.measurement import Judgement
 from cellbench.record.rollup import final_attempts, verdict_of
 from cellbench.record.run import RunRecord
+from cellbench.record.series import series_words
 from cellbench.record.transcript import escape, read_transcript
 from cellbench.record.verdict import Outcome
 from cellbench.report.words import (
@@ -124,7 +125,7 @@ def _evidence(attempt: Attempt) -> Iterable[tuple[object, ...]]:
 
 
 def _notes(attempt: Attempt) -> Iterable[tuple[object, ...]]:
-    return ((note,) for note in attempt.notes)
+    return ((note,) for note in (*attempt.notes, *map(series_words, attempt.series)))
 
 
 def _captures(attempt: Attempt) -> Iterable[tuple[object, ...]]:
