@@ -204,6 +204,11 @@ class Mux:
         return self.ask(MessageType.FCOFF if held else MessageType.FCON)
 
     @property
+    def machine(self) -> Multiplexer:
+        """The 27.010 machine below: states, signals, what the far side broke."""
+        return self._running().machine
+
+    @property
     def count(self) -> MuxCount:
         """What was lost and broken so far, restarts included."""
         now, before = self._counted(), self._before

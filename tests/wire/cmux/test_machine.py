@@ -286,7 +286,7 @@ def test_flow_control_of_one_dlc_and_of_all() -> None:
 def test_signals_of_a_dlc_that_is_not_there_are_not_taken() -> None:
     mux = opened()
     assert mux.receive(order(MessageType.MSC, Signals(fc=True).encode(2)), 0.0) == [
-        FarSideBroke(Breach.MALFORMED, 2)]
+        FarSideBroke(Breach.NOT_CONNECTED, 2)]
     assert mux.outgoing() == b""
 
 

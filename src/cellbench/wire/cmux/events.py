@@ -94,7 +94,7 @@ class ClosedDown:
 class Breach(enum.Enum):
     """What the far side may not do."""
 
-    NOT_CONNECTED = "information on a DLC that is not connected"
+    NOT_CONNECTED = "information on a DLC, or its signals, that is not connected"
     WRONG_DIRECTION = "a command with the C/R bit of a response, or the other way round"
     MALFORMED = "a control message that cannot be read"
 

@@ -350,8 +350,10 @@ class Multiplexer:
 
     def _heard_signals(self, body: bytes) -> list[Event]:
         heard = control.signals_of(body)
-        if heard is None or not self.connected(heard[0]):
-            return [self._broke(Breach.MALFORMED, heard[0] if heard else 0)]
+        if heard is None:
+            return [self._broke(Breach.MALFORMED, 0)]
+        if not self.connected(heard[0]):
+            return [self._broke(Breach.NOT_CONNECTED, heard[0])]
         dlci, signals = heard
         self._dlc(dlci).theirs = signals
         self._say(Message(MessageType.MSC, False, body))

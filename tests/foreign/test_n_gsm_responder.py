@@ -1,0 +1,166 @@
+"""The Linux kernel's own multiplexer (n_gsm) as responder: the host's end of 27.010 as its initiator.
+
+A kernel in a process (user-mode-linux) has the other end of a pseudo-terminal: see uml.py. The kernel makes
+every frame that the host reads and judges every one that it sends; what speaks AT on its channels is
+peers/n_gsm_responder.py. This kernel takes CLD for the end without answering it, and DISC of the control
+channel no more after it: the host gives up after its time-outs and finds AT on the bare line.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import threading
+import tty
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cellbench.base.clock import Deadline
+from cellbench.catalogue.model import Series
+from cellbench.catalogue.modules import profile_for
+from cellbench.host.channel import Channel
+from cellbench.host.datamode import DataMode
+from cellbench.host.mux import Mux
+from cellbench.host.mux_settings import MuxParameters
+from cellbench.host.transcript import Transcript
+from cellbench.io.pipe import PortLost, PortStuck
+from cellbench.wire.cmux.events import Breach
+
+PROGRAM = Path(__file__).with_name("peers") / "n_gsm_responder.py"
+CHANNELS = 4
+COUNT = 65536
+WAIT_S = 60.0
+PARAMETERS = MuxParameters(n1=200, t1=50, n2=3, t2=40)
+
+
+class Master:
+    """The near end of a pseudo-terminal as a pipe; opening and closing leave it as it is."""
+
+    def __init__(self) -> None:
+        self._master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        self.name = self.far_end = os.ttyname(self._slave)
+        os.set_blocking(self._master, False)
+
+    def fileno(self) -> int:
+        return self._master
+
+    def open(self) -> None:
+        """It is open."""
+
+    def close(self) -> None:
+        """It stays open."""
+
+    def read(self, limit: int, timeout_s: float) -> bytes:
+        if not select.select([self._master], [], [], timeout_s)[0]:
+            return b""
+        try:
+            return os.read(self._master, limit)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            raise PortLost(f"{self.name}: {error}") from error
+
+    def write(self, data: bytes, deadline: Deadline) -> None:
+        while data:
+            if not select.select([], [self._master], [], deadline.remaining)[1]:
+                raise PortStuck(f"{self.name}: {len(data)} bytes were not taken")
+            data = data[os.write(self._master, data):]
+
+    def end(self) -> None:
+        os.close(self._master)
+        os.close(self._slave)
+
+
+@pytest.fixture
+def line() -> Iterator[Master]:
+    line = Master()
+    yield line
+    line.end()
+
+
+def echoed(link: DataMode, count: int) -> bool:
+    """Random bytes there and back, some kilobytes on their way."""
+    data, heard, sent = secrets.token_bytes(count), bytearray(), 0
+    while len(heard) < count:
+        while sent < count and sent - len(heard) < 4096:
+            link.write(data[sent:sent + 1024], WAIT_S)
+            sent += 1024
+        more = link.read(65536, WAIT_S)
+        if not more:
+            return False
+        heard += more
+    return heard == data
+
+
+def test_the_host_meets_the_kernels_multiplexer(line: Master, guest: Callable[..., Any]) -> None:
+    """Opening, AT on one channel while the others carry data, lines both ways, test command, the end."""
+    script = f'"$PYTHON" -S -E {PROGRAM} /dev/ttyS0 {PARAMETERS.n1} {CHANNELS} >said 2>&1'
+    one = guest(script, serial=line.far_end, modules=("n_gsm",))
+    uart = Channel(line, profile_for(Series.LARA_R6), trace=Transcript(), name="uart", gap_s=0)
+    uart.start()
+    try:
+        uart.sync(WAIT_S)
+        with Mux(uart, parameters=PARAMETERS, channels=CHANNELS) as mux:
+            assert mux.test(b"is this the kernel?") > 0
+            lines(mux)
+            data_beside_commands(mux)
+            count, machine = mux.count, mux.machine
+            ending = threading.Thread(target=lambda: one.until(lambda: not machine.up, WAIT_S) and one.tell(
+                "plain"))
+            ending.start()
+        ending.join()
+        assert uart.send("AT", timeout_s=WAIT_S).ok
+        one.tell("done")
+        assert one.ended(WAIT_S) == 0, one.file("said").read_text()
+    finally:
+        uart.stop()
+    said = dict(text.split("=", 1) for text in one.file("said").read_text().splitlines())
+    assert said == {"cmux": PARAMETERS.command, "open": str(CHANNELS), "bare": "yes",
+                    "bytes": f"0|{COUNT}|{COUNT}|{COUNT}"}
+    assert (count.lost_frames, count.skipped_bytes) == (0, 0)
+    # this kernel shows the signals of a channel before it is set up
+    assert set(machine.breaches) <= {Breach.NOT_CONNECTED}
+    assert not machine.up
+
+
+def lines(mux: Mux) -> None:
+    """DTR and RTS go, what the kernel shows comes."""
+    channel = mux.channels[1]
+    assert channel.lines()["dsr"]
+    for name in ("cts", "dsr"):
+        for on in (False, True):
+            assert channel.send(f"AT+{name}={on:d}", timeout_s=WAIT_S).ok
+            assert channel.wait_line(name, on, WAIT_S)
+    for name in ("dtr", "rts"):
+        channel.set_line(name, False)
+        channel.set_line(name, True)
+    assert channel.send("AT", timeout_s=WAIT_S).ok
+
+
+def data_beside_commands(mux: Mux) -> None:
+    """Every channel but the first in data mode at once; DTR ends it."""
+    found: dict[int, bool] = {}
+
+    def run(number: int) -> None:
+        channel = mux.channels[number]
+        link = channel.open_data("ATD", timeout_s=WAIT_S)
+        found[number] = echoed(link, COUNT)
+        link.escape_by(lambda: channel.set_line("dtr", False), WAIT_S)
+        channel.set_line("dtr", True)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(2, CHANNELS + 1)]
+    for thread in threads:
+        thread.start()
+    asked = 0
+    while any(thread.is_alive() for thread in threads):
+        assert mux.channels[1].send("AT", timeout_s=WAIT_S).ok
+        asked += 1
+    assert asked > 1
+    assert found == dict.fromkeys(range(2, CHANNELS + 1), True)
+    for channel in mux.channels.values():
+        assert channel.send("AT", timeout_s=WAIT_S).ok
