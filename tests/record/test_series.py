@@ -56,7 +56,8 @@ def test_means_of_states_are_of_all_samples_and_weighted_by_time() -> None:
     record = SeriesRecord.of("1", "current", "A", times, values, marks, 0)
     assert [(mark.name, mark.mean) for mark in record.marks] == [
         ("active", 10.0), ("idle", 2.0), ("too short", None), ("", None)]
-    assert series_words(record) == "current over 3.2 s: 2 A to 10 A in 7 samples; means: active 10 A, idle 2 A"
+    words = "current over 3.2 s: 2 A to 10 A in 7 samples; means: active 10 A, idle 2 A"
+    assert series_words(record) == words
     empty = SeriesRecord.of("1", "current", "A", (), (), (), 0)
     assert series_words(empty) == "current over time: no value"
     assert mean_over(times, values, 5.0, 6.0) is None

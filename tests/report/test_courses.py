@@ -104,7 +104,7 @@ def test_both_reports_show_them(with_series: RunRecord, validation: RunRecord, t
     assert 'id="courses"' in page
     assert page.count('class="course"') == MOST_COURSES
     assert "more series are in the journal" in page
-    assert "to 40.9 mA in 800 samples; means: awake 10.6 mA, asleep by DTR" in page, "with each result's notes"
+    assert "to 40.9 mA in 800 samples; means: awake 10.6 mA, asleep by DTR" in page, "in its notes"
     assert 'id="courses"' not in render_html(validation, tmp_path / "without.html").read_text()
     document = pypdfium2.PdfDocument(render_pdf(with_series, tmp_path / "validation.pdf"))
     words = "".join(page.get_textpage().get_text_range() for page in document)
