@@ -28,6 +28,7 @@ _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 # pppd(8): exit codes
 _NO_KERNEL, _AUTH_FAILED = 4, 19
 _END_S = 30.0
+_REST_S = 0.3
 _ADDRESS = re.compile(r"local +IP address (\S+)")
 _PEER = re.compile(r"remote IP address (\S+)")
 _DNS = re.compile(r"(?:primary|secondary) +DNS address (\S+)")
@@ -173,6 +174,8 @@ class PppdLink:
                                 f"{self._last_words()}")
             if not self._read(process, left) and process.poll() is not None:
                 raise self._failed(process.returncode)
+        while self._read(process, _REST_S):
+            pass  # the DNS servers come behind the addresses
 
     def _failed(self, status: int) -> CellbenchError:
         said = f"{self.dial.line}: pppd ended with {status}: {self._last_words()}"
