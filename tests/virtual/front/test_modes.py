@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,6 +53,24 @@ def test_only_the_moves_of_the_figure() -> None:
                     mode.move(move)
                 assert mode.state is state
     assert made == FIGURE
+
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_the_picture_and_the_page_show_the_table() -> None:
+    spec = importlib.util.spec_from_file_location("cellbench_modes", ROOT / "docs/pictures/modes.py")
+    assert spec is not None
+    assert spec.loader is not None
+    picture = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(picture)
+    table = {(state, move): target for state, row in TRANSITIONS.items() for move, target in row.items()}
+    assert set(picture.ARROWS) == {(state.name, move.name) for state, move in table}
+    sheet = picture.drawing()
+    assert all(part in (ROOT / "docs/pictures/at-modes.svg").read_text() for part in sheet.parts)
+    page = (ROOT / "docs/at-modes.md").read_text()
+    for (state, move), target in table.items():
+        assert f"\n| {state.value} | {move.value} | {target.value} |\n" in page
 
 
 class Sink:
