@@ -275,6 +275,8 @@ def _add_virtual(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
                     help="analyser, attenuator: instruments beyond supplies and lines")
     up.add_argument("--uart", default="rfc2217", metavar="KIND",
                     help="rfc2217 (default), or pty: a device node DIR/SLOT/uart without control lines")
+    up.add_argument("--usb-net", default="shown", metavar="KIND",
+                    help="shown (default): network functions in the USB tree; tap: interfaces of the kernel")
     up.add_argument("--services", type=Path, default=None, metavar="MAP",
                     help="use the servers of a map (cellbench services up --world --map MAP)")
     up.add_argument("--end-with", type=int, default=None, metavar="PID",
@@ -310,6 +312,7 @@ def _virtual_up(arguments: argparse.Namespace) -> int:
         supply_dialect=arguments.supply_dialect,
         extras=arguments.extras,
         uart=arguments.uart,
+        usb_net=arguments.usb_net,
     )
 
 

@@ -28,6 +28,7 @@ from cellbench.io.usb import UsbDevice, find_device, is_present
 from cellbench.io.usb_port import PortPlace, UsbSerialPort
 from cellbench.rig.schema import Slot as SlotModel
 from cellbench.rig.schema import UartPort, UsbRoots
+from cellbench.rig.usb_offer import ask_for_offer
 from cellbench.rig.usb_roles import ASK_S, answers_at, misplaced, told_apart
 from cellbench.rig.usb_view import ROLE, UsbAbsent, UsbScene, UsbTrouble, UsbView, has_port
 
@@ -184,11 +185,18 @@ class SlotPorts:
         self.view(timeout_s)
         return self.scene().network_interface()
 
-    def network_address(self) -> str | None:
-        """The IPv4 address that this host has on the module's network interface. None while it has none, and
-        where the interface is another host's: its hardware address tells. Raises as ``network_interface``."""
+    def network_address(self, timeout_s: float = 10.0) -> str:
+        """The IPv4 address that this host has on the module's network interface, else the one that the module
+        offers it by DHCP within ``timeout_s`` seconds; nothing is changed by the asking.
+
+        Raises as ``network_interface``; NotPossible where the interface is none of this host's (its hardware
+        address tells) or may not be used; UnitError when nothing is offered.
+        """
         name = self.network_interface()
-        return ipv4_address(name) if self.scene().is_ours(name) else None
+        if not self.scene().is_ours(name):
+            raise NotPossible(f"slot {self.name}: {name} is no network interface of this host",
+                              remedy="the bench must run where the module's network interface is")
+        return ipv4_address(name) or str(ask_for_offer(name, timeout_s).address)
 
     def answers(self, role: str, seconds: float = ASK_S) -> bool:
         """True when a serial port on USB, of whatever role, answers AT with OK within ``seconds``. Raises as

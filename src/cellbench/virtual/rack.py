@@ -77,6 +77,8 @@ class RackPlan:
     """Instruments beyond supplies and lines."""
     uart: UartKind = UartKind.RFC2217
     """How the UARTs are offered."""
+    taps: bool = False
+    """Network interfaces of the modules are the kernel's own."""
 
     @property
     def feeding(self) -> tuple[int, ...]:
@@ -157,7 +159,8 @@ class Rack:
         if self.park is not None:
             await self.park.start(self.world.definitions())
         delays = FAST if self.plan.timing is Timing.FAST else REAL
-        self.usb_host = UsbHost(asyncio.get_running_loop(), self.sysfs, self.dev, delays, self.plan.seed)
+        self.usb_host = UsbHost(asyncio.get_running_loop(), self.sysfs, self.dev, delays, self.plan.seed,
+                                taps=self.plan.taps)
         counts: dict[Series, int] = {}
         for index, spec in enumerate(self.plan.slots):
             self.slots[spec.name] = self._slot(spec, index, counts.get(spec.series, 0), self.usb_host)
@@ -256,7 +259,7 @@ class Rack:
             uart=self._uart(ModuleUart(module), seed, directory / "uart"),
             aux_uart=self._aux_uart(module, seed, directory),
             usb=UsbPlug(host, index + 1, directory / "usb", module.usb_port,
-                        lambda: Identity("u-blox", config.model, config.imei)),
+                        lambda: Identity("u-blox", config.model, config.imei), lambda: module.lan),
             supply=index // len(feeding) + 1, channel=place + 1,
             rated_a=self.plan.supply.ratings[place].amperes,
             board=index // SLOTS_PER_BOARD + 1, first_pin=index % SLOTS_PER_BOARD * len(RELAY_LINES))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from cellbench.base.errors import OperatorError
 from cellbench.catalogue.model import Series
 
+from .bench import tap
 from .bench.dialects.families import FAMILIES
 from .bench.dialects.model import Family
 from .device.behaviour import documented
@@ -149,6 +150,18 @@ def parse_uart(text: str) -> UartKind:
     except ValueError:
         raise OperatorError(f"a virtual rack has no UART by {text!r}",
                             remedy="it is rfc2217 or pty") from None
+
+
+def parse_usb_net(text: str) -> bool:
+    """True for network interfaces of the kernel (``tap``). Raises OperatorError, also where this host does
+    not let us make them."""
+    kind = text.strip().lower()
+    if kind not in ("shown", "tap"):
+        raise OperatorError(f"a virtual rack has no network function by {text!r}",
+                            remedy="it is shown or tap")
+    if kind == "tap":
+        tap.check()
+    return kind == "tap"
 
 
 def _split(text: str) -> tuple[str, Series, str | None]:

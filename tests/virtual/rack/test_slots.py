@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cellbench.base.errors import OperatorError
 from cellbench.catalogue.model import Series
-from cellbench.virtual.slots import SlotSpec, parse_slots
+from cellbench.virtual.slots import SlotSpec, parse_slots, parse_usb_net
 
 
 def test_names_default_to_the_series_with_a_number():
@@ -32,3 +32,10 @@ def test_any_text_is_taken_or_refused(texts):
     except OperatorError:
         return
     assert len(found) == len(texts)
+
+
+def test_kinds_of_network_functions():
+    """tests/foreign/test_udhcp.py takes the other one."""
+    assert parse_usb_net("shown") is False
+    with pytest.raises(OperatorError, match="shown or tap"):
+        parse_usb_net("veth")

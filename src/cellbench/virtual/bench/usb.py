@@ -19,6 +19,7 @@ from cellbench.catalogue.modules.model import UsbComposition
 
 from .pty import PtyPort
 from .sysfs import HUB, device_attributes, interface_attributes
+from .tap import Tap
 from .usb_host import UsbHost
 from .usb_layout import Interface, layout, link_names
 from .usb_rest import UsbRest
@@ -43,6 +44,16 @@ class UsbFunction(Protocol):
 
     def set_dtr(self, on: bool) -> None:
         """DTR of the port, apart from opening."""
+        ...
+
+
+class EthernetEnd(Protocol):
+    """The module's end of a network function."""
+
+    transmit: Callable[[bytes], None] | None
+
+    def receive(self, frame: bytes) -> None:
+        """A frame of the host."""
         ...
 
 
@@ -90,8 +101,11 @@ class UsbPlug:
     """One slot's place behind the hub."""
 
     def __init__(self, host: UsbHost, position: int, links: Path,
-                 function: Callable[[int], UsbFunction], identity: Callable[[], Identity]) -> None:
+                 function: Callable[[int], UsbFunction], identity: Callable[[], Identity],
+                 ethernet: Callable[[], EthernetEnd | None] = lambda: None) -> None:
         self._host = host
+        self._ethernet = ethernet
+        self._tap: Tap | None = None
         self._position = position
         self.location = f"{HUB}.{position}"
         """Where the slot's own cable is, as the rig file says it."""
@@ -223,6 +237,9 @@ class UsbPlug:
     def _take_down(self) -> dict[int, _Port]:
         """Links and nodes vanish before the ports are closed: nobody finds a dead one."""
         ports, self._ports = self._ports, {}
+        if self._tap is not None:
+            self._tap.close()
+            self._tap = None
         if self._host.gone:
             self._host.throw_links(self.links)
         else:
@@ -272,8 +289,7 @@ class UsbPlug:
         for part in layout(composition):
             host.tree.bind(self._shown_at, part.number, part.driver)
             if part.net:
-                name = f"{part.net}{self._position - 1}"
-                host.tree.add_net(self._shown_at, part.number, name, f"02:00:00:00:00:{self._position:02x}")
+                self._add_net(part)
             if part.port is not None:
                 serial.append(part)
         functions = self._order(composition)
@@ -286,6 +302,15 @@ class UsbPlug:
             await self._add_port(index, part, names[index])
         if self.faults.nodes:
             self._complete.set()
+
+    def _add_net(self, part: Interface) -> None:
+        """The network interface: a name in the tree, or one of the kernel's."""
+        name, address = f"{part.net}{self._position - 1}", bytes((2, 0, 0, 0, 0, self._position))
+        end = self._ethernet()
+        if self._host.taps and end is not None:
+            self._tap = Tap(self._host.loop, address, end.receive)
+            name, end.transmit = self._tap.name, self._tap.send
+        self._host.tree.add_net(self._shown_at, part.number, name, address.hex(":"))
 
     async def _add_port(self, index: int, part: Interface, name: str) -> None:
         host, faults = self._host, self.faults

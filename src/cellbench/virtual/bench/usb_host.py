@@ -52,8 +52,10 @@ class UsbHost:
     """The host of a rack: the tree, the device nodes, and the numbers it gives out."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sysfs: Path, dev: Path, delays: Delays,
-                 seed: int) -> None:
+                 seed: int, *, taps: bool = False) -> None:
+        """``taps``: network interfaces of the modules are real ones, of the kernel (see tap.py)."""
         self.loop = loop
+        self.taps = taps
         self._trash = Trash(sysfs.parent / ".trash")
         for old in (sysfs, dev):  # left by a rack that was killed
             self._trash.throw(old)

@@ -22,6 +22,9 @@ class UartFacts(PppFacts):
     ipr_of_usb_kept: bool = fact(
         "+IPR on a USB port is the UART's rate from the next boot on, else it is taken and has no effect.",
         X, "", r8=False, r6=False)
+    usb_private_net: str = fact(
+        "The first three octets of the addresses on the USB network in router mode: the module has 1, the "
+        "host 100.", X, "remembered: 192.168.0", r8="192.168.0", r6="192.168.0")
     aux_needs_flow: int = fact(
         "<flow> of +UUARTCONF with which RTS and CTS of the auxiliary UART count.",
         X, "numbered as &K: 3", r8=3, r6=3)

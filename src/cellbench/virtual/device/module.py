@@ -27,6 +27,7 @@ from cellbench.virtual.device.settings import Settings
 from cellbench.virtual.device.sim import Sim
 from cellbench.virtual.device.sleep import Sleep
 from cellbench.virtual.device.update import Updater
+from cellbench.virtual.device.usb_lan import UsbLan
 from cellbench.virtual.front.port import AtPort
 from cellbench.virtual.front.state import PortState
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Input", "Module", "Output", "Subsystem", "UartFace", "UsbFace", "garble"]
 
 S = TypeVar("S", bound=Subsystem)
+_ETHERNET = ("ecm", "rndis")
 
 
 class Turn:
@@ -91,6 +93,7 @@ class Module:
         self.uart = UartFace(self)
         self.aux = AuxUart(self)
         self.usb_faces: tuple[UsbFace, ...] = ()
+        self.lan: UsbLan | None = None  # while a composition with an Ethernet function is shown
         self._inputs = {pin: pin in (Input.RTS, Input.DTR) for pin in Input}
         self._outputs = dict.fromkeys(Output, False)
         self._ports: list[AtPort] = []
@@ -221,6 +224,8 @@ class Module:
 
     def _show_usb(self, composition: UsbComposition) -> None:
         self.usb_faces = tuple(UsbFace(one.role, one.name, index)
+        if composition.network in _ETHERNET:
+            self.lan = UsbLan(self)
                                for index, one in enumerate(composition.interfaces))
         for face in self.usb_faces:
             trace.attach(self, face)
@@ -277,6 +282,9 @@ class Module:
         self.uart.stop()
         self.aux.stop()
         self.serial.power_off()
+        if self.lan is not None:
+            self.lan.power_off()
+            self.lan = None
         self.settings.power_off()
         self.hung = False
         for pin in (Output.CTS, Output.DSR, Output.DCD, Output.RI):
