@@ -58,6 +58,7 @@ class Rack:
             raise AssertionError(f"no ready line: {self.process.communicate()[1][-2000:]}")
         slots_ready = json.loads(line)["slots"]
         self.ports = {slot["name"]: slot["at"][0] for slot in slots_ready}
+        self.others = {slot["name"]: slot["at"][1] for slot in slots_ready}  # a second AT port of each
         self.uarts = {slot["name"]: slot["uart"] for slot in slots_ready}
 
     @contextmanager

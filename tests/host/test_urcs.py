@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import random
+from types import SimpleNamespace
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cellbench.host.channel import Channel
 from cellbench.host.transcript import Transcript
@@ -81,6 +86,23 @@ def test_an_event_of_one_port_only(ports, other_peer):
     with view.expect("RING") as ringing:
         other_peer.say(b"\r\nRING\r\n")
         assert ringing.wait(2.0).port == "at1"
+    view.close()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(["+CREG: 5", "+CREG: 1", "RING"]), max_size=12), st.randoms())
+def test_any_interleaving_of_ports_counts_each_event_once(texts: list[str], chance: random.Random):
+    """Each port tells every event in order, however late; the log has them once."""
+    logs = {name: UrcLog() for name in ("uart", "at0", "at1")}
+    view = UrcView({name: SimpleNamespace(urcs=log) for name, log in logs.items()})
+    told = dict.fromkeys(logs, 0)
+    while behind := [name for name, count in told.items() if count < len(texts)]:
+        name = chance.choice(behind)
+        logs[name].append(event(told[name], texts[told[name]], port=name, at=float(sum(told.values()))))
+        told[name] += 1
+    seen = view.urcs.since(0)
+    assert sorted(one.text for one in seen) == sorted(texts)
+    assert all(len(view.copies(one)) == len(logs) for one in seen)
     view.close()
 
 
