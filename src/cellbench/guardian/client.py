@@ -141,14 +141,16 @@ class Lease:
         """power_on with the current, in ampere, sampled from then on as fast as the supply answers."""
         return tuple(sample.current_a for sample in self._samples("inrush", seconds, renew=True))
 
-    def record_current(self, seconds: float, rate_hz: float | None = None) -> tuple[Sample, ...]:
-        """The current sampled for ``seconds``, as fast as the supply answers.
+    def record_current(
+        self, seconds: float, rate_hz: float | None = None, *, every_s: float = 0.0
+    ) -> tuple[Sample, ...]:
+        """The current sampled for ``seconds``, as fast as the supply answers, at most once in ``every_s``.
 
         With ``rate_hz`` by the supply's own fast log, at that rate or the nearest that it has; NotPossible
         where it has none.
         """
         if rate_hz is None:
-            return self._samples("record_current", seconds)
+            return self._samples("record_current", seconds, every_s=every_s)
         return self._samples("record_current", seconds, rate_hz=rate_hz)
 
     def attenuate(self, instrument: str, channel: int, decibel: float) -> None:

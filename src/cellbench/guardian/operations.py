@@ -129,7 +129,8 @@ class Operations:
         plan, on = _output(lease)
         if "rate_hz" in args:
             return await _log_current(on, plan, _seconds(args), _number(args, "rate_hz"))
-        return {"samples": await _sample(on, plan, _seconds(args))}
+        every_s = _number(args, "every_s") if "every_s" in args else 0.0
+        return {"samples": await _sample(on, plan, _seconds(args), every_s)}
 
     # -- lines ---------------------------------------------------------------------------------
 
@@ -213,14 +214,20 @@ async def _abortable(start: Callable[[threading.Event], Awaitable[output.OutputS
         gone.set()
 
 
-async def _sample(on: _OnOutput, plan: OutputPlan, seconds: float) -> list[tuple[float, float]]:
-    """Currents for some seconds, each a job of its own so that others get their turn; at least one."""
+async def _sample(on: _OnOutput, plan: OutputPlan, seconds: float,
+                  every_s: float = 0.0) -> list[tuple[float, float]]:
+    """Currents for some seconds, each a job of its own so that others get their turn; at least one, and no
+    sooner than ``every_s`` after the one before."""
     clock = asyncio.get_running_loop().time
     began = clock()
     samples: list[tuple[float, float]] = []
     while not samples or clock() - began < seconds:
+        asked = clock()
         amperes = await on(lambda handle: handle.output(plan.channel).measure_current_a())
         samples.append((round(clock() - began, 6), amperes))
+        pause = min(asked + every_s, began + seconds) - clock()
+        if every_s and pause > 0:
+            await asyncio.sleep(pause)
     return samples
 
 

@@ -16,6 +16,9 @@ from cellbench.rig.slot import Slot
 
 SLICE_S = 0.08
 """Samples are fetched in slices: what watches sees them this late, and other requests get their turn."""
+EVERY_S = 0.004
+"""Not sooner than this after one sample comes the next: a wake-up of some ten milliseconds is seen, and the
+supply has time for others."""
 _PATIENCE_S = 60.0
 
 
@@ -103,8 +106,9 @@ class CurrentProfile:
 class CurrentWatch:
     """Samples the supply current of a slot inside a ``with`` block, beside whatever is done there.
 
-    As fast as the supply answers, or with ``rate_hz`` by its own fast log. Entering raises NotPossible
-    without a supply that measures current. Times are seconds since the block began.
+    As fast as the supply answers, 250 times a second at most, or with ``rate_hz`` by its own fast log.
+    Entering raises NotPossible without a supply that measures current. Times are seconds since the block
+    began.
     """
 
     def __init__(self, slot: Slot, rate_hz: float | None = None) -> None:
@@ -202,7 +206,7 @@ class CurrentWatch:
         while not self._stop:
             began = self.now_s
             try:
-                samples = self._slot.sample_current(SLICE_S, self._rate_hz)
+                samples = self._slot.sample_current(SLICE_S, self._rate_hz, EVERY_S)
             except CellbenchError as error:
                 with self._grown:
                     self._failure = error

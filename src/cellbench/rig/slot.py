@@ -252,9 +252,12 @@ class Slot:
             raise NotPossible(f"the supply of slot {self.name} measures no current")
         return sum(samples) / len(samples)
 
-    def sample_current(self, seconds: float, rate_hz: float | None = None) -> tuple[Sample, ...]:
-        """The current for some seconds, as fast as the supply answers; with ``rate_hz`` as log_current."""
-        return self._powered_lease().record_current(seconds, rate_hz)
+    def sample_current(
+        self, seconds: float, rate_hz: float | None = None, every_s: float = 0.0
+    ) -> tuple[Sample, ...]:
+        """The current for some seconds, as fast as the supply answers, at most once in ``every_s``; with
+        ``rate_hz`` as log_current."""
+        return self._powered_lease().record_current(seconds, rate_hz, every_s=every_s)
 
     def log_current(self, seconds: float, rate_hz: float) -> tuple[Sample, ...]:
         """The current by the supply's own fast log, at ``rate_hz`` or the nearest rate that it has; at_s is
