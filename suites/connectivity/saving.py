@@ -38,12 +38,12 @@ class Saving:
     @property
     def modes(self) -> tuple[int, ...]:
         """+UPSV modes of the series."""
-        return tuple(self.dut.profile.facts["upsv_modes"].value)  # type: ignore[call-overload,no-any-return]
+        return tuple(self.dut.profile.facts["upsv_modes"].value)
 
     @property
     def data_mode(self) -> int:
         """The mode in which data wakes the module."""
-        return int(self.dut.profile.facts["upsv_timeout_modes"].value[0])  # type: ignore[index]
+        return int(self.dut.profile.facts["upsv_timeout_modes"].value[0])
 
     def line(self, name: str, on: bool) -> None:
         """Drive DTR or RTS."""
