@@ -95,7 +95,6 @@ def test_direct_link(online: Dut, services: Services, record: Recorder) -> None:
         no_call(online.at)
 
 
-@pytest.mark.demo
 @procedure("R8:4.3", "R8:5.8.2", "R6:4.2",
            title="Data mode, online command mode, data mode, loss of the carrier",
            depends_on=("network",), needs=("far-side:network",))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cellbench.catalogue.model import Form, Series
@@ -94,20 +94,17 @@ class Caller:
         self.driven, self.port, self.sink = driven, driven.module.uart.port, Sink()
         self.hung_up = 0
         self.moves: list[tuple[str, str, str]] = []
-        real = self.port.mode
+        moves = self.moves
 
         class Noting(Mode):
             __slots__ = ()
 
-            def move(inside, move: Move) -> None:
-                before = real.state
-                real.move(move)
-                self.moves.append((before.value, move.name, real.state.value))
+            def move(self, move: Move) -> None:
+                before = self.state
+                super().move(move)
+                moves.append((before.value, move.name, self.state.value))
 
-            @property
-            def state(inside) -> PortState:
-                return real.state
-
+        assert self.port.state is PortState.COMMAND
         self.port.mode = Noting()
 
     async def run(self) -> None:
@@ -122,7 +119,8 @@ class Caller:
         self.port.online = OnlineCall(self.run, self.hang_up)
 
         async def work() -> None:
-            await self.run()
+            async with self.driven.module.turn.of(self.port):
+                await self.run()
             self.port.write_result("OK")
             self.port.finish_line()
 
@@ -291,3 +289,42 @@ async def _held(pieces: list[tuple[float, bytes]]) -> None:
     assert (await running is DataEnd.ESCAPED) is escaped
     assert bytes(sink.taken) == (sent.removesuffix(b"+++") if escaped else sent)
     assert not escaped or sent.endswith(b"+++")
+
+
+ACTIONS = st.sampled_from([
+    b"AT\r", b"AT+COPS=?\r", b"A", b"ATO\r", b"ATH\r", b"ATZ\r", b"AT&D1\r", b"AT&D2\r", b"AT&D0\r",
+    b"+++", b"x\r", b'AT+UDWNFILE="x",3\r', b"abc", b"\x1b", "dial", "done", "carrier", "dtr",
+    0.01, 0.3, 2.2, 12.0])
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(ACTIONS, max_size=25))
+def test_whatever_happens_the_port_moves_by_the_table(module: Any, actions: list[Any]) -> None:
+    """Lines, escapes, DTR, calls that begin, end and get lost, in any order; then a command is answered."""
+    call = Caller(module)
+    port = call.port
+    for action in actions:
+        if isinstance(action, bytes):
+            module.send(action)
+        elif isinstance(action, float):
+            module.run(action)
+        elif action == "dial" and port.state is PortState.COMMAND:
+            call.dial()
+        elif action == "done":
+            port.end_data(DataEnd.FINISHED)
+        elif action == "carrier" and port.state is PortState.ONLINE:
+            port.online = None
+            port.call_lost()
+        elif action == "dtr":
+            module.module.set_input(Input.DTR, not module.module.input(Input.DTR))
+    port.end_data(DataEnd.FINISHED)
+    module.module.set_input(Input.DTR, True)
+    module.run(130)
+    module.send(b"\r")
+    module.run(1)
+    module.uart.clear()
+    assert module.at("ATE0V1Q0")[-1] == "OK"
+    assert set(call.moves) <= FIGURE
+    port.online = None
+    module.at("AT")
+    assert module.loop.failures == []
