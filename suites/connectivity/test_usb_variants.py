@@ -73,7 +73,7 @@ def _as_in_the_table(dut: Dut, record: Recorder, number: int) -> None:
         dut.port(role).sync(10.0)
         assert dut.port(role).send("AT+CGMM").text.startswith(dut.profile.model_prefix)
     if not row.uart and slot.model.ports.uart is not None:
-        assert slot.channel("uart").silent(1.0), "the main UART answers"
+        assert slot.channel("uart").silent(0.5), "the main UART answers"
         slot.ports.drop("uart")
 
 
