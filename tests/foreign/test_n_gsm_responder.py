@@ -26,6 +26,8 @@ from cellbench.host.channel import Channel
 from cellbench.host.datamode import DataMode
 from cellbench.host.mux import Mux
 from cellbench.host.mux_settings import MuxParameters
+from cellbench.host.ppp import PppLink
+from cellbench.host.ppp_model import PppDial
 from cellbench.host.transcript import Transcript
 from cellbench.io.pipe import PortLost, PortStuck
 from cellbench.wire.cmux.events import Breach
@@ -34,7 +36,15 @@ PROGRAM = Path(__file__).with_name("peers") / "n_gsm_responder.py"
 CHANNELS = 4
 COUNT = 65536
 WAIT_S = 60.0
+MODULES = ("n_gsm", "crc-ccitt", "slhc", "ppp_generic", "ppp_async")
+FAR = "10.64.0.1"  # of pppd in the guest
 PARAMETERS = MuxParameters(n1=200, t1=50, n2=3, t2=40)
+
+SCRIPT = f"""
+busybox mount -t tmpfs etc /etc/ppp
+: >/etc/ppp/options
+"$PYTHON" -S -E {PROGRAM} /dev/ttyS0 {PARAMETERS.n1} {CHANNELS} >said 2>&1
+"""
 
 
 class Master:
@@ -98,9 +108,9 @@ def echoed(link: DataMode, count: int) -> bool:
 
 
 def test_the_host_meets_the_kernels_multiplexer(line: Master, guest: Callable[..., Any]) -> None:
-    """Opening, AT on one channel while the others carry data, lines both ways, test command, the end."""
-    script = f'"$PYTHON" -S -E {PROGRAM} /dev/ttyS0 {PARAMETERS.n1} {CHANNELS} >said 2>&1'
-    one = guest(script, serial=line.far_end, modules=("n_gsm",))
+    """Opening, AT on one channel while the others carry data and PPP, lines both ways, test command, the
+    end."""
+    one = guest(SCRIPT, serial=line.far_end, modules=MODULES, memory_mb=192)
     uart = Channel(line, profile_for(Series.LARA_R6), trace=Transcript(), name="uart", gap_s=0)
     uart.start()
     try:
@@ -109,6 +119,7 @@ def test_the_host_meets_the_kernels_multiplexer(line: Master, guest: Callable[..
             assert mux.test(b"is this the kernel?") > 0
             lines(mux)
             data_beside_commands(mux)
+            ppp_beside_commands(mux)
             count, machine = mux.count, mux.machine
             ending = threading.Thread(target=lambda: one.until(lambda: not machine.up, WAIT_S) and one.tell(
                 "plain"))
@@ -120,6 +131,7 @@ def test_the_host_meets_the_kernels_multiplexer(line: Master, guest: Callable[..
     finally:
         uart.stop()
     said = dict(text.split("=", 1) for text in one.file("said").read_text().splitlines())
+    assert said.pop("pppd") in ("0", "16"), "16: the line hung up, behind the orderly end"
     assert said == {"cmux": PARAMETERS.command, "open": str(CHANNELS), "bare": "yes",
                     "bytes": f"0|{COUNT}|{COUNT}|{COUNT}"}
     assert (count.lost_frames, count.skipped_bytes) == (0, 0)
@@ -164,3 +176,27 @@ def data_beside_commands(mux: Mux) -> None:
     assert found == dict.fromkeys(range(2, CHANNELS + 1), True)
     for channel in mux.channels.values():
         assert channel.send("AT", timeout_s=WAIT_S).ok
+
+
+def ppp_beside_commands(mux: Mux) -> None:
+    """The host's PPP on one channel with pppd behind the kernel's end, AT on another."""
+    stop = threading.Event()
+    asked: list[bool] = []
+
+    def ask() -> None:
+        while not stop.is_set():
+            asked.append(mux.channels[1].send("AT", timeout_s=WAIT_S).ok)
+
+    with PppLink(mux.channels[2], PppDial(1)) as link:
+        asking = threading.Thread(target=ask)
+        asking.start()
+        try:
+            assert link.peer == FAR
+            # the first may come before the kernel's interface is up
+            assert link.ping(FAR, 3, size=500, timeout_s=3.0)[-1].answered
+            assert link.fetch(f"http://{FAR}/").body == b"p" * 5000
+        finally:
+            stop.set()
+            asking.join()
+    assert len(asked) > 1
+    assert all(asked)

@@ -92,6 +92,7 @@ def test_data_mode_on_one_channel_while_at_runs_on_another(uart: Module) -> None
         number = at.send("AT+USOCR=6").value("+USOCR")[0]
         at.send(f'AT+USOCO={number},"{ECHO[0]}",{ECHO[1]}')
         sent = secrets.token_bytes(20_000).replace(b"+", b"-")
+        data.send("AT&D1")
         with data.open_data(f"AT+USODL={number}") as link:
             assert data.in_data_mode
             assert data.wait_line("dcd", True, WAIT_S)
@@ -100,7 +101,8 @@ def test_data_mode_on_one_channel_while_at_runs_on_another(uart: Module) -> None
             link.write(sent[10_000:])
             assert link.read_exactly(len(sent), WAIT_S) == sent
             assert at.send("AT").ok
-            link.escape(both_ways=True)
+            link.escape_by(lambda: data.set_line("dtr", False))
+        data.set_line("dtr", True)
         assert data.send("AT").ok
         at.send(f"AT+USOCL={number}")
 
@@ -131,6 +133,18 @@ def test_lines_by_msc(uart: Module) -> None:
         with pytest.raises(NotPossible):
             channel.set_rate(9600)
         assert channel.send("AT").ok
+
+
+def test_flags_wake_a_module_that_sleeps_until_data_come(uart: Module) -> None:
+    """They go before the first frame after a silence, and before no other."""
+    with Mux(uart.channel, parameters=MuxParameters(waking_flags=4), channels=1) as mux:
+        mux.channels[1].wait_until(lambda: False, 1.1)
+        mark = uart.transcript.mark()
+        mux.test(b"?")
+        mux.test(b"?")
+        sent = [one.data for one in uart.transcript.records(mark)
+                if one.port == "uart" and one.direction is Direction.TX]
+    assert [data[:5] == b"\xf9" * 5 for data in sent] == [True, False]
 
 
 def test_the_host_holds_a_channel_and_all(uart: Module) -> None:

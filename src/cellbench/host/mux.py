@@ -247,7 +247,8 @@ class Mux:
         self.outside.clear()
         n1 = self.parameters.n1
         self.at.mark_frames(lambda stream: decoder.places(stream, n1))
-        line = self._line = MuxLine(self.at.link, machine, self._heard_outside)
+        line = self._line = MuxLine(self.at.link, machine, self._heard_outside,
+                                    waking_flags=self.parameters.waking_flags)
         try:
             self.at.lend(line.feed, line.lost)
             line.establish(0)

@@ -32,11 +32,13 @@ from cellbench.wire.cmux.events import (
     Silent,
     Unanswered,
 )
+from cellbench.wire.cmux.frame import FLAG
 from cellbench.wire.cmux.machine import Multiplexer
 
 _NEWS_KEPT = 200
 _CONTROL_WRITE_S = 5.0
 _MARGIN_S = 1.0  # the machine's own timers end every wait; this is for a host that is slow
+_IDLE_S = 1.0
 _BATCH = 2048  # bytes that one channel sends before another has its turn
 OUTCOMES = (Opened, Refused, Closed, Silent)
 
@@ -54,10 +56,11 @@ class MuxEnded(UnitError, PortLost):
 
 
 class MuxLine:
-    """One multiplexer on one UART; ``outside`` gets bytes that belong to no frame, in the reading thread."""
+    """One multiplexer on one UART; ``outside`` gets bytes that belong to no frame, in the reading thread.
+    ``waking_flags`` go before the first frame after a second of silence."""
 
     def __init__(self, link: Link, machine: Multiplexer, outside: Callable[[bytes], None],
-                 clock: Clock = SYSTEM_CLOCK) -> None:
+                 clock: Clock = SYSTEM_CLOCK, *, waking_flags: int = 0) -> None:
         self.machine = machine
         self.ports: dict[int, MuxPort] = {}
         self._link = link
@@ -68,6 +71,8 @@ class MuxLine:
         self._writing = threading.Lock()
         self._wake = threading.Condition(self._lock)
         self._sleeps_until = 0.0
+        self._sent_at = 0.0
+        self._waking_flags = waking_flags
         self._running = True
         self._failed: PortLost | None = None
         self._outcomes: dict[int, Event] = {}
@@ -245,6 +250,10 @@ class MuxLine:
             with self._lock:
                 wire = self.machine.outgoing()
             if wire:
+                now = self._monotonic()
+                if now - self._sent_at > _IDLE_S:
+                    wire = FLAG * self._waking_flags + wire
+                self._sent_at = now
                 self._link.current().write(wire, deadline)
 
     def _attend(self) -> None:

@@ -15,12 +15,18 @@ _TICK_S = 0.01  # T1 and T2 are told in units of 10 ms (27.010 5.7.1, 5.7.4)
 @dataclass(frozen=True, slots=True)
 class MuxParameters:
     """The parameters of +CMUX that the host chooses (3GPP TS 27.007 5.7): ``n1`` bytes in a frame, ``t1`` and
-    ``t2`` in units of 10 ms, ``n2`` repeats. The rate is left out: the UART keeps its own."""
+    ``t2`` in units of 10 ms, ``n2`` repeats. The rate is left out: the UART keeps its own.
+
+    ``waking_flags``: how many flags go before the first frame after a second of silence. A module that sleeps
+    until data come loses the first octet (module facts 5.1), and flags say nothing (27.010 5.2.5, 5.4.7);
+    but there are decoders that take a second flag for an address (the Linux kernel's), so it is 0 unless
+    asked for."""
 
     n1: int = 1500
     t1: int = 150
     n2: int = 3
     t2: int = 200
+    waking_flags: int = 0
 
     @property
     def command(self) -> str:

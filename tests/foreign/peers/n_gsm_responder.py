@@ -3,6 +3,7 @@
 ``n_gsm_responder.py DEVICE N1 CHANNELS`` answers AT on the bare line until +CMUX comes, gives the line to the
 kernel, answers AT on every channel, and AT on the bare line again when the multiplexer has been closed down.
 ``ATD`` begins data mode on a channel: every byte comes back, until DTR (RTC of the MSC) goes off.
+``ATD*99`` has pppd take the channel, with an echo server and a page behind it (see pppd_server.py).
 ``AT+CTS=n`` and ``AT+DSR=n`` have the kernel show another MSC. The kernel makes and reads every frame.
 Prints one line ``name=value`` for each thing seen; 0 when it came to the end.
 """
@@ -11,11 +12,15 @@ import fcntl
 import os
 import select
 import struct
+import subprocess
 import sys
 import termios
+import threading
 import time
 
 from n_gsm import CONFIG, GETCONF, GETFIRST, LIMIT_S, N_GSM0710, N_TTY, SETCONF, Line
+from pppd_server import BASE, echo, page
+from pppd_server import serve as serve_port
 
 BITS = {"DSR": termios.TIOCM_DTR, "CTS": termios.TIOCM_RTS}
 """The outputs by which the far end's inputs are driven; this kernel lets nobody drive RI and DCD."""
@@ -33,8 +38,11 @@ def lines_of(fd: int) -> int:
 class Answering:
     """AT or data on one terminal."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, device: str) -> None:
         self.line = line
+        self.device = device
+        self.dialled = False
+        self.pppd = None
         self.data = False
         self.gone = False
         self.heard = b""
@@ -43,6 +51,17 @@ class Answering:
 
     def pump(self) -> None:
         """Take what has come, give what is due."""
+        if self.pppd is not None:
+            if self.pppd.poll() is None:
+                return
+            say("pppd", self.pppd.returncode)
+            self.pppd = None
+            self.waiting += b"\r\nNO CARRIER\r\n"
+        if self.dialled and not self.waiting:
+            self.dialled = False
+            command = ["pppd", self.device, "115200", *BASE, "noauth", "logfile", "/mnt/ppp"]
+            self.pppd = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+            return
         if len(self.waiting) < PIECE:
             try:
                 got = os.read(self.line.fd, PIECE)
@@ -73,6 +92,9 @@ class Answering:
     def answer(self, command: str) -> None:
         if command == "ATD":
             self.data = True
+            self.waiting += b"\r\nCONNECT\r\n"
+        elif command.startswith("ATD*99"):
+            self.dialled = True
             self.waiting += b"\r\nCONNECT\r\n"
         elif command.startswith("AT+") and command[3:-2] in BITS:
             request = termios.TIOCMBIS if command.endswith("1") else termios.TIOCMBIC
@@ -112,11 +134,12 @@ def serve(channels: list[Answering]) -> None:
     """All channels until the host has closed the multiplexer down."""
     end = time.monotonic() + 3 * LIMIT_S
     while time.monotonic() < end and not all(one.gone for one in channels):
-        fds = {one.line.fd: one for one in channels if not one.gone}
+        fds = {one.line.fd: one for one in channels if not one.gone and one.pppd is None}
         stuck = [fd for fd, one in fds.items() if one.waiting]
         select.select(list(fds), stuck, [], 0.05)
-        for one in fds.values():
-            one.pump()
+        for one in channels:
+            if not one.gone:
+                one.pump()
 
 
 def main() -> int:
@@ -125,7 +148,10 @@ def main() -> int:
     until_cmux(line)
     time.sleep(0.05)  # the OK goes out
     first = attach(line, n1)
-    channels = [Answering(Line(f"/dev/gsmtty{first + number}")) for number in range(count)]
+    threading.Thread(target=serve_port, args=(7, echo), daemon=True).start()
+    threading.Thread(target=serve_port, args=(80, page), daemon=True).start()
+    devices = [f"/dev/gsmtty{first + number}" for number in range(count)]
+    channels = [Answering(Line(name), name) for name in devices]
     say("open", count)
     serve(channels)
     say("bytes", "|".join(str(one.bytes) for one in channels))
@@ -134,7 +160,7 @@ def main() -> int:
     while not os.path.exists("/mnt/plain"):  # the kernel does not tell when the control channel is closed
         time.sleep(0.02)
     fcntl.ioctl(line.fd, termios.TIOCSETD, struct.pack("i", N_TTY))
-    bare = Answering(line)
+    bare = Answering(line, device)
     end = time.monotonic() + LIMIT_S
     while time.monotonic() < end and not os.path.exists("/mnt/done"):
         line.read(0.05)
