@@ -286,6 +286,17 @@ def _add_virtual(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     ctl.add_argument("--slot", default=None)
     ctl.add_argument("verb")
     ctl.add_argument("values", nargs="*", metavar="key=value")
+    package = _command(virtual, "package", "make a firmware package for virtual modules", _virtual_package)
+    package.add_argument("--series", required=True)
+    package.add_argument("--from", default=None, dest="start", metavar="VERSION",
+                         help="start release of a delta (default: the firmware of virtual up)")
+    package.add_argument("--to", default=None, dest="end", metavar="VERSION",
+                         help="default: the newest release that the catalogue knows")
+    package.add_argument("--kind", choices=("full", "delta"), default="delta")
+    package.add_argument("--size", type=int, default=None, help="bytes in all")
+    package.add_argument("--defect", choices=("wrong-start", "corrupt", "too-large", "unsigned"),
+                         default=None)
+    package.add_argument("out", type=Path)
 
 
 def _virtual_up(arguments: argparse.Namespace) -> int:
@@ -320,6 +331,17 @@ def _virtual_ctl(arguments: argparse.Namespace) -> int:
     from cellbench.virtual.control.client import ctl
 
     return ctl(arguments.dir, arguments.verb, arguments.values, slot=arguments.slot)
+
+
+def _virtual_package(arguments: argparse.Namespace) -> int:
+    from cellbench.base.extras import optional
+
+    with optional("virtual", "firmware packages"):
+        from cellbench.virtual.packaging import package
+
+    print(package(arguments.out, series=arguments.series, kind=arguments.kind, start=arguments.start,
+                  end=arguments.end, size=arguments.size, defect=arguments.defect))
+    return 0
 
 
 # -- the far side ----------------------------------------------------------------------------------

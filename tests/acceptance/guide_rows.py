@@ -318,6 +318,8 @@ class Player:
         what, _, value = text.partition("=")
         if what == "wait":
             time.sleep(float(value))
+        elif what == "send":
+            self.port.write("x" * int(value))
         else:
             self.port.rate(int(value))
 
@@ -412,7 +414,15 @@ class Player:
         if came or stray:
             raise Differs(f"{came or stray} is more than the printed {expect!r}")
 
-    def _urc(self, line: str) -> None:
+    def _urc(self, line: str | dict[str, str]) -> None:
+        if isinstance(line, dict):
+            wanted = line["until"]
+            prefix = wanted.partition(":")[0]
+            place = self._until(lambda: next((place for place, one in enumerate(self._waiting)
+                                              if same(wanted, one)), None), wanted)
+            self._waiting = [one for number, one in enumerate(self._waiting)
+                             if number > place or not one.startswith(prefix + ":")]
+            return
         prefix = line.partition(":")[0]
         place = self._until(lambda: next((place for place, one in enumerate(self._waiting)
                                           if one.partition(":")[0] == prefix), None), line)

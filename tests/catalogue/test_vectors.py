@@ -50,7 +50,7 @@ def series_of(path: Path) -> Series:
 
 def lines(row: dict[str, Any]) -> list[str]:
     found = [*row.get("expect", ()), *row.get("urc", ())]
-    return [line["optional"] if isinstance(line, dict) else line for line in found]
+    return [next(iter(line.values())) if isinstance(line, dict) else line for line in found]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -117,8 +117,8 @@ def _check_steps(steps: list[dict[str, Any]], series: Series) -> None:
         elif kind == "fill":
             assert int(value) > 0
         elif kind == "file":
-            assert re.fullmatch(r"[a-z_.]+=\d+", value)
+            assert re.fullmatch(r"[A-Za-z_.]+=\d+", value)
         elif kind == "host":
-            assert re.fullmatch(r"rate=\d+|wait=[0-9.]+", value)
+            assert re.fullmatch(r"rate=\d+|wait=[0-9.]+|send=\d+", value)
         else:
             assert step == {"wait": "registered"}

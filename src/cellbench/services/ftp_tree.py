@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-_DELTA_BYTES = 74_268  # the size that the LENA-R8 guide prints for a package
 _HALF_A_YEAR_S = 180 * 86_400
 _DIRECTORY_BYTES = 4096
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -30,15 +29,15 @@ def content(name: str, size: int) -> bytes:
 class Tree:
     """Files below a directory of their own, made by ``reset`` and taken away by ``remove``.
 
-    ``files``: name → size, or words for a firmware package. ``dates``: name → date as a listing prints it.
+    ``files``: name → size, or the content itself. ``dates``: name → date as a listing prints it.
     Where there are dates, listed files without one are not shown (a listing prints three of the four that
     the guides use); they can be retrieved. So can ``broken-dies`` and the like, which no listing shows.
     """
 
     def __init__(self, files: Mapping[str, object], dates: Mapping[str, object]) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="cellbench-ftp-")).resolve()
-        self._files = {name.lstrip("/"): size if isinstance(size, int) else _DELTA_BYTES
-                       for name, size in files.items()}
+        self._files = {name.lstrip("/"): what for name, what in files.items()
+                       if isinstance(what, int | bytes)}
         self._dates = {name: str(date) for name, date in dates.items()}
         self._hidden = {FAULT_PREFIX + fault for fault in FAULTS}
         if dates:
@@ -51,10 +50,10 @@ class Tree:
                 shutil.rmtree(path)
             else:
                 path.unlink()
-        for name, size in self._files.items():
+        for name, what in self._files.items():
             path = self.root / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content(path.name, size))
+            path.write_bytes(what if isinstance(what, bytes) else content(path.name, what))
         for fault in FAULTS:
             (self.root / (FAULT_PREFIX + fault)).write_bytes(content(fault, FAULT_BYTES))
 

@@ -16,7 +16,7 @@ import h11
 from cellbench.base.protocols import Endpoint
 from cellbench.io.tls.engine import TlsServer
 
-from .http_pages import Answer, Fault, Request, answer_to
+from .http_pages import Answer, Fault, Request, answer_to, fixed_pages
 from .places import TcpPlace
 from .server import PLAIN_STATES, SLOW_S, State
 from .tls import HandshakeFacts, over_tls
@@ -30,8 +30,9 @@ _IDLE_S = 60.0
 class HttpServer:
     """HTTP/1.0 and 1.1 on one port; with ``definition["tls"]`` every connection begins with a handshake.
 
-    ``mute`` takes requests and never answers, ``slow`` answers ``slow_s`` seconds later, ``reset``
-    forgets uploaded files, TLS sessions and what was seen.
+    ``definition["files"]``: path → content, beside the other pages. ``mute`` takes requests and never
+    answers, ``slow`` answers ``slow_s`` seconds later, ``reset`` forgets uploaded files, TLS sessions and
+    what was seen.
     """
 
     def __init__(self, definition: Mapping[str, object]) -> None:
@@ -40,6 +41,7 @@ class HttpServer:
         self._tls = tls = tls_settings(definition)
         self._place = TcpPlace(self._first)
         self._files: dict[str, bytes] = {}
+        self._fixed = fixed_pages(definition)
         self._last: dict[str, str] = {}
         self._secure: TlsServer | None = None if tls is None else TlsServer(tls)
 
@@ -156,7 +158,7 @@ class HttpServer:
             return False
         if self._state is State.SLOW:
             await asyncio.sleep(self._slow_s)
-        answer = answer_to(request, self._files)
+        answer = answer_to(request, self._files, self._fixed)
         self._last["status"] = str(answer.status)
         await asyncio.sleep(answer.after_s)
         if answer.fault is not None:

@@ -14,8 +14,9 @@ import enum
 import http
 import json
 import re
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 _LONGEST_DELAY_S = 120.0
@@ -100,8 +101,19 @@ class _Echo:
 INDEX = b"<!DOCTYPE html>\n<html><head><title>httpbin</title></head><body><p>It works.</p></body></html>\n"
 
 
-def answer_to(request: Request, files: MutableMapping[str, bytes]) -> Answer:
-    """The answer to a request; ``files`` are what was uploaded below /files."""
+def fixed_pages(definition: Mapping[str, object]) -> Mapping[str, bytes]:
+    """The files that a server's definition gives: path → content."""
+    given = definition.get("files")
+    if not isinstance(given, Mapping):
+        return {}
+    return {str(path): what for path, what in given.items() if isinstance(what, bytes)}
+
+
+def answer_to(request: Request, files: MutableMapping[str, bytes],
+              fixed: Mapping[str, bytes] = MappingProxyType({})) -> Answer:
+    """The answer to a request; ``files`` are what was uploaded below /files, ``fixed`` are there by path."""
+    if request.path in fixed:
+        return _only(request, ("GET", "HEAD"), Answer(200, fixed[request.path], "application/octet-stream"))
     parts = [part for part in request.path.split("/") if part]
     if not parts or parts == ["index.html"]:
         return _only(request, ("GET", "HEAD"), Answer(200, INDEX, "text/html"))

@@ -73,6 +73,7 @@ MAKERS: Mapping[str, Callable[[Mapping[str, object]], Server]] = MappingProxyTyp
     "echo": EchoServer,
     "echo-tls": _echo_tls,
     "http": _http,
+    "http-firmware": _http,
     "https": _http,
     "https-slow": _http,
     "https-rsa1024": _http,

@@ -325,7 +325,6 @@ def test_lines_that_are_refused(play: Play, series: Series) -> None:
             for line in ("9", "2", '3,"a"', '4,"a"', '8,""', '6,"a",x', '4,"a","b",2', f'2,"{"n" * 257}"'):
                 assert await at.refused(f"AT+UFTPC={line}") == "+CME ERROR: 50", line
             assert await at.refused('AT+UFTPC=4,"a","b*c"') == "+CME ERROR: 1638"
-            assert await at.refused('AT+UFTPC=100,"/fw/delta"') == "+CME ERROR: 3"
             for line in ("6,2", "7,0", "8,0,1", "5,4000", "9,1", "12,2"):
                 assert await at.refused(f"AT+UFTP={line}") == "+CME ERROR: 50", line
             await at.ok("AT+UFTPC=13")

@@ -36,6 +36,8 @@ async def _write(ctx: CommandContext) -> None:
     """+UDWNFILE: adds to a file that is there; what does not come whole is not kept."""
     store, facts = file_store(ctx.module), ctx.module.config.behaviour
     name, size, tag = ctx.text(0), ctx.integer(1), _tag(ctx, 2)
+    if tag == FOAT and ctx.module.updater.downloading:
+        raise Refusal.cme(3)  # one way of download at a time (SARA-R5 firmware update note)
     with refusals():
         store.check_room(name, size, tag, append=True)
     data = await ctx.payload(">", size, timeout_s=facts.fs_input_timeout_s)

@@ -56,6 +56,7 @@ class FtpClient:
         self._dialogue: FtpDialogue | None = None
         self._running: asyncio.Task[None] | None = None
         self._linked = False
+        self._told = ""  # further parameters of the next +UUFTPCR
 
     @property
     def busy(self) -> bool:
@@ -88,11 +89,12 @@ class FtpClient:
         self._running = asyncio.ensure_future(self._run(op, work))
 
     async def _run(self, op: Op, work: Callable[[], Awaitable[None]]) -> None:
+        self._told = ""
         try:
             good = await self._noting(work)
         finally:
             self._running = None
-        self._module.urc(f"+UUFTPCR: {int(op)},{int(good)}")
+        self._module.urc(f"+UUFTPCR: {int(op)},{int(good)}{self._told if good else ''}")
 
     async def _noting(self, work: Callable[[], Awaitable[None]]) -> bool:
         """Do it and remember the error; a session whose connection is found gone is over."""
@@ -157,6 +159,18 @@ class FtpClient:
             raise
         self._store(local, bytes(data), append=append)
 
+    async def package(self, remote: str) -> None:
+        """A firmware package into its place (LENA-R8 guide 11.2.1.1); its MD5 is told."""
+        with self._module.updater.download("+UFTPC") as place:
+            transfer = await self._session().transfer(f"RETR {remote}")
+            data = bytearray()
+            await _receive(transfer, data, place.room,
+                           FtpFailure(ErrorClass.FILES, FileTrouble.NO_ROOM.value), place.note)
+            try:
+                self._told = f',"{place.store(bytes(data))}"'
+            except FileRefusal as refusal:
+                raise FtpFailure(ErrorClass.FILES, refusal.trouble.value) from None
+
     def _store(self, name: str, data: bytes, *, append: bool) -> None:
         try:
             file_store(self._module).write(name, data, append=append)
@@ -219,12 +233,14 @@ class FtpClient:
         self._linked = False
 
 
-async def _receive(transfer: Transfer, into: bytearray, room: int, too_much: FtpFailure) -> None:
+async def _receive(transfer: Transfer, into: bytearray, room: int, too_much: FtpFailure,
+                   note: Callable[[int], None] = lambda count: None) -> None:
     """All that the server sends; FtpFailure when it breaks off, ``too_much`` when it is more than ``room``
-    bytes."""
+    bytes. ``note`` is told how many bytes there are."""
     try:
         async for part in transfer.parts():
             into += part
+            note(len(into))
             if len(into) > room:
                 raise too_much
     except FtpFailure as failure:

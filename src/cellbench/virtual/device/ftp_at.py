@@ -117,8 +117,8 @@ async def _operate(ctx: CommandContext) -> None:
     """AT+UFTPC: OK at once and the outcome by +UUFTPCR; 6 and 7 go through CONNECT."""
     client = _client(ctx)
     op = Op(ctx.integer(0))
-    if op is Op.PACKAGE:
-        raise Refusal.cme(3)  # packages are taken by the update client, which this firmware lacks
+    if op is Op.PACKAGE and ctx.module.updater.downloading:
+        raise Refusal.cme(3)  # one way of download at a time
     work = _work(ctx, client, op)
     _admit(ctx, client, op)
     if work is None:
@@ -162,6 +162,8 @@ def _work(ctx: CommandContext, client: FtpClient, op: Op) -> Work | None:
     if op in (Op.GET_DIRECT, Op.PUT_DIRECT):
         _offset(ctx, 2)
         return None
+    if op is Op.PACKAGE:
+        return lambda: client.package(first)
     if op is Op.RENAME:
         new = _remote(ctx, 2)
         return lambda: client.rename(first, new)

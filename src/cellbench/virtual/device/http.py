@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 PROFILES = 4
 HTTP_CLASS, USE_CLASS = 3, 10
 LARGEST_ANSWER = 2_000_000
+LARGEST_HEAD = 8192
 _BOUNDARY = "U1Blox2Http3Unique4Boundary5"
 CONTENT_TYPES: Mapping[int, str] = MappingProxyType({
     0: "application/x-www-form-urlencoded", 1: "text/plain", 2: "application/octet-stream",
@@ -170,11 +171,11 @@ class HttpClient:
     async def _run(self, number: int, request: Request) -> None:
         code, more = Code.NONE, ""
         try:
-            status, raw = await self._exchange(self._profiles[number], request)
-            good = 200 <= status < 300
-            if good or self._module.config.behaviour.http_answer_always:
-                self._store(request.answer_file, raw)
-            good = good or self._module.config.behaviour.http_answer_always
+            if request.method is Method.PACKAGE:
+                more = await self._package(self._profiles[number], request)
+                good = True
+            else:
+                good = await self._file(self._profiles[number], request)
         except Failed as failed:
             good, code = False, failed.code
         except Exception as error:  # the host is told, and the profile is free again
@@ -187,8 +188,28 @@ class HttpClient:
         self._errors[number] = (0, 0) if good else (HTTP_CLASS, int(code))
         self._module.urc(f"+UUHTTPCR: {number},{int(request.method)},{int(good)}{more}")
 
-    async def _exchange(self, profile: HttpProfile, request: Request) -> tuple[int, bytes]:
-        """Status and the whole answer as it came."""
+    async def _file(self, profile: HttpProfile, request: Request) -> bool:
+        """The answer into a file; True when it is to be told as good."""
+        status, raw, _ = await self._exchange(profile, request, LARGEST_ANSWER)
+        good = 200 <= status < 300 or self._module.config.behaviour.http_answer_always
+        if good:
+            self._store(request.answer_file, raw)
+        return good
+
+    async def _package(self, profile: HttpProfile, request: Request) -> str:
+        """A firmware package into its place (LENA-R8 guide 11.2.1.2); status and MD5 to be told."""
+        with self._module.updater.download("+UHTTPC") as place:
+            status, _, body = await self._exchange(profile, request, place.room + LARGEST_HEAD, place.note)
+            if not 200 <= status < 300:
+                raise Failed(Code.REQUEST)
+            try:
+                return f',{status},"{place.store(body)}"'
+            except FileRefusal:
+                raise Failed(Code.FILE_WRITE) from None
+
+    async def _exchange(self, profile: HttpProfile, request: Request, most: int,
+                        note: Callable[[int], None] = lambda count: None) -> tuple[int, bytes, bytes]:
+        """Status, the whole answer as it came, its body; ``most`` bytes."""
         limit = self._module.pace.own(float(profile.timeout_s))
         wanted = Wanted(profile.host, profile.port, profile.cid, profile.ipv6, profile.secure,
                         profile.security_profile)
@@ -200,7 +221,7 @@ class HttpClient:
         except OutwardFailure as failure:
             raise Failed(_BY_STAGE[failure.stage]) from None
         try:
-            return await self._talk(stream, profile, request, limit)
+            return await self._talk(stream, profile, request, limit, most, note)
         except OutwardFailure:
             raise Failed(Code.LOST) from None
         except h11.RemoteProtocolError:
@@ -209,8 +230,8 @@ class HttpClient:
             closing = asyncio.ensure_future(stream.close(float(profile.linger_s)))
             closing.add_done_callback(lambda done: done.cancelled() or done.exception())
 
-    async def _talk(self, stream: Stream, profile: HttpProfile, request: Request,
-                    limit: float) -> tuple[int, bytes]:
+    async def _talk(self, stream: Stream, profile: HttpProfile, request: Request, limit: float, most: int,
+                    note: Callable[[int], None]) -> tuple[int, bytes, bytes]:
         connection = h11.Connection(h11.CLIENT)
         head = connection.send(_head(profile, request)) or b""
         connection.send(h11.Data(data=request.body))
@@ -222,19 +243,22 @@ class HttpClient:
                 await stream.sent()
         except TimeoutError:
             raise Failed(Code.SENDING_LATE) from None
-        status, raw = 0, bytearray()
+        status, raw, body = 0, bytearray(), bytearray()
         while True:
             event = connection.next_event()
             if event is h11.NEED_DATA:
                 data = await self._more(stream, limit)
                 raw += data
-                if len(raw) > LARGEST_ANSWER:
+                if len(raw) > most:
                     raise Failed(Code.FILE_WRITE)
                 connection.receive_data(data)
             elif isinstance(event, h11.Response):
                 status = event.status_code
+            elif isinstance(event, h11.Data):
+                body += event.data
+                note(len(body))
             elif isinstance(event, h11.EndOfMessage):
-                return status, bytes(raw)
+                return status, bytes(raw), bytes(body)
             elif event is h11.PAUSED:
                 raise Failed(Code.LOST)  # the server speaks another protocol from here on
 

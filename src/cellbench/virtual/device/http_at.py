@@ -140,8 +140,8 @@ async def _request(ctx: CommandContext) -> None:
         method = Method(ctx.integer(1))
     except ValueError:
         raise _wrong(ctx) from None
-    if method is Method.PACKAGE:
-        raise Refusal.cme(3)  # packages are taken by the update client, which this firmware lacks
+    if method is Method.PACKAGE and ctx.module.updater.downloading:
+        raise Refusal.cme(3)  # one way of download at a time
     request = _read_request(ctx, method, number)
     if not client[number].host:
         client.refuse(number, Code.NO_SERVER)
@@ -162,7 +162,7 @@ def _read_request(ctx: CommandContext, method: Method, number: int) -> Request:
     answer = answer or f"http_last_response_{number}"
     with refusals():
         file_store(ctx.module).check_name(answer)
-    if method in (Method.HEAD, Method.GET, Method.DELETE):
+    if method in (Method.HEAD, Method.GET, Method.DELETE, Method.PACKAGE):
         return Request(method, path, answer)
     sent, kind = ctx.text(4), ctx.integer(5)
     if method is Method.POST_DATA:

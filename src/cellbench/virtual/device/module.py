@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from cellbench.base.clock import SYSTEM_CLOCK, Clock
 from cellbench.catalogue.modules.model import ModuleProfile, UsbComposition
-from cellbench.virtual.device import gpio, lwm2m, restore, trace
+from cellbench.virtual.device import gpio, lwm2m, restore, trace, update_flash
 from cellbench.virtual.device.aux_uart import AuxUart
 from cellbench.virtual.device.config import ModuleConfig
 from cellbench.virtual.device.contexts import Contexts
@@ -221,11 +221,12 @@ class Module:
         wanted = [one for one in self.profile.usb if any(port.role == "fw-update" for port in one.interfaces)]
         if vusb and wanted:
             self._show_usb(wanted[0])
+            update_flash.attach(self)
 
     def _show_usb(self, composition: UsbComposition) -> None:
-        self.usb_faces = tuple(UsbFace(one.role, one.name, index)
         if composition.network in _ETHERNET:
             self.lan = UsbLan(self)
+        self.usb_faces = tuple(UsbFace(one.role, one.name, index)
                                for index, one in enumerate(composition.interfaces))
         for face in self.usb_faces:
             trace.attach(self, face)
@@ -281,11 +282,12 @@ class Module:
         self._ports.clear()
         self.uart.stop()
         self.aux.stop()
-        self.serial.power_off()
         if self.lan is not None:
             self.lan.power_off()
             self.lan = None
+        self.serial.power_off()
         self.settings.power_off()
+        self.updater.power_off()
         self.hung = False
         for pin in (Output.CTS, Output.DSR, Output.DCD, Output.RI):
             self.set_output(pin, False)

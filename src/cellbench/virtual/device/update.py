@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cellbench.base.errors import OperatorError
@@ -57,6 +59,20 @@ class Defect(enum.Enum):
 Watcher = Callable[[Stage, int], None]
 
 
+class Place:
+    """Where a client puts the package that it loads."""
+
+    def __init__(self, module: Module, note: Callable[[int], None]) -> None:
+        self._files = file_store(module)
+        self.note = note
+        self.room = self._files.free()
+
+    def store(self, data: bytes) -> str:
+        """Keep it; its MD5. FileRefusal when it has no room."""
+        self._files.write(PACKAGE_NAME, data, FOAT)
+        return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
 class Updater:
     """The firmware of a module and what becomes of it; lives as long as the module, with or without power."""
 
@@ -88,6 +104,11 @@ class Updater:
         """True while the update under way is told on USB."""
         return self.state.record.told.port != UART
 
+    def power_off(self) -> None:
+        """The module goes off or restarts: nothing is under way."""
+        self.stage, self.at = Stage.IDLE, 0
+        self.downloading = ""
+
     # -- watching ----------------------------------------------------------------------------------
 
     def note(self, stage: Stage, at: int = 0) -> None:
@@ -100,6 +121,20 @@ class Updater:
         """As ``note``; a watcher that cuts the power ends the script here, before its next write."""
         self.note(stage, at)
         await asyncio.sleep(0)
+
+    # -- downloads ---------------------------------------------------------------------------------
+
+    @contextmanager
+    def download(self, command: str) -> Iterator[Place]:
+        """A package comes by a client; an older one is deleted first (SARA-R5 firmware update note)."""
+        self.downloading = command
+        self.note(Stage.DOWNLOADING)
+        try:
+            self._drop_package()
+            yield Place(self._module, lambda count: self.note(Stage.DOWNLOADING, count))
+        finally:
+            self.downloading = ""
+            self.note(Stage.IDLE)
 
     # -- a start in update mode --------------------------------------------------------------------
 
@@ -173,8 +208,7 @@ class Updater:
             for block in receiver.take():
                 data += block.data
                 await self.reach(Stage.RECEIVING, block.number)
-            announced = update_package.announced_size(bytes(data)) if receiver.blocks_taken == 1 else None
-            if len(data) > room or (announced or 0) > room:
+            if len(data) > room or update_package.announced_size(data) > room:
                 link.send(receiver.cancel())
                 raise PackageFault(Fault.NO_ROOM)
             link.send(reply)

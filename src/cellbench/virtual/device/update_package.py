@@ -131,12 +131,13 @@ def fitting(series: Series, installed: str, kind: Kind = Kind.DELTA, *, size: in
     return make(series, installed, newest(series).version, kind, size=size, defect=defect, room=room)
 
 
-def announced_size(begin: bytes) -> int | None:
-    """The whole size that the first bytes of a package announce; None when they are no package's."""
+def announced_size(begin: bytes | bytearray) -> int:
+    """The whole size that the first bytes of a package announce; 0 when they are no package's, or too few."""
     try:
-        return _facts(begin)[0]["size"]  # type: ignore[return-value]
-    except (PackageFault, KeyError):
-        return None
+        size = _facts(bytes(begin[: _LONGEST_HEADER + len(MAGIC) + _LENGTH]))[0].get("size")
+    except PackageFault:
+        return 0
+    return size if isinstance(size, int) else 0
 
 
 def read(data: bytes) -> Package:

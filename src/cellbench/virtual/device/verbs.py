@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from cellbench.virtual.control.verbs import Answer, ControlRefusal, Verb, only, want, want_int
-from cellbench.virtual.device import mux_verbs
+from cellbench.virtual.device import mux_verbs, update_verbs
 from cellbench.virtual.device.dialup import DialUps
 from cellbench.virtual.device.network import Change, Rat
 from cellbench.virtual.device.power import PowerState
@@ -177,8 +177,8 @@ async def _report_firmware(rack: Rack, slot: VirtualSlot | None, values: Values)
     del rack
     only(values, "what")
     module = _module(slot)
-    return {"version": module.config.firmware,
-            "state": "update" if module.power.state is PowerState.DOWNLOAD else "normal"}
+    updating = module.power.state in (PowerState.DOWNLOAD, PowerState.UPDATE)
+    return {"version": module.updater.version, "state": "update" if updating else "normal"}
 
 
 async def _report_ppp(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
@@ -208,6 +208,7 @@ async def _report_module(rack: Rack, slot: VirtualSlot | None, values: Values) -
 
 VERBS: Mapping[str, Verb] = MappingProxyType({
     **mux_verbs.VERBS,
+    **update_verbs.VERBS,
     "network": Verb("state=lost|found, reject=CAUSE|none, rat=lte|2g|3g, cell=new, deact=CID, "
                     "tz=+QQ [dst=D], signal=0..5, rrc=idle|connected, ims=on|off, pdp=ip|ipv6|ipv4v6: "
                     "one at a time, the network around the module", True, _network),
@@ -225,6 +226,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType({
 
 REPORTS: Mapping[str, Verb] = MappingProxyType({
     **mux_verbs.REPORTS,
+    **update_verbs.REPORTS,
     "power": Verb("whether the module sleeps: state=idle|active", True, _report_power),
     "pdp-auth": Verb("[cid=N]: user and password that the network was given", True, _report_auth),
     "ppp": Verb("[cid=N]: contexts of the PPP links; of one its port, phase, networks, the host's address, "

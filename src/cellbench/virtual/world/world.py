@@ -19,6 +19,8 @@ import yaml
 
 from cellbench.base.errors import OperatorError
 from cellbench.catalogue.model import Series
+from cellbench.catalogue.modules import profile_for
+from cellbench.virtual.world.firmware import SERVERS, served
 
 HERE = Path(__file__).resolve().parent
 CERTIFICATES = HERE / "certs"
@@ -137,6 +139,11 @@ class World:
         """The addresses of a host given by name or address; empty when the world has none."""
         return (host,) if _is_address(host) else self.names.get(host, ())
 
+    def firmware(self) -> Mapping[Series, str]:
+        """The firmware that a module of each series is delivered with."""
+        return {series: facts.firmware or str(profile_for(series).factory["firmware"])
+                for series, facts in self.modules.items()}
+
     def known_addresses(self) -> frozenset[str]:
         """Every address at which the world has a host."""
         found = {address for addresses in self.names.values() for address in addresses}
@@ -156,6 +163,9 @@ class World:
         plain["dns"] = {"server": "group", "members": [name for name in self.resolvers if name != PUBLIC]}
         for name, settings in self.tls.items():
             plain[name] = {**_mapping(plain[name]), "tls": dict(settings)}
+        packages = served(self.firmware())
+        for name in SERVERS:
+            plain[name] = {**_mapping(plain[name]), "files": dict(packages)}
         hosts = {address: {"ttl": host.ttl, "hops": host.hops} for address, host in self.icmp_hosts.items()}
         plain["icmp"] = {"server": "icmp", "hosts": hosts, "latency_s": self.icmp_latency_s}
         return plain
