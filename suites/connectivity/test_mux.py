@@ -83,18 +83,17 @@ def greeting(dut: Dut, text: str | None) -> Iterator[None]:
     """The greeting is ``text``, or off, and afterwards as it was."""
     uart = uart_of(dut)
     before = uart.settings.greeting
-    uart.send("AT+CSGT=0" if text is None else f'AT+CSGT=1,"{text}"')
+    uart.ensure("AT+CSGT=0" if text is None else f'AT+CSGT=1,"{text}"')
     try:
         yield
     finally:
         uart.sync(dut.slot.timing.boot_max_s)
-        uart.send("AT+CSGT=0" if before is None else f'AT+CSGT=1,"{before}"')
+        uart.ensure("AT+CSGT=0" if before is None else f'AT+CSGT=1,"{before}"')
 
 
 # -- channels ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.demo
 @procedure("R8:5.7", title="Channel 0 controls, the others carry AT commands", series=BOTH)
 def test_channels(dut: Dut, record: Recorder) -> None:
     """Each channel answers for itself; the test command of the control channel comes back; there is no other
@@ -275,7 +274,6 @@ def test_close_down(dut: Dut) -> None:
     uart.sync(10.0)
 
 
-@pytest.mark.demo
 @procedure("R8:5.7", title="After a reboot: normal mode, greeting on the bare UART, frames not decoded",
            series=BOTH)
 def test_volatile(dut: Dut) -> None:

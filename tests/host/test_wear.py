@@ -103,6 +103,15 @@ def test_several_commands_on_a_line(r6: Bench) -> None:
     assert r6.say("AT+UPSV=0;+USIO=1").needless == ("AT+UPSV=0;+USIO=1",)
 
 
+def test_a_question_that_is_refused_was_asked(r8: Bench) -> None:
+    """LENA-R8 answers ERROR to AT+CSGT? while the greeting is off."""
+    line = 'AT+CSGT=1,"hello"'
+    assert r8.question(line) == "AT+CSGT?"
+    r8.watch.refused(r8.plan(line), "uart")
+    assert r8.watch.changes(r8.plan(line), "uart")
+    assert r8.say(line) == Wear((line,), (), ())
+
+
 def test_the_question_before_a_write(r8: Bench) -> None:
     assert r8.question("AT+UPSV=4") == "AT+UPSV?"
     assert r8.question('AT+SYSNV=1,"nat_cfg",0') == 'AT+SYSNV=0,"nat_cfg"'

@@ -184,8 +184,8 @@ class Channel:
         that is no single write of a setting that can be read back."""
         plan = self._plans.get(line) or self.plan(line)
         question = self.wear.question(plan, self.name)
-        if question is not None:
-            self.send(question)
+        if question is not None and not self.send(question, check=False).final.success:
+            self.wear.refused(plan, self.name)
         if not self.wear.changes(plan, self.name):
             return False
         self.send(line)

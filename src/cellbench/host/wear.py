@@ -108,6 +108,14 @@ class NvmWatch:
             return f"AT{call.name}={_arguments(plan, call)[0]}"
         return f"AT{call.name}?"
 
+    def refused(self, plan: Plan, port: str) -> None:
+        """The module answered the question with an error, as LENA-R8 does for a greeting that is off: it was
+        read, and holds nothing there."""
+        call = self._only(plan)
+        with self._lock:
+            key = self._placed(call.name, self._key_of(plan, call), port)
+            self._known[call.name, key] = None
+
     def changes(self, plan: Plan, port: str) -> bool:
         """False when the module is known to hold what ``plan`` writes."""
         call = self._only(plan)
