@@ -203,6 +203,13 @@ class Link:
             self.tell()
         return True
 
+    def hand_on(self, data: bytes) -> None:
+        """Give bytes to whom the port belongs that somebody else read on it."""
+        if data:
+            with self.mutex:
+                self._feed(data)
+            self.tell()
+
     def drain(self) -> None:
         """Take what a control call may have read on its way, unless another call is reading anyway."""
         if self.is_up and self.take():
