@@ -78,6 +78,12 @@ def _add_ways_of_running(group: pytest.OptionGroup) -> None:
         help="with -n: N workers more than slots, for the tests that need no slot (default: 0)",
     )
     group.addoption(
+        "--share-alike",
+        action="store_true",
+        help="slots with modules of the same kind share the procedures: each is run on one of them "
+        "(default: each is run on every slot)",
+    )
+    group.addoption(
         "--procedure-timeout",
         type=float,
         default=1800.0,

@@ -64,3 +64,30 @@ def test_reruns_are_refused(project: Callable) -> None:
     done = project(SLOT_TESTS, conftest=options).run("--reruns", "2")
     assert done.returncode == 4
     assert "--reruns" in done.stderr
+
+
+def test_like_slots_share(project: Callable) -> None:
+    """Each procedure on one slot of a kind, the same one at every collection; other kinds have theirs."""
+    many = project(ALIKE, {"a1": "LENA-R8", "a2": "LENA-R8", "b1": "LARA-R6"})
+    done = many.run("-n", "auto", "--share-alike")
+    assert done.returncode == 0, done.stdout + done.stderr
+    ran: dict[str, list[str]] = {}
+    for attempt in many.attempts():
+        ran.setdefault(attempt.procedure.rpartition("::")[2], []).append(attempt.slot)
+    assert len(ran) == 12
+    assert all(sorted(slots) in (["a1", "b1"], ["a2", "b1"]) for slots in ran.values()), ran
+    assert {slot for slots in ran.values() for slot in slots} == {"a1", "a2", "b1"}
+    again = many.run("-n", "auto", "--share-alike", "--collect-only", "-q")
+    assert all(f"[{slots[0]}" in again.stdout for slots in ran.values())
+
+
+ALIKE = """
+    @procedure(title="shared", series=BOTH)
+    @pytest.mark.parametrize("number", range(2))
+    def test_zero(slot_name, number):
+        ran(f"zero-{number}-{slot_name}")
+""" + "".join(f'''
+    @procedure(title="shared", series=BOTH)
+    def test_{name}(slot_name):
+        ran("{name}-" + slot_name)
+''' for name in ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"))

@@ -224,8 +224,18 @@ def test_turns_of_a_procedure(project: Callable) -> None:
     rig = project("", {"a": "LENA-R8"}, rig=INSTRUMENT).folder / "rig.yaml"
     model = load_rig(rig).model
     marked = Procedure((), "t", depends_on=("service:echo",), uses=("supply",))
-    assert turns_for(model, "a", marked) == (Turn("instrument-bus", True), Turn("services", False))
+    assert turns_for(model, "a", marked) == (
+        Turn("instrument-bus", True), Turn("service-echo", False), Turn("services", False))
     assert turns_for(model, "a", Procedure((), "t", needs=("far-side:server",))) == (Turn("services", True),)
     assert turns_for(model, "a", None) == ()
+    far = ("far-side:server",)
+    broker = ("network", "service:dns", "service:mqtts")
+    assert turns_for(model, "a", Procedure((), "t", depends_on=broker, needs=far)) == (
+        Turn("service-dn", False), Turn("service-mqtt", True), Turn("services", False)), "alone at the broker"
+    gateway = Procedure((), "t", depends_on=("service:mqttsn-dtls",))
+    assert turns_for(model, "a", gateway) == (
+        Turn("service-mqtt", False), Turn("service-mqttsn", False), Turn("services", False)), "it is behind"
+    resolver = Procedure((), "t", depends_on=("network", "service:dns"), needs=far)
+    assert turns_for(model, "a", resolver) == (Turn("services", True),), "it does not say which"
     with pytest.raises(NotPossible, match="rig bare has no hub"):
         turns_for(model, "a", Procedure((), "t", uses=("hub",)))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Sequence
+
 import pytest
 
 from cellbench.record.attempt import Kind
 from cellbench.record.header import ProcedureEntry
+from cellbench.rig.schema import RigFile
 from cellbench.session.names import pair_of, without_slot
 from cellbench.session.procedure import Procedure, procedure_from, procedure_of
 from cellbench.session.run import Part, Run
@@ -34,19 +38,19 @@ class CollectHooks:
         if not {SLOT_FIXTURE, PEER_FIXTURE} & set(metafunc.fixturenames):
             return
         if marked is not None and marked.slots == 2:
-            firsts = [name for name in self.run.slots if self._applies(marked, name)]
+            firsts = self._slots(metafunc, marked, self.run.slots)
             parametrize_pairs(metafunc, self.run, marked, firsts)
             return
         if PEER_FIXTURE in metafunc.fixturenames:
             raise pytest.Collector.CollectError(
                 f"{metafunc.definition.nodeid} takes a second slot; say so: @procedure(..., slots=2)"
             )
-        every = (name for name in self.run.slots if self._applies(marked, name))
+        every = self._slots(metafunc, marked, self.run.slots)
         partners = {name: partner_of(self.run.rig.model, self.run.slots, name, marked) for name in every}
         if any(partners.values()):
             parametrize_partners(metafunc, self.run, partners)
             return
-        names = [name for name in self.run.own_slots if self._applies(marked, name)]
+        names = self._slots(metafunc, marked, self.run.own_slots)
         metafunc.parametrize(SLOT_FIXTURE, names, scope="function")
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -65,6 +69,15 @@ class CollectHooks:
                 f"{where}: no guide has a section {', '.join(unknown)}; see cellbench.catalogue.guide; "
                 "documents of your own are named by the setting cellbench_guides"
             )
+
+    def _slots(self, metafunc: pytest.Metafunc, marked: Procedure | None, among: Sequence[str]) -> list[str]:
+        """Those of some slots that a test is for; of slots that share, the one whose turn it is."""
+        fitting = [name for name in among if self._applies(marked, name)]
+        if not self.run.config.getoption("--share-alike"):
+            return fitting
+        turn = zlib.crc32(metafunc.definition.nodeid.encode())
+        groups = [alike(self.run.rig.model, self.run.slots, name) for name in fitting]
+        return [name for name, group in zip(fitting, groups, strict=True) if group[turn % len(group)] == name]
 
     def _applies(self, marked: Procedure | None, slot: str) -> bool:
         if marked is None:
@@ -85,6 +98,15 @@ class CollectHooks:
         entries = _procedures(session.items)
         if entries:
             self.run.open_journal().append(Kind.FACTS, {"procedures": entries})
+
+
+def alike(model: RigFile, slots: Sequence[str], slot: str) -> list[str]:
+    """The slots with a module of the same kind as ``slot``, itself among them, in the rig file's order."""
+    def kind(name: str) -> tuple[object, ...]:
+        settings = model.slots[name]
+        return settings.series, settings.variant, settings.ordering_code
+
+    return [name for name in slots if kind(name) == kind(slot)]
 
 
 def _failed_elsewhere(config: pytest.Config, items: list[pytest.Item]) -> bool:

@@ -1,9 +1,11 @@
 """What the slots of a run share is taken in turn: the far side's servers, an analyser, an attenuator, a hub.
 
-A procedure that needs ``far-side:server`` disturbs the servers: it runs while no other slot's procedure
-depends on a service; those run beside each other. A procedure that ``uses`` a class of instruments has
-those of the rig for itself. Turns are kernel locks on files in the run's folder: first come, first served,
-and a worker that dies leaves none behind. Who waits too long is told who has it.
+A procedure that needs ``far-side:server`` disturbs servers: those that it names in ``depends_on`` (the
+resolver, which nearly all name, aside), or all when it names none. It runs while no other slot's procedure
+depends on a service of that kind; procedures that disturb nothing run beside each other. A procedure that
+``uses`` a class of instruments has those of the rig for itself. Turns are kernel locks on files in the run's
+folder: first come, first served, and a worker that dies leaves none behind. Who waits too long is told who
+has it.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from cellbench.base.errors import NotPossible, RigError
 from cellbench.rig.schema import RigFile, ServicesFarSide
@@ -25,6 +28,8 @@ from cellbench.session.procedure import Procedure
 DISTURBS = "far-side:server"
 _REMOTE = "far-side:remote-"
 _SERVICES = "services"
+_RESOLVER = "dn"
+_BEHIND = MappingProxyType({"mqttsn": "mqtt"})  # a gateway is no better than the broker behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +60,21 @@ def turns_for(model: RigFile, slot: str, marked: Procedure | None) -> tuple[Turn
             raise NotPossible(f"rig {model.rig} has no {wanted}", remedy=f"name one of a `{wanted}.` kind "
                                                                           "under instruments")
         found += [Turn(f"instrument-{name}", True) for name in names]
-    if DISTURBS in marked.needs or _must_be_told_apart(model, slot, marked):
+    kinds = {_kind(name) for name in marked.depends_on if name.startswith("service:")}
+    own = kinds - {_RESOLVER}
+    if _must_be_told_apart(model, slot, marked) or (DISTURBS in marked.needs and not own):
         found.append(Turn(_SERVICES, True))
-    elif any(name.startswith("service:") for name in marked.depends_on):
+    elif kinds:
+        alone = own if DISTURBS in marked.needs else frozenset()
+        behind = {_BEHIND[kind] for kind in kinds if kind in _BEHIND} - kinds
         found.append(Turn(_SERVICES, False))
+        found += [Turn(f"service-{kind}", kind in alone) for kind in kinds | behind]
     return tuple(sorted(set(found), key=lambda turn: turn.name))
+
+
+def _kind(dependency: str) -> str:
+    """Roles that are one server, or may be: "service:https-client" is of the kind "http"."""
+    return dependency.removeprefix("service:").partition("-")[0].removesuffix("s")
 
 
 def _must_be_told_apart(model: RigFile, slot: str, marked: Procedure) -> bool:
