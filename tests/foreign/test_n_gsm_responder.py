@@ -1,4 +1,5 @@
-"""The Linux kernel's own multiplexer (n_gsm) as responder: the host's end of 27.010 as its initiator.
+"""The Linux kernel's own multiplexer (n_gsm) as responder, the host's end of 27.010 as its initiator; and the
+other way round, for the host's machine can be either.
 
 A kernel in a process (user-mode-linux) has the other end of a pseudo-terminal: see uml.py. The kernel makes
 every frame that the host reads and judges every one that it sends; what speaks AT on its channels is
@@ -12,6 +13,7 @@ import os
 import secrets
 import select
 import threading
+import time
 import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,7 +32,8 @@ from cellbench.host.ppp import PppLink
 from cellbench.host.ppp_model import PppDial
 from cellbench.host.transcript import Transcript
 from cellbench.io.pipe import PortLost, PortStuck
-from cellbench.wire.cmux.events import Breach
+from cellbench.wire.cmux.events import Breach, Closed, ClosedDown, Event, Opened, Received
+from cellbench.wire.cmux.machine import Multiplexer, Role, Settings
 
 PROGRAM = Path(__file__).with_name("peers") / "n_gsm_responder.py"
 CHANNELS = 4
@@ -200,3 +203,57 @@ def ppp_beside_commands(mux: Mux) -> None:
             asking.join()
     assert len(asked) > 1
     assert all(asked)
+
+
+class Responder:
+    """The host's machine as the other side: AT on channel 1, an echo on channel 2."""
+
+    def __init__(self, line: Master, n1: int) -> None:
+        self.line = line
+        self.machine = Multiplexer(Role.RESPONDER, Settings(n1=n1, t1_s=1.0, n2=5, t2_s=1.0))
+        self.heard: list[Event] = []
+        self._commands = {0: b"", 1: b""}
+        self._multiplexing = False
+
+    def run(self, done: Callable[[], bool]) -> None:
+        """Until the guest has ended."""
+        while not done():
+            data = self.line.read(65536, 0.02)
+            if self._multiplexing and self.machine.up:
+                self._frames(data)
+            elif data:
+                self.line.write(self._answers(0, data), Deadline.after(WAIT_S))
+
+    def _frames(self, data: bytes) -> None:
+        now = time.monotonic()
+        events = self.machine.receive(data, now) if data else []
+        for event in events + self.machine.tick(now):
+            self.heard.append(event)
+            if isinstance(event, Received) and self.machine.connected(event.dlci):
+                self.machine.send(event.dlci, self._answers(1, event.data) if event.dlci == 1 else event.data)
+        self.line.write(self.machine.outgoing(), Deadline.after(WAIT_S))
+
+    def _answers(self, where: int, data: bytes) -> bytes:
+        *commands, self._commands[where] = (self._commands[where] + data).split(b"\r")
+        self._multiplexing |= any(b"+CMUX" in command for command in commands)
+        return b"\r\nOK\r\n" * len(commands)
+
+
+def test_the_kernel_meets_the_hosts_machine_as_responder(line: Master, guest: Callable[..., Any]) -> None:
+    """SABM, MSC, information, DISC and CLD from the kernel; what the machine says is right for it."""
+    program, count = PROGRAM.with_name("n_gsm_initiator.py"), 20_000
+    one = guest(f'"$PYTHON" -S -E {program} /dev/ttyS0 200 {count} >said 2>&1', serial=line.far_end,
+                modules=("n_gsm",))
+    other = Responder(line, 200)
+    until = time.monotonic() + WAIT_S
+    other.run(lambda: one.file("status").exists() or time.monotonic() > until)
+    text = one.file("said").read_text()
+    assert one.ended(1) == 0, text
+    assert dict(row.partition(" ")[2].split("=", 1) for row in text.splitlines()) == {
+        "cmux": "OK", "lines": "CTS|DSR|DCD", "echoed": "True", "at": "OK",
+        "close-down": "f9 01 ef 05 c1 01 93 f9", "bare": "OK"}
+    assert [type(event) for event in other.heard if isinstance(event, Opened | Closed | ClosedDown)] == [
+        Opened, Opened, Opened, Closed, Closed, ClosedDown]
+    assert other.heard[-1] == ClosedDown(True)
+    assert other.machine.decoder.stretches == 0
+    assert set(other.machine.breaches) <= {Breach.NOT_CONNECTED}
