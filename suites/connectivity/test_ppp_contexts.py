@@ -9,7 +9,18 @@ from ipaddress import IPv6Address, ip_address
 
 import pytest
 
-from cellbench.api import AtError, Channel, Dut, FarSide, NotPossible, PppAuth, PppLink, procedure
+from cellbench.api import (
+    AtError,
+    Channel,
+    Dut,
+    FarSide,
+    NotPossible,
+    PppAuth,
+    PppDial,
+    PppLink,
+    Recorder,
+    procedure,
+)
 
 from ..internet.lwm2m import DEPENDS as LWM2M
 from ..internet.lwm2m import REGISTERED, running, told
@@ -32,6 +43,9 @@ APNS = {2: "APN2", 3: "APN3"}
 FIRST, LAST = 6000, 6200  # as printed
 SILENCE_S = 3.0
 WAIT_S = 120.0
+MTU_FIELD = 11  # 3GPP TS 27.007 10.1.23: <IPv4_MTU>
+SMALL_MRU = 1000
+OVERHEAD = 28  # of an echo request: IPv4 and ICMP headers
 PREFIX = 8  # octets of a /64 prefix
 
 
@@ -74,6 +88,23 @@ def test_unique_apn(online: Dut, services: Services) -> None:
             other.send("ATD*99***3#")
         assert other.send("AT").ok
         traffic(link, services)
+
+
+@procedure("R6:4", title="The network's MTU is read; whole packets of it pass, and smaller ones on demand",
+           depends_on=TRAFFIC)
+def test_mtu(online: Dut, services: Services, record: Recorder) -> None:
+    """AT+CGCONTRDP shows the IPv4 MTU; on a context other than 1 the host controls it through PPP."""
+    fields = online.send("AT+CGCONTRDP=1").value("+CGCONTRDP")
+    if len(fields) <= MTU_FIELD or not fields[MTU_FIELD]:
+        raise NotPossible("the network gives no MTU")
+    mtu = int(fields[MTU_FIELD] or 0)
+    with online.ppp(1) as link:
+        record.note(f"MTU {mtu}, the module takes packets of {link.mru} bytes")
+        assert reached(link, str(services["icmp"].name), size=min(mtu, link.mru) - OVERHEAD)
+    with context(online, 2, APNS[2]) as cid, online.ppp(dial=PppDial(cid, mru=SMALL_MRU)) as link:
+        echoed(link, services, 16_384)
+        assert reached(link, str(services["icmp"].name), size=SMALL_MRU - OVERHEAD)
+        assert link.damaged == 0
 
 
 @procedure("R6:4", title="On a context other than 1 the host gives user and password through PPP",

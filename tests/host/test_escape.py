@@ -16,7 +16,7 @@ from cellbench.base.clock import SystemClock
 from cellbench.base.errors import UnitError
 from cellbench.catalogue.modules.model import Known
 from cellbench.host.channel import Channel
-from cellbench.host.escape import SEQUENCE, EscapeGuard
+from cellbench.host.escape import MARGIN_S, SEQUENCE, EscapeGuard
 from cellbench.io.serial_port import SerialPort
 
 GUARD_S = 2.0  # LENA-R8 guide 5.8.2, LARA-R6 guide 9.1.4
@@ -49,7 +49,7 @@ def test_the_escape_goes_out_where_the_module_takes_it(gaps: list[tuple[float, s
             rule.quiet_since = now
     assert guard.allows(guard.due)
     assert rule.takes(guard.due, (guard.due,) * 3)
-    early = guard.due - GUARD_S + late
+    early = guard.due - MARGIN_S - GUARD_S + late
     assert not guard.allows(early)
     assert not rule.takes(early, (early,) * 3)
 
@@ -62,10 +62,10 @@ def test_received_bytes_count_where_both_directions_must_be_silent(gaps: list[tu
         now += gap
         for guard in (one, both):
             getattr(guard, kind)(now)
-    assert one.due <= both.due == now + GUARD_S or not gaps
+    assert one.due <= both.due == now + GUARD_S + MARGIN_S or not gaps
     sent = [at for at, kind in zip(itertools.accumulate(gap for gap, _ in gaps),
                                    (kind for _, kind in gaps), strict=True) if kind == "sent"]
-    assert one.due == pytest.approx((sent[-1] if sent else 0.0) + GUARD_S)
+    assert one.due == pytest.approx((sent[-1] if sent else 0.0) + GUARD_S + MARGIN_S)
 
 
 @given(st.lists(st.floats(0, 5.0), min_size=1, max_size=5))
@@ -74,7 +74,7 @@ def test_time_never_runs_back_for_it(moments: list[float]) -> None:
     guard = EscapeGuard(GUARD_S, 0.0)
     for moment in moments:
         guard.sent(moment)
-    assert guard.due == max(moments) + GUARD_S
+    assert guard.due == max(moments) + GUARD_S + MARGIN_S
 
 
 # -- on a terminal ----------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 from cellbench.base.errors import FrameworkError, NotPossible
 from cellbench.catalogue.model import Series
 from cellbench.host.channel import Channel
-from cellbench.host.errors import NoCarrier, UnexpectedReset
+from cellbench.host.errors import AtTimeout, NoCarrier, UnexpectedReset
 from cellbench.host.ppp import PppLink
 from cellbench.host.ppp_carrier import CarrierWatch
 from cellbench.host.ppp_model import (
@@ -217,6 +217,24 @@ def test_credentials_refused(peer, terminal) -> None:  # type: ignore[no-untyped
     with pytest.raises(PppAuthRefused, match="wrong!"):
         PppLink(terminal, PppDial(1, "someone", "of-no-importance")).open()
     assert terminal.send("AT").ok, "the port is back in command mode"
+
+
+def test_an_escape_without_an_answer(module, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """The module was not silent long enough for it: the call is ended all the same, the port comes back."""
+    monkeypatch.setattr("cellbench.host.escape.MARGIN_S", -1.9)
+    link = PppLink(module.channel, PppDial(1))
+
+    def hasty() -> None:
+        with link:
+            assert link.ping(ECHO)[0].answered
+            link.pause(timeout_s=1.0)
+
+    with pytest.raises(AtTimeout):
+        hasty()
+    assert link.end is not None
+    assert module.channel.send("AT").ok
+    with PppLink(module.channel, PppDial(1)) as link:
+        assert link.ping(ECHO)[0].answered
 
 
 def test_a_module_that_restarts_instead(peer, terminal) -> None:  # type: ignore[no-untyped-def]

@@ -12,9 +12,11 @@ from cellbench.base.errors import UnitError
 from cellbench.host.dialogue import Dialogue
 from cellbench.host.errors import AtTimeout
 from cellbench.host.escape import SEQUENCE, EscapeGuard
+from cellbench.io.pipe import HasRate
 from cellbench.wire.at.events import Finished
 from cellbench.wire.at.grammar import Plan
 
+_BITS = 10  # of a byte on the line, 8N1
 _ENDINGS = (b"\r\nNO CARRIER\r\n", b"\r\nDISCONNECT\r\n", b"\r\nDISCONNECT\r\n\r\nOK\r\n")
 
 
@@ -33,6 +35,8 @@ class DataMode:
         self._guard = EscapeGuard(guard_s, monotonic())
         self._quiet = EscapeGuard(guard_s, monotonic(), both_ways=True)
         self._tail = b""
+        pipe = dialogue.link.current().pipe
+        self._byte_s = _BITS / pipe.rate if isinstance(pipe, HasRate) and pipe.rate else 0.0
 
     @property
     def active(self) -> bool:
@@ -47,7 +51,8 @@ class DataMode:
     def write(self, data: bytes, timeout_s: float = 10.0) -> None:
         """Send bytes. Raises PortLost, PortStuck."""
         self._dialogue.link.current().write(data, Deadline.after(timeout_s, self._clock))
-        now = self._monotonic()
+        # the line is busy until the last bit is out
+        now = self._monotonic() + len(data) * self._byte_s
         self._guard.sent(now)
         self._quiet.sent(now)
 

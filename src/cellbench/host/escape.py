@@ -7,6 +7,8 @@ received either for PPP. No clock inside.
 from __future__ import annotations
 
 SEQUENCE = b"+++"
+MARGIN_S = 0.2
+"""What the silence is longer than it must be: bytes may still be on their way when they count as sent."""
 
 
 class EscapeGuard:
@@ -23,7 +25,7 @@ class EscapeGuard:
     @property
     def due(self) -> float:
         """The instant from which on the escape may go out, if the line stays silent."""
-        return self._last + self.guard_s
+        return self._last + self.guard_s + MARGIN_S
 
     def sent(self, now: float) -> None:
         """Bytes went out."""

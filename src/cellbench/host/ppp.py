@@ -86,7 +86,7 @@ class PppLink(PppNet):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
         if self.end is not None:
-            self._pump.stop()
+            self._come_back()
         elif kind is None:
             self.hang_up()
         else:
@@ -100,20 +100,21 @@ class PppLink(PppNet):
                 self._hang_up_by_command()
             else:
                 self._hang_up_in_data_mode(by)
-        self._pump.stop()
+        self._come_back()
         assert self.end is not None
         return self.end
 
-    def pause(self, by: Escape = Escape.PLUS) -> Finished:
+    def pause(self, by: Escape = Escape.PLUS, *, timeout_s: float = 10.0) -> Finished:
         """To online command mode (LENA-R8 guide 5.8.2): the channel takes commands, the call goes on. What
-        the module answers. Raises AtTimeout, UnitError, PppLost."""
+        the module answers, ``timeout_s`` seconds at most after the escape. Raises AtTimeout, UnitError,
+        PppLost."""
         data = self._in_data_mode()
         self._pump.stop()
         self._must_stand()
         if by is Escape.PLUS:
-            finished = data.escape(both_ways=True)
+            finished = data.escape(timeout_s, both_ways=True)
         else:
-            finished = data.escape_by(lambda: self.channel.set_line("dtr", False))
+            finished = data.escape_by(lambda: self.channel.set_line("dtr", False), timeout_s)
             self.channel.set_line("dtr", True)
         self._paused = True
         self._pump.take_rest(data)
@@ -270,17 +271,31 @@ class PppLink(PppNet):
         try:
             if self._paused:
                 self._hang_up_by_command()
-            elif self.end is None:
+            elif self.end is None and self._data is not None and self._data.active:
                 self._hang_up_in_data_mode(HangUp.LCP)
+            elif self.end is None:
+                self._hang_up_blindly()
         except CellbenchError as error:
-            self._force_out(error)
-        self._pump.stop()
+            self._pump.end(EndKind.CARRIER_LOST, error.message)
+        self._come_back()
 
-    def _force_out(self, error: CellbenchError) -> None:
+    def _hang_up_blindly(self) -> None:
+        """An escape went out and was not answered: the module may be in either mode."""
+        pump = self._pump
+        pump.engine.terminate(pump.now())
+        with self.channel.expect("NO CARRIER") as heard:
+            self.channel.write_raw(pump.engine.outgoing())
+            self.channel.wait_until(lambda: bool(heard.heard), _GIVE_UP_S)
+        self.channel.sync(_GIVE_UP_S)
+        if not heard.heard:
+            self.channel.send("ATH", check=False)
+        pump.end(EndKind.HUNG_UP, "after an escape without an answer")
+
+    def _come_back(self) -> None:
+        """The call is over: where the module has not left data mode by itself, it is led out of it."""
         self._pump.stop()
         data = self._data
-        self._pump.end(EndKind.CARRIER_LOST, error.message)
-        if data is None or not data.active:
+        if data is None or not data.active or not self.channel.is_up:
             return
         try:
             data.escape(_GIVE_UP_S, patience_s=_GIVE_UP_S)

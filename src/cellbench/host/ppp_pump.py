@@ -11,7 +11,7 @@ from collections.abc import Callable
 from ipaddress import IPv4Address
 
 from cellbench.base.clock import Clock
-from cellbench.base.errors import CellbenchError
+from cellbench.base.errors import CellbenchError, FrameworkError
 from cellbench.host.datamode import DataMode
 from cellbench.host.ppp_carrier import CarrierWatch
 from cellbench.host.ppp_model import EndKind, PppEnd
@@ -49,6 +49,7 @@ class PppPump:
         self.failure: CellbenchError | None = None  # what the port itself said
         self.settled: set[Protocol] = set()
         self.events: list[PppEvent] = []
+        self._mru = settings.mru
         self._watch = watch
         self._clock = clock
         self._name = name
@@ -136,6 +137,9 @@ class PppPump:
         except CellbenchError as error:
             kind = EndKind.PORT_LOST if isinstance(error, PortLost) else EndKind.CARRIER_LOST
             self.end(kind, error.message, error)
+        except Exception as error:  # a fault of ours must not leave those waiting who use the link
+            self.end(EndKind.CARRIER_LOST, repr(error), FrameworkError(f"PPP on {self._name}: {error!r}"))
+            raise
 
     def _patience(self) -> float:
         with self.news:
@@ -177,7 +181,7 @@ class PppPump:
                     self.stack.receive(event.packet, self.now())
                     continue
                 case LinkOpened():
-                    self.stack.mtu = min(event.mru, 1500)
+                    self.stack.mtu = min(event.mru, self._mru)
                 case Ipv4Opened():
                     self.stack.ipv4, self.peer, self.dns = event.address, event.peer, event.dns
                     self.settled.add(Protocol.IPCP)

@@ -68,3 +68,13 @@ class HasFileno(Protocol):
     def fileno(self) -> int:
         """The descriptor, or -1 while the pipe is closed."""
         ...
+
+
+@runtime_checkable
+class HasRate(Protocol):
+    """A pipe whose bytes take the time that a bit rate gives them."""
+
+    @property
+    def rate(self) -> int:
+        """The bit rate in bit/s."""
+        ...
