@@ -14,6 +14,7 @@ from serial.rfc2217 import PortManager
 
 from cellbench.base.clock import Deadline
 from cellbench.base.errors import NotPossible, RigError
+from cellbench.io.frame import Frame
 from cellbench.io.pipe import PortLost, PortMissing
 from cellbench.io.rfc2217 import Rfc2217Port
 
@@ -284,3 +285,10 @@ def test_a_server_without_lines():
         port.read_inputs()
     port.close()
     server.close()
+
+
+def test_the_format_is_set_and_answered(port, server):
+    port.set_frame(Frame.of("7E2"))
+    assert (server.uart.bytesize, server.uart.parity, server.uart.stopbits) == (7, "E", 2)
+    port.set_frame(Frame())
+    assert (server.uart.bytesize, server.uart.parity, server.uart.stopbits) == (8, "N", 1)

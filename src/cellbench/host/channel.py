@@ -26,6 +26,7 @@ from cellbench.host.settings import WATCHED, PortSettings
 from cellbench.host.transcript import Places, Transcript
 from cellbench.host.urclog import Expectation, UrcEvent, UrcLog, Where
 from cellbench.host.wear import NvmWatch
+from cellbench.io.frame import Frame
 from cellbench.io.pipe import Pipe, PortLost, PortMissing
 from cellbench.wire.at.errors import UnsendableLine
 from cellbench.wire.at.events import Finished, Stray, UrcHeard
@@ -350,6 +351,13 @@ class Channel:
         """The host's own bit rate (send +IPR first). Raises NotPossible on a port without rate."""
         with self._turn:
             self._link.current().set_rate(bit_s)
+            self._link.drain()
+
+    def set_frame(self, frame: str) -> None:
+        """The host's own character format ("8E1"; send +ICF first), until the port is opened anew. Raises
+        NotPossible on a port without one, ValueError for a text that is none."""
+        with self._turn:
+            self._link.current().set_frame(Frame.of(frame))
             self._link.drain()
 
     def set_line(self, name: str, on: bool) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 
 from cellbench.base.clock import Deadline
 from cellbench.base.errors import NotPossible, RigError
+from cellbench.io.frame import Frame, Parity
 from cellbench.io.pipe import PortLost
 from cellbench.io.tcp import acknowledge, connect, send_all
 from cellbench.io.telnet import (
@@ -43,6 +44,7 @@ from cellbench.io.telnet import (
 
 _WANTED = frozenset({BINARY, SUPPRESS_GO_AHEAD, COM_PORT})
 _ANSWER_S = 3.0  # how long a server may take to answer one setting
+_PARITIES = {Parity.NONE: 1, Parity.ODD: 2, Parity.EVEN: 3}  # RFC 2217, 3
 _CONTROLS = {"dtr": CONTROL_DTR, "rts": CONTROL_RTS}
 
 
@@ -135,6 +137,15 @@ class Rfc2217Port:
         if real != bit_s:
             raise RigError(f"{self.name}: {bit_s} bit/s asked for, the server answers {real}")
         self._rate = bit_s
+
+    def set_frame(self, frame: Frame) -> None:
+        """See FramedPort.set_frame. Raises RigError when the server keeps another format."""
+        for command, value in ((ComPort.SET_DATASIZE, frame.data_bits), (ComPort.SET_PARITY,
+                               _PARITIES[frame.parity]), (ComPort.SET_STOPSIZE, frame.stop_bits)):
+            answer = self._ask(command, bytes((value,)), len)
+            if answer[0] != value:
+                raise RigError(f"{self.name}: {frame} asked for, the server answers {answer[0]} to "
+                               f"{command.name}")
 
     def set_output(self, line: str, on: bool) -> None:
         """See LinePort.set_output."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cellbench.base.clock import Deadline
 from cellbench.base.errors import NotPossible, RigError
+from cellbench.io.frame import Frame, Parity
 from cellbench.io.pipe import PortLost, PortMissing, PortStuck
 
 _RATES: Mapping[int, int] = {
@@ -21,6 +22,8 @@ _RATES: Mapping[int, int] = {
     38400: termios.B38400, 57600: termios.B57600, 115200: termios.B115200, 230400: termios.B230400,
     460800: termios.B460800, 921600: termios.B921600, 3000000: termios.B3000000,
 }
+_SIZES = {5: termios.CS5, 6: termios.CS6, 7: termios.CS7, 8: termios.CS8}
+_PARITIES = {Parity.NONE: 0, Parity.EVEN: termios.PARENB, Parity.ODD: termios.PARENB | termios.PARODD}
 _OUTPUTS = {"dtr": termios.TIOCM_DTR, "rts": termios.TIOCM_RTS}
 _INPUTS = {"cts": termios.TIOCM_CTS, "dsr": termios.TIOCM_DSR, "dcd": termios.TIOCM_CAR,
            "ri": termios.TIOCM_RNG}
@@ -153,6 +156,17 @@ class SerialPort:
             # What was written before must leave at the old rate.
             attributes = termios.tcgetattr(self._fd)
             attributes[4] = attributes[5] = _RATES[bit_s]
+            termios.tcsetattr(self._fd, termios.TCSADRAIN, attributes)
+        except termios.error as error:
+            raise self._lost(OSError(*error.args)) from error
+
+    def set_frame(self, frame: Frame) -> None:
+        """See FramedPort.set_frame; what was written before leaves in the old format."""
+        try:
+            attributes = termios.tcgetattr(self._fd)
+            kept = attributes[2] & ~(termios.CSIZE | termios.PARENB | termios.PARODD | termios.CSTOPB)
+            attributes[2] = (kept | _SIZES[frame.data_bits] | _PARITIES[frame.parity]
+                             | (termios.CSTOPB if frame.stop_bits == 2 else 0))
             termios.tcsetattr(self._fd, termios.TCSADRAIN, attributes)
         except termios.error as error:
             raise self._lost(OSError(*error.args)) from error

@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 from cellbench.base.clock import Deadline
 from cellbench.base.errors import NotPossible
 from cellbench.base.trace import Direction, TraceRecord, TraceSink
+from cellbench.io.frame import Frame, FramedPort
 from cellbench.io.pipe import HasFileno, LinePort, Pipe
 
 _LONG = 1024
@@ -119,6 +120,14 @@ class Tap:
         """See LinePort.set_rate."""
         self._line_port().set_rate(bit_s)
         self.event(f"rate {bit_s}")
+
+    def set_frame(self, frame: Frame) -> None:
+        """See FramedPort.set_frame. Raises NotPossible."""
+        port = self._line_port()
+        if not isinstance(port, FramedPort):
+            raise NotPossible(f"{self.name} has no character format to set")
+        port.set_frame(frame)
+        self.event(f"frame {frame}")
 
     def set_output(self, line: str, on: bool) -> None:
         """See LinePort.set_output."""

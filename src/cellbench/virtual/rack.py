@@ -31,6 +31,7 @@ from .bench.uart import UartAdapter, UartEnd
 from .bench.uart_pty import PtyUart
 from .bench.usb import Identity, UsbPlug
 from .bench.usb_host import FAST, REAL, UsbHost
+from .bench.waveform import Format
 from .device.config import Timing, config_for
 from .device.module import Input, Module, Output
 from .net.internet import Internet
@@ -264,6 +265,8 @@ class Rack:
             rated_a=self.plan.supply.ratings[place].amperes,
             board=index // SLOTS_PER_BOARD + 1, first_pin=index % SLOTS_PER_BOARD * len(RELAY_LINES))
         module.uart.transmit = slot.uart.transmit
+        if isinstance(slot.uart, UartAdapter):  # a pseudo-terminal has no characters
+            slot.uart.module_format = lambda: Format(*module.uart.frame)
         if slot.aux_uart is not None:
             module.aux.transmit, module.aux.on_cts = slot.aux_uart.transmit, slot.aux_uart.lines_changed
         module.on_output = partial(self._output_changed, slot)

@@ -91,3 +91,17 @@ def test_ipr_on_usb_changes_nothing(module):
     face.receive(b"AT+IPR=460800\r")
     module.until(lambda: heard.endswith(b"OK\r\n"), 5)
     assert module.at("AT+IPR?") == before
+
+
+@pytest.mark.parametrize(("setting", "frame"), [
+    ("1", (8, 1)), ("2,0", (8, 2)), ("2,1", (8, 3)), ("3", (8, 1))])
+def test_the_character_format_follows_icf(module, setting, frame):
+    assert module.at(f"AT+ICF={setting}") == ["OK"]
+    assert module.module.uart.frame == frame
+
+
+def test_a_format_that_does_not_exist_changes_nothing(module):
+    before = module.at("AT+ICF?")
+    assert module.at("AT+ICF=4,1")[-1] != "OK"
+    assert module.at("AT+ICF?") == before
+    assert module.module.uart.frame == (8, 1)

@@ -7,13 +7,14 @@ A client's coming switches DTR and RTS on, as opening a serial port does; its go
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from . import comport
 from .comport import Agreed, Received, Reply, Suboption, TelnetFilter
 from .noise import NoisyLine
 from .tcp import Link, OneClientServer
-from .waveform import resample, same_rate
+from .waveform import EIGHT_BITS, Format, reframe, resample, same_rate
 
 FACTORY_RATE = 115200
 MAX_HELD = 1024 * 1024
@@ -64,6 +65,8 @@ class UartAdapter(NoisyLine):
         self.rate = FACTORY_RATE
         self.url = ""
         """Where a host finds it, once started."""
+        self.module_format: Callable[[], Format] = lambda: EIGHT_BITS
+        """The module's own character format."""
         self._data_size, self._parity, self._stop_size = 8, 1, 1
         self._hardware_flow = False
         self._software_flow = False
@@ -131,10 +134,7 @@ class UartAdapter(NoisyLine):
             return
         if module_rate and not same_rate(module_rate, self.rate):
             data = resample(data, module_rate, self.rate)
-        if self._data_size < 8:
-            mask = (1 << self._data_size) - 1
-            data = bytes(byte & mask for byte in data)
-        data = self._faults(data)
+        data = self._faults(reframe(data, self.module_format(), self._format))
         if self._suspended:
             if len(self._to_client) < MAX_HELD:
                 self._to_client += data
@@ -165,13 +165,16 @@ class UartAdapter(NoisyLine):
 
     # inside
 
+    @property
+    def _format(self) -> Format:
+        return Format(self._data_size, self._parity)
+
     def _forward(self, data: bytes) -> None:
         """Data to the module, held while hardware flow control is on and CTS is off."""
         data = self._faults(data)
         if not data or self._break:
             return
-        if self._data_size != 8 or self._parity != 1:
-            data = _misframed(data, self._data_size, self._parity)
+        data = reframe(data, self._format, self.module_format())
         if self._hardware_flow and (self._to_module or not self._end.cts()):
             if len(self._to_module) < MAX_HELD:
                 self._to_module += data
@@ -278,19 +281,3 @@ class UartAdapter(NoisyLine):
         if which in (2, 3):
             self._to_module.clear()
         self._answer(comport.PURGE_DATA, bytes((which,)))
-
-
-def _misframed(data: bytes, size: int, parity: int) -> bytes:
-    """What an 8N1 receiver reads of characters with fewer data bits or with a parity bit: with 7 bits and
-    parity the parity stands where bit 7 is; with 8 bits and parity a wrong stop bit spoils some bytes."""
-    heard = bytearray()
-    for byte in data:
-        low = byte & ((1 << size) - 1)
-        ones = low.bit_count() & 1
-        bit = {1: 1, 2: 1 - ones, 3: ones, 4: 1, 5: 0}[parity]
-        if size < 8:
-            heard.append((low | bit << size | (0xFF << (size + 1) & 0xFF)) & 0xFF)
-        elif bit:
-            heard.append(low)
-        # else: framing error, the character is dropped
-    return bytes(heard)

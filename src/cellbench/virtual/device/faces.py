@@ -124,6 +124,8 @@ class UartFace:
     def __init__(self, module: Module) -> None:
         self.transmit: Callable[[bytes, int], None] | None = None
         self.rate = 0
+        self.frame = (8, 1)
+        """Data bits, and parity as RFC 2217 numbers it (1 none, 2 odd, 3 even): the format of +ICF."""
         self.port: AtPort | None = None
         self.last_data = float("-inf")
         self.carrier: Carrier | None = None
@@ -157,6 +159,10 @@ class UartFace:
         self.rate = rate
         self._seen = b""
         self._autobaud = _Autobaud.OFF if rate else _Autobaud.MEASURING
+
+    def set_frame(self, frame: tuple[int, int]) -> None:
+        """The character format of +ICF."""
+        self.frame = frame
 
     def receive(self, data: bytes, host_rate: int) -> None:
         """Bytes on TXD, sent by the host at ``host_rate`` bit/s."""

@@ -241,6 +241,7 @@ class Module:
             port.dtr = self._inputs[Input.DTR] or self.serial.aux_enabled  # then nobody drives it
             self.add_port(port)
             self.uart.start(port, self.serial.boot_rate)
+            self.uart.set_frame(self.serial.frame)
         self._enter_aux()
         for face in self.usb_faces:
             if face.role == "at":

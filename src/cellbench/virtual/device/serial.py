@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cellbench.virtual.front.port import AtPort
 
 _AUX_FACTORY = (115_200, 3)
+_WITH_PARITY = 2
 _RTS_CTS = 3  # &K
 _RING_FOR_URCS = (1, 3)  # +URING: 0 calls and messages, 1 URCs too, 2 data too, 3 all
 REGISTERS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12)
@@ -65,6 +66,13 @@ class SerialState:
     def boot_rate(self) -> int:
         """The rate the UART comes up with, 0 for autobauding."""
         return self._module.settings.number("+IPR", self._module.profile.serial.factory_rate.value)
+
+    @property
+    def frame(self) -> tuple[int, int]:
+        """Data bits and parity of +ICF (V.250 6.2.11): formats 1 and 3 have none, format 2 <parity> odd or
+        even."""
+        values = (*self._module.settings.numbers("+ICF"), 1)
+        return (8, 2 + min(values[1], 1)) if values[0] == _WITH_PARITY else (8, 1)
 
     def _selectors(self) -> tuple[str, ...]:
         """What chooses the composition, strongest first; the names are the profile's."""

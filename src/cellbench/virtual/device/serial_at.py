@@ -35,6 +35,13 @@ async def _ipr_test(ctx: CommandContext) -> None:
     ctx.info("+IPR: (" + ",".join(str(rate) for rate in (*auto, *rates)) + ")")
 
 
+def _icf_changed(ctx: CommandContext) -> None:
+    """+ICF: in force behind the result code (V.250 6.2.11)."""
+    module = ctx.module
+    if ctx.port is module.uart.port:
+        ctx.afterwards(lambda: module.uart.set_frame(module.serial.frame))
+
+
 async def _ifc_set(ctx: CommandContext) -> None:
     both = [ctx.integer(0), ctx.integer(1, ctx.integer(0))]
     if not ctx.port.on_usb and ctx.module.sleep.flow_control_refused(3 if both[0] == 2 else 0):
@@ -112,7 +119,8 @@ async def _uart_set(ctx: CommandContext) -> None:
 
 HANDLERS: Handlers = {
     ("+IPR", Form.SET): _ipr_set, ("+IPR", Form.READ): _ipr_read, ("+IPR", Form.TEST): _ipr_test,
-    **setting("+ICF"), **{key: value for key, value in setting("+IFC").items() if key[1] is Form.READ},
+    **setting("+ICF", after=_icf_changed),
+    **{key: value for key, value in setting("+IFC").items() if key[1] is Form.READ},
     ("+IFC", Form.SET): _ifc_set,
     ("+CSGT", Form.SET): _csgt_set, ("+CSGT", Form.READ): _csgt_read,
     ("+UPSV", Form.SET): _upsv_set, ("+UPSV", Form.READ): _upsv_read,
