@@ -6,10 +6,21 @@ import itertools
 import statistics
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from cellbench.api import CurrentWatch, Dut, Limit, NotPossible, ProductLimits, Recorder, procedure
+from cellbench.api import (
+    Dut,
+    Limit,
+    NotPossible,
+    OperatorError,
+    ProductLimits,
+    Recorder,
+    Run,
+    limits_for,
+    procedure,
+)
 
 from .saving import FRAME_S, Saving, saving_on
 
@@ -22,8 +33,13 @@ _RATE_HZ = 40.0  # below it a wake-up of some ten milliseconds passes unseen
 
 
 @pytest.fixture
-def saving(registered: Dut, record: Recorder, limits: ProductLimits) -> Iterator[Saving]:
-    """The module registered, awake, with USB free to rest; put back afterwards."""
+def saving(registered: Dut, record: Recorder, run: Run, slot_name: str) -> Iterator[Saving]:
+    """The module registered, awake, with USB free to rest; put back afterwards. Without limits for the
+    product its currents are recorded and not judged."""
+    try:
+        limits = limits_for(run, slot_name)
+    except OperatorError:
+        limits = ProductLimits("", 1, Path(), "", {})
     with saving_on(registered, record, limits) as found:
         yield found
 
@@ -62,20 +78,18 @@ def test_kept(saving: Saving) -> None:
            needs=(*WATCHED, "drive-dtr"))
 def test_disabled(saving: Saving, record: Recorder) -> None:
     """The UART is always enabled."""
-    with CurrentWatch(saving.dut.slot) as watch:
+    with saving.watch() as watch:
         awake = saving.awake(watch)
         saving.line("dtr", False)
         saving.stays_awake(watch, awake, "DTR off", 0.7)
         assert saving.dut.send("AT").ok
-    profile = watch.profile()
-    record.series("supply current", "A", profile.times, profile.amperes, marks=profile.marks)
-    record.judge(saving.limits, "active_current", profile.state(AWAKE).mean_a * 1000)
+    record.judge(saving.limits, "active_current", watch.profile().state(AWAKE).mean_a * 1000)
 
 
 def _by_line(saving: Saving, line: str, mode: int) -> None:
     """Awake with the line on, asleep with it off, awake again."""
     record, name = saving.record, line.upper()
-    with CurrentWatch(saving.dut.slot) as watch:
+    with saving.watch() as watch:
         awake = saving.awake(watch)
         saving.dut.ensure(f"AT+UPSV={mode}")
         saving.stays_awake(watch, awake, f"+UPSV: {mode}, {name} on", 0.3)
@@ -118,7 +132,7 @@ def test_by_rts(saving: Saving, record: Recorder) -> None:
 def test_by_data(saving: Saving, record: Recorder) -> None:
     """+UPSV: 4 of LENA-R8, 1 of LARA-R6: active until <Timeout> has passed, idle, woken by what is sent."""
     dut, timeout = saving.dut, FRAMES * FRAME_S
-    with CurrentWatch(dut.slot) as watch:
+    with saving.watch() as watch:
         awake = saving.awake(watch)
         dut.ensure(f"AT+UPSV={saving.data_mode},{FRAMES}")
         assert dut.send("AT").ok
@@ -144,7 +158,7 @@ def test_by_data(saving: Saving, record: Recorder) -> None:
            depends_on=("network",), needs=(*WATCHED, "drive-dtr"))
 def test_paging(saving: Saving, record: Recorder) -> None:
     """Between them the current is at its floor; how often is the network's matter (DRX)."""
-    with CurrentWatch(saving.dut.slot) as watch:
+    with saving.watch() as watch:
         awake = saving.awake(watch)
         saving.dut.ensure("AT+UPSV=3")
         saving.line("dtr", False)
@@ -177,7 +191,7 @@ def test_usb(saving: Saving, record: Recorder) -> None:
     assert rest.suspends(15.0), "USB is not suspended with +UPSV: 0"
     taken = usb.send("AT+UPSV=3", check=False)
     record.note(f"+UPSV on a USB port: {taken.final.text}")
-    with CurrentWatch(dut.slot) as watch:
+    with saving.watch() as watch:
         awake = saving.awake(watch)
         dut.ensure("AT+UPSV=3")
         rest.forbid()
@@ -213,7 +227,7 @@ def test_held_output(saving: Saving, record: Recorder) -> None:
     note)."""
     dut = saving.dut
     dut.send("AT&K3")
-    with CurrentWatch(dut.slot) as watch:
+    with saving.watch() as watch:
         awake = saving.awake(watch)
         dut.ensure("AT+UPSV=3")
         saving.line("rts", False)
