@@ -190,14 +190,18 @@ def test_data_on_every_channel(online: Dut, services) -> None:  # type: ignore[n
         for number in mux.channels:
             numbers[number] = int(first.send("AT+USOCR=6").value("+USOCR")[0])
             first.send(f'AT+USOCO={numbers[number]},"{services["echo"].host}",{services["echo"].port}')
+        for channel in mux.channels.values():
+            channel.send("AT&D1")
         links = {number: mux.channel(number).open_data(f"AT+USODL={one}") for number, one in numbers.items()}
         for number, link in links.items():
             link.write(bytes((48 + number,)) + sizes)
         for number, link in links.items():
             assert link.read_exactly(len(sizes) + 1, 60.0) == bytes((48 + number,)) + sizes
         assert mux.test() > 0
-        for link in links.values():
-            link.escape(both_ways=True)
+        for number, link in links.items():
+            channel = mux.channel(number)
+            link.escape_by(lambda channel=channel: channel.set_line("dtr", False))
+            channel.set_line("dtr", True)
         for one in numbers.values():
             first.send(f"AT+USOCL={one}")
 

@@ -227,6 +227,8 @@ class Mux:
         boot_s = self.at.profile.power.boot_max_s.value if timeout_s is None else timeout_s
         found = Recovery.LEFT
         self._retire()
+        if self.at.is_up:
+            self.at.wait_until(lambda: False, self.facts.settle_s)  # the module may have left this moment
         if self.left is None and not self._plain_answers(_PLAIN_S):
             found = Recovery.DEAF
             self._close_blindly()
@@ -259,13 +261,15 @@ class Mux:
     def _end(self) -> None:
         """Close down: CLD, and DISC of the control channel where it stays unanswered."""
         line = self._running()
-        if line.machine.up:
-            with contextlib.suppress(MuxSilent, PortLost):
-                try:
-                    line.ask(MessageType.CLD)
-                except MuxSilent:
-                    line.release(0)
-        self._retire()
+        try:
+            if line.machine.up:
+                with contextlib.suppress(MuxSilent, PortLost):
+                    try:
+                        line.ask(MessageType.CLD)
+                    except MuxSilent:
+                        line.release(0)
+        finally:
+            self._retire()
         if self.left is None and self.at.is_up:
             self.at.wait_until(lambda: False, self.facts.settle_s)
 

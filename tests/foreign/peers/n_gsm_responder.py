@@ -124,7 +124,7 @@ def attach(line: Line, n1: int) -> int:
     fcntl.ioctl(line.fd, termios.TIOCSETD, struct.pack("i", N_GSM0710))
     values = list(CONFIG.unpack(fcntl.ioctl(line.fd, GETCONF, bytes(CONFIG.size))))
     values[1], values[2] = 0, 0  # encapsulation: basic option; not the initiator
-    values[3], values[4], values[6] = 60, 5, 5
+    values[3], values[4], values[6] = 60, 5, 2  # it waits N2 times T2 for the answer to each MSC of its own
     values[7] = values[8] = n1
     fcntl.ioctl(line.fd, SETCONF, CONFIG.pack(*values))
     return struct.unpack("I", fcntl.ioctl(line.fd, GETFIRST, bytes(4)))[0]
