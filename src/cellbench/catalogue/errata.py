@@ -110,6 +110,11 @@ _R8: tuple[_Row, ...] = (
     ("9.3.2.2.4", DOUBT,
      "+++ is detected in a single separate frame of 3 bytes; up to 500 ms may lie between the characters",
      "the host sends it in one piece; pieces with short gaps are taken by the virtual module"),
+    ("11.1.1, T48", DOUBT,
+     "CRC for data that is sent while C is coming; for data sent earlier than the third C",
+     "the virtual module takes CRC until the first NAK; a host starts on the first C"),
+    ("11.1.1, T48", PRINT, "+UFWPREVAL, +UFWUPD called URC, IRC; their numbers printed without a blank",
+     "URCs; with or without a blank behind the colon"),
 )
 
 _R6: tuple[_Row, ...] = (
