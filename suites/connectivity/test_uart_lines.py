@@ -95,6 +95,25 @@ def test_dcd_and_dsr(online: Dut, record: Recorder) -> None:
         assert is_on(uart, "dcd", False)
 
 
+@procedure("R8:5.3", title="S2 is kept and has no effect on the escape from PPP", series=BOTH,
+           needs=("uart",), depends_on=TRAFFIC)
+def test_escape_register(online: Dut, record: Recorder) -> None:
+    """With S2=42 three asterisks are data; +++ gives online command mode still (a sibling's AT manual)."""
+    uart = uart_of(online)
+    before = uart.send("ATS2?").text
+    uart.send("ATS2=42")
+    try:
+        assert uart.send("ATS2?").text == "042"
+        with online.ppp(port="uart") as link:
+            link.write_octets(b"***")
+            answer = link.pause()
+            record.note(f"+++ was answered {answer.final.text}")
+            assert answer.final.text == "OK"
+            link.hang_up()
+    finally:
+        uart.send(f"ATS2={before}")
+
+
 @procedure(title="RI goes on for a URC with +URING=1, and not with 0", series=("LARA-R6",),
            needs=("uart", "read-ri"), depends_on=("network", "service:icmp"))
 @pytest.mark.parametrize("mode", [1, 0])

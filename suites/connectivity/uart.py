@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from cellbench.api import Channel, Dut, NotPossible
 
 LINE_S = 10.0
-QUIET_S = 0.4
+QUIET_S = 0.25
 
 
 def uart_of(dut: Dut) -> Channel:
