@@ -16,6 +16,7 @@ from cellbench.io.pipe import HasRate
 from cellbench.wire.at.events import Finished
 from cellbench.wire.at.grammar import Plan
 
+_DRIVER_BYTES = 4096  # what a driver holds when it has taken everything
 _BITS = 10  # of a byte on the line, 8N1
 _ENDINGS = (b"\r\nNO CARRIER\r\n", b"\r\nDISCONNECT\r\n", b"\r\nDISCONNECT\r\n\r\nOK\r\n")
 
@@ -48,11 +49,16 @@ class DataMode:
         """True when the last bytes read are the module's own end of data mode (NO CARRIER, DISCONNECT)."""
         return self._tail.endswith(_ENDINGS)
 
+    @property
+    def silent_s(self) -> float:
+        """Seconds for which nothing was written or read."""
+        return self._quiet.silent_s(self._monotonic())
+
     def write(self, data: bytes, timeout_s: float = 10.0) -> None:
         """Send bytes. Raises PortLost, PortStuck."""
         self._dialogue.link.current().write(data, Deadline.after(timeout_s, self._clock))
-        # the line is busy until the last bit is out
-        now = self._monotonic() + len(data) * self._byte_s
+        # the line is busy until the last bit is out of the driver
+        now = self._monotonic() + min(len(data), _DRIVER_BYTES) * self._byte_s
         self._guard.sent(now)
         self._quiet.sent(now)
 

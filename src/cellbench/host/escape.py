@@ -27,6 +27,10 @@ class EscapeGuard:
         """The instant from which on the escape may go out, if the line stays silent."""
         return self._last + self.guard_s + MARGIN_S
 
+    def silent_s(self, now: float) -> float:
+        """How long the silence has lasted, in seconds."""
+        return max(0.0, now - self._last)
+
     def sent(self, now: float) -> None:
         """Bytes went out."""
         self._last = max(self._last, now)

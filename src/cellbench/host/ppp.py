@@ -42,6 +42,7 @@ _WAYS = {PppAuth.PAP: Protocol.PAP, PppAuth.CHAP: Protocol.CHAP}
 E = TypeVar("E", LinkOpened, Authenticated)
 _END_S = 20.0  # Terminate-Request unanswered (2 x 3 s), the module's own restart time, its result code
 _GIVE_UP_S = 10.0
+_REST_S, _REST_WAIT_S = 1.0, 30.0
 
 
 class PppLink(PppNet):
@@ -109,6 +110,10 @@ class PppLink(PppNet):
         the module answers, ``timeout_s`` seconds at most after the escape. Raises AtTimeout, UnitError,
         PppLost."""
         data = self._in_data_mode()
+        if by is Escape.PLUS:
+            # connections that are just closing come to rest first: what the far end sends again breaks the
+            # silence each time
+            self._pump.wait(lambda: data.silent_s >= _REST_S, self._until(_REST_WAIT_S))
         self._pump.stop()
         self._must_stand()
         if by is Escape.PLUS:

@@ -114,7 +114,7 @@ class PppPump:
                 left = until - self.now()
                 if left <= 0 or self.ended is not None:
                     return ready()
-                self.news.wait(min(left, 0.5))
+                self.news.wait(min(left, _LONGEST_S))
         return True
 
     def end(self, kind: EndKind, text: str, failure: CellbenchError | None = None) -> None:
