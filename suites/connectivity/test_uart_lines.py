@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from cellbench.api import Channel, Dut, Escape, Recorder, Service, procedure
+from cellbench.api import Channel, Dut, Escape, RawTalk, Recorder, Service, procedure
 
 from .uart import LINE_S, QUIET_S, flag, is_on, uart_of
 
@@ -14,22 +14,27 @@ BOTH = ("LENA-R8", "LARA-R6")
 TRAFFIC = ("network",)
 
 
-def _answers_while_rts_is_off(dut: Dut, uart: Channel) -> bytes:
-    """Two commands with RTS off, then RTS on: what had come before RTS was on."""
+def _with_rts_off(dut: Dut, uart: Channel, *, held: bool) -> None:
+    """Two commands with RTS off: the answers come at once, or when RTS is on again, in order."""
     raw = dut.raw(uart)
     uart.set_line("rts", False)
     try:
         mark = dut.slot.trace.mark()
-        raw.write(b"AT+CGMM\r")
-        early = raw.listen(QUIET_S)
-        raw.write(b"AT+CGMI\r")
-        early += raw.listen(QUIET_S)
+        for number, line in enumerate((b"AT+CGMM\r", b"AT+CGMI\r"), 1):
+            raw.write(line)
+            if held:
+                assert raw.listen(QUIET_S) == b"", "RTS off holds nothing back"
+            else:
+                assert _oks(uart, raw, mark, number), "RTS off holds the answer back"
     finally:
         uart.set_line("rts", True)
-    assert uart.wait_until(lambda: raw.heard_since(mark).count(b"\r\nOK\r\n") == 2, LINE_S), "bytes are lost"
+    assert _oks(uart, raw, mark, 2), "bytes are lost"
     heard = raw.heard_since(mark)
     assert heard.index(dut.profile.model_prefix.encode()) < heard.index(b"u-blox")
-    return early
+
+
+def _oks(uart: Channel, raw: RawTalk, mark: int, count: int) -> bool:
+    return uart.wait_until(lambda: raw.heard_since(mark).count(b"\r\nOK\r\n") == count, LINE_S)
 
 
 @procedure("R8:5.3", title="With &K3 nothing comes while RTS is off, and nothing is lost", series=BOTH,
@@ -38,7 +43,7 @@ def test_rts_holds_output(dut: Dut) -> None:
     """What the module has to say waits until RTS is on again, in its order."""
     uart = uart_of(dut)
     with flag(uart, "&K", 3):
-        assert _answers_while_rts_is_off(dut, uart) == b""
+        _with_rts_off(dut, uart, held=True)
 
 
 @procedure("R8:5.3", title="With &K0 RTS means nothing", series=BOTH, needs=("uart", "drive-rts"))
@@ -46,7 +51,7 @@ def test_no_flow_control(dut: Dut) -> None:
     """The answers come although RTS is off."""
     uart = uart_of(dut)
     with flag(uart, "&K", 0):
-        assert _answers_while_rts_is_off(dut, uart).count(b"\r\nOK\r\n") == 2
+        _with_rts_off(dut, uart, held=False)
 
 
 @procedure("R8:5.3", title="+IFC and &K are the same flow control", series=("LENA-R8",),
@@ -58,9 +63,9 @@ def test_ifc(dut: Dut) -> None:
     with flag(uart, "&K", 3):
         try:
             uart.send("AT+IFC=0,0")
-            assert _answers_while_rts_is_off(dut, uart).count(b"\r\nOK\r\n") == 2
+            _with_rts_off(dut, uart, held=False)
             uart.send("AT+IFC=2,2")
-            assert _answers_while_rts_is_off(dut, uart) == b""
+            _with_rts_off(dut, uart, held=True)
         finally:
             uart.send(f"AT+IFC={before}")
 
