@@ -204,6 +204,17 @@ def test_the_module_closes_down_and_the_host_recovers(uart: Module) -> None:
             mux.channels[1].send("AT+UGPIOR=99")
 
 
+def test_a_module_that_is_still_in_multiplexer_mode_is_closed_blindly(uart: Module) -> None:
+    """The host has lost its thread; the module has not: plain AT stays unanswered."""
+    with Mux(uart.channel, parameters=SMALL) as mux:
+        mux._running().end(PortLost("the host forgot"))
+        with pytest.raises(PortLost):
+            mux.channels[1].send("AT")
+        assert mux.recover() is Recovery.DEAF
+        for channel in mux.channels.values():
+            assert channel.send("AT").ok
+
+
 def test_a_reboot_is_noticed_by_the_greeting_on_the_bare_uart(uart: Module) -> None:
     boot_s = uart.channel.profile.power.boot_max_s.value
     uart.channel.send('AT+CSGT=1,"I am back"')

@@ -36,6 +36,7 @@ from cellbench.wire.cmux.machine import Multiplexer, Role
 _TAIL = 256  # bytes outside frames that are kept to find a greeting in
 _PLAIN_S = 2.0  # how long plain AT is tried before the multiplexer is closed blindly
 _ALIVE_AT_S = 2.0
+_BLIND_S = 1.0  # how long an answer to the blind close down may take
 
 
 class Recovery(enum.Enum):
@@ -229,9 +230,8 @@ class Mux:
         self._retire()
         if self.at.is_up:
             self.at.wait_until(lambda: False, self.facts.settle_s)  # the module may have left this moment
-        if self.left is None and not self._plain_answers(_PLAIN_S):
-            found = Recovery.DEAF
-            self._close_blindly()
+        if self.left is None and not self._plain_answers(_PLAIN_S) and self._close_blindly():
+            found = Recovery.DEAF  # else it is starting
         self.at.sync(boot_s)
         self._begin()
         for number, channel in tuple(self.channels.items()):
@@ -309,12 +309,25 @@ class Mux:
             return False
         return True
 
-    def _close_blindly(self) -> None:
-        """CLD and DISC of the control channel, to a module that answers nothing."""
+    def _close_blindly(self) -> bool:
+        """CLD and DISC of the control channel, to a module that answers nothing else; True when a frame came
+        back: it was in multiplexer mode."""
         close_down = control.encode(Message(MessageType.CLD, True, b""))
         wire = frame.encode(Frame(0, True, FrameKind.UIH, False, close_down))
-        self.at.write_raw(frame.FLAG + wire + frame.encode(Frame(0, True, FrameKind.DISC, True, b"")))
+        reader = decoder.Decoder(self.parameters.n1)
+        answers: list[Frame] = []
+
+        def feed(data: bytes) -> None:
+            answers.extend(one for one in reader.receive(data) if isinstance(one, Frame))
+
+        self.at.lend(feed, lambda error: None)
+        try:
+            self.at.write_raw(frame.FLAG + wire + frame.encode(Frame(0, True, FrameKind.DISC, True, b"")))
+            self.at.wait_until(lambda: bool(answers), _BLIND_S)
+        finally:
+            self.at.take_back()
         self.at.wait_until(lambda: False, self.facts.settle_s)
+        return bool(answers)
 
     def _heard_outside(self, data: bytes) -> None:
         """In the reading thread: a greeting among these bytes says that the module has restarted."""
