@@ -114,8 +114,9 @@ class Receiver:
         if self.due is None or now < self.due:
             return []
         if self.state is _S.IN_BLOCK:
+            block, size = bytes(self._heard), self._size()
             self._heard.clear()
-            return self._error(_I.STOPPED, now)
+            return self._block(block, now) if len(block) == size else self._error(_I.STOPPED, now)
         if self.state is _S.PURGING:
             return self._error(_I.CLEAR, now)
         if self.state is _S.JUDGING:
@@ -137,12 +138,12 @@ class Receiver:
                 return self._move(_I.HEAD, now)
             return self._move(_I.ENDING if first in (EOT, CAN) else _I.OTHER, now)
         if self.state is _S.IN_BLOCK:
-            size = size_on_wire(LONG if heard[0] == STX else SHORT, self.check)
-            if len(heard) >= size:
+            size = self._size()
+            if len(heard) >= size and not self._unsure:
                 block = bytes(heard[:size])
                 del heard[:size]
                 return self._block(block, now)
-            self.due = now + self.settings.octet_s
+            self.due = now + (self.settings.ending_s if len(heard) >= size else self.settings.octet_s)
         elif self.state is _S.JUDGING:
             self.due = now + self.settings.ending_s
             if not self._may_end():
@@ -156,6 +157,15 @@ class Receiver:
         else:
             heard.clear()
         return []
+
+    @property
+    def _unsure(self) -> bool:
+        """8.2.2: a sender may still answer our C when we have gone over to NAK. Its block with CRC, less a
+        byte, looks like one with the checksum in one of 256 cases: the first block must end in time."""
+        return not self._begun and self.check is Check.CHECKSUM and self.settings.windows[0][0] is Check.CRC
+
+    def _size(self) -> int:
+        return size_on_wire(LONG if self._heard[0] == STX else SHORT, self.check)
 
     def _block(self, block: bytes, now: float) -> list[Event]:
         number = number_of(block, self.check)
