@@ -93,7 +93,8 @@ def test_waiting_for_a_place(one: Any) -> None:
 def test_what_cannot_be_done(one: Any) -> None:
     rack = Rack()
     for values in ({"stage": "nowhere"}, {"stage": "writing", "then": "dance"},
-                   {"stage": "writing", "at": "-1"}, {"stage": "writing", "wait": "no"}, {"stage": "writing", "seconds": "1"}):
+                   {"stage": "writing", "at": "-1"}, {"stage": "writing", "wait": "no"},
+                   {"stage": "writing", "seconds": "1"}):
         with pytest.raises(ControlRefusal):
             act(one, rack, **values)
     assert not one.module.updater.watchers
