@@ -106,7 +106,7 @@ def test_online_command_mode(online: Dut, network: Network, far_side: FarSide, r
         with channel.open_data(f"ATD*99***{cid}#") as data:
             record.note(data.text)
             assert b"\x7e" in data.read_exactly(1, ANSWER_S), "no frame of PPP"
-            assert data.escape().final.text == "OK"
+            assert data.escape(both_ways=True).final.text == "OK"
         assert channel.call_held
         assert channel.send("AT+CGMM").text.startswith(online.profile.model_prefix)
         assert not channel.send("AT+NOSUCH", check=False).ok
@@ -117,7 +117,7 @@ def test_online_command_mode(online: Dut, network: Network, far_side: FarSide, r
             change.wait(ANSWER_S)
         channel.send("AT+CTZR=0")
         with channel.open_data("ATO") as data:
-            assert data.escape().final.text == "OK"
+            assert data.escape(both_ways=True).final.text == "OK"
         with channel.expect("NO CARRIER") as lost:
             far_side.act("network", deact=str(cid))
             lost.wait(ANSWER_S)
@@ -148,7 +148,7 @@ def test_call_on_usb(online: Dut, network: Network, record: Recorder) -> None:
             record.note("the call ended with the port")
         else:
             record.note("the call outlived the port")
-            assert data.escape().final.text == "OK"
+            assert data.escape(both_ways=True).final.text == "OK"
         assert channel.send("ATH").ok
         no_call(channel)
 

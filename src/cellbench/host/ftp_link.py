@@ -87,7 +87,7 @@ class FtpLink:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        if self._result is None and self._channel.is_up:
+        if self._result is None and self._channel.is_up and self._data.active:
             self.leave()
         self._heard.close()
 

@@ -41,7 +41,7 @@ class PppFacts(SleepFacts):
         "On contexts other than the initial one the host is asked for user and password, which the network "
         "is then given; a host that rejects it goes on without.", G, "LARA-R6 guide 4", r8=False, r6=True)
     escape_guard_hears_output: bool = fact(
-        "What the module sends to the host breaks the silence before +++ too.",
+        "In PPP what the module sends to the host breaks the silence before +++ too.",
         X, "LENA-R8 guide 5.8.2 asks the host for silence since data was sent or received",
         r8=False, r6=False)
     escape_s2_link: bool = fact(

@@ -291,7 +291,7 @@ class AtPort:
         """Bytes of data mode."""
         if self._data is None:
             return
-        if self.module.config.behaviour.escape_guard_hears_output:
+        if self.online is not None and self.module.config.behaviour.escape_guard_hears_output:
             self._data.escape.last = self.module.pace.now()
         self._write(data)
 
