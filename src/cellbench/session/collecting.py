@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 
 import pytest
@@ -28,6 +27,7 @@ class CollectHooks:
     def __init__(self, run: Run) -> None:
         self.run = run
         self._sections = run.sections
+        self._turns: dict[str, int] = {}  # with --share-alike: the place of each test in the collection
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Give a test the slots whose profile it applies to; an unknown section stops the collection."""
@@ -75,7 +75,7 @@ class CollectHooks:
         fitting = [name for name in among if self._applies(marked, name)]
         if not self.run.config.getoption("--share-alike"):
             return fitting
-        turn = zlib.crc32(metafunc.definition.nodeid.encode())
+        turn = self._turns.setdefault(metafunc.definition.nodeid, len(self._turns))
         groups = [alike(self.run.rig.model, self.run.slots, name) for name in fitting]
         return [name for name, group in zip(fitting, groups, strict=True) if group[turn % len(group)] == name]
 
