@@ -91,6 +91,14 @@ def asking(dut: Dut, link: PppLink) -> Iterator[Channel]:
         yield other
 
 
+def carrier(channel: Channel) -> bool | None:
+    """DCD; None on a port without lines."""
+    try:
+        return channel.lines()["dcd"]
+    except NotPossible:
+        return None
+
+
 def main_cid(dut: Dut) -> int:
     """The context of the guides' examples."""
     return dut.cid

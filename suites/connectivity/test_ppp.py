@@ -16,6 +16,7 @@ from cellbench.api import (
     Network,
     PppDial,
     PppLost,
+    PppNoAnswer,
     Recorder,
     procedure,
 )
@@ -36,6 +37,7 @@ from .dialup import (
 OVERHEAD = 28  # of an echo request: IPv4 and ICMP headers
 UNDEFINED_CID = 7
 LOSS_S = 90.0
+STILL_S = 1.5
 
 
 @pytest.mark.demo
@@ -222,3 +224,20 @@ def test_network_deactivates(online: Dut, services: Services, far_side: FarSide,
     finally:
         online.send(f"AT+CGACT=0,{cid}", check=False)
         online.send(f"AT+CGDCONT={cid}", check=False)
+
+
+@procedure("R8:5.8", "R6:4", title="Data that the network does not take for a while arrive all the same",
+           depends_on=TRAFFIC, needs=("far-side:link",))
+def test_network_stands_still(online: Dut, services: Services, far_side: FarSide) -> None:
+    """Packets may be lost when the host is faster than the network: TCP sends them again."""
+    echo, data = services["echo"], bytes(range(256)) * 64
+    with online.ppp() as link, link.tcp(str(echo.host), int(echo.port or 7)) as connection:
+        far_side.act("link", state="blocked")
+        try:
+            connection.send(data)
+            with pytest.raises(PppNoAnswer):
+                connection.recv(1, STILL_S)
+        finally:
+            far_side.act("link", state="ok")
+        assert connection.recv_exactly(len(data), 60.0) == data
+        assert reached(link, str(services["icmp"].name))

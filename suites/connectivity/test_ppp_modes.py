@@ -25,6 +25,7 @@ from .dialup import (
     Services,
     active,
     becomes_active,
+    carrier,
     context,
     dtr_mode,
     main_cid,
@@ -34,6 +35,7 @@ from .dialup import (
 
 SECOND_APN = "APN2"
 ESCAPE_S = 15.0
+LINE_S = 5.0
 
 
 @pytest.mark.demo
@@ -116,11 +118,15 @@ def test_ath(online: Dut, services: Services) -> None:
 
 @procedure("R6:4.2", "R8:5.8", title="An LCP Terminate-Request ends the call", depends_on=TRAFFIC)
 def test_lcp_terminate(online: Dut, services: Services) -> None:
-    """The module agrees and says NO CARRIER; DCD goes off where it is read; the next dial is as the first."""
+    """The module agrees and says NO CARRIER; DCD, where there is one, tells the carrier (&C1); the next dial
+    is as the first."""
     with online.ppp() as link:
+        assert carrier(online.at) is not False
         assert reached(link, str(services["icmp"].name))
         end = link.hang_up(HangUp.LCP)
         assert (end.kind, end.text) == (EndKind.HUNG_UP, "NO CARRIER")
+    if carrier(online.at) is not None:
+        assert online.at.wait_line("dcd", False, LINE_S)
     with online.ppp() as link:
         traffic(link, services)
         assert link.hang_up().kind is EndKind.HUNG_UP

@@ -146,7 +146,7 @@ def test_dns_as_another_program_has_it(record: Record, texts: list[str]) -> None
     answer.answer.append(dns.rrset.from_text(name, 60, "IN", "CNAME", "host.example.com."))
     answer.answer.append(dns.rrset.from_text("host.example.com.", 60, "IN", record.name, *texts))
     found = parse_answer(query, answer.to_wire())
-    assert [str(address) for address in found.addresses] == texts
+    assert sorted(str(address) for address in found.addresses) == texts, "in any order"
     assert found.status == 0
 
 
