@@ -317,9 +317,11 @@ def test_whatever_happens_the_port_moves_by_the_table(module: Any, actions: list
             port.call_lost()
         elif action == "dtr":
             module.module.set_input(Input.DTR, not module.module.input(Input.DTR))
-    port.end_data(DataEnd.FINISHED)
     module.module.set_input(Input.DTR, True)
-    module.run(130)
+    for _ in range(2):  # a command may be on its way to data mode
+        module.run(130)
+        port.end_data(DataEnd.FINISHED)
+    module.run(1)
     module.send(b"\r")
     module.run(1)
     module.uart.clear()
