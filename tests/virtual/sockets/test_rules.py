@@ -371,8 +371,8 @@ def test_verbs_refuse_with_a_sentence(play: Play, series: Series) -> None:
         await at.ok("AT+USOCR=17")
         assert "is UDP" in await at.act_refused("remote-reset", socket="1")
         assert "no server nobody; there are" in await at.act_refused("server", name="nobody", state="up")
-        assert "no data flow of coap-tls" in await at.act_refused("flow", what="flow",
-                                                                      service="coap-tls")
+        assert "no data flow of https-tls11" in await at.act_refused("flow", what="flow",
+                                                                      service="https-tls11")
 
     play(series, scenario)
 
