@@ -11,13 +11,12 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from cellbench.wire.ip.congestion import Congestion
 from cellbench.wire.ip.reassembly import Reassembly
 from cellbench.wire.ip.rto import RetransmissionTimer
 from cellbench.wire.ip.segment import Flag, Segment
 
 _WRAP = 1 << 32
-_FIRST_WINDOW = 4  # segments (RFC 5681 3.1, for usual segment sizes 3 to 4)
-_DUPLICATES = 3
 
 
 class TcpState(enum.Enum):
@@ -74,7 +73,7 @@ class Connection:
         self.retransmitted = 0
         self.local_port, self.remote_port = local_port, remote_port
         self._settings = settings or TcpSettings()
-        self._own_mss = self._mss = mss
+        self._own_mss = mss
         self._default_mss = default_mss
         self._out: list[Segment] = []
         self._timer = RetransmissionTimer()
@@ -83,9 +82,7 @@ class Connection:
         self._buffer = bytearray()  # data from _una on (from _first + 1 at first)
         self._fin: int | None = None  # sequence number of our FIN
         self._window = self._window_by = self._window_at = 0
-        self._congestion = self._threshold = 0
-        self._duplicates = 0
-        self._recover: int | None = None
+        self._congestion = Congestion(mss)
         self._persist_at: float | None = None
         self._progress_at = 0.0  # when something new was acknowledged, or first sent
         self._heard_at = 0.0
@@ -200,8 +197,9 @@ class Connection:
 
     def limit(self, mss: int, now: float) -> None:
         """A router on the way takes only smaller packets (RFC 1191)."""
-        if 0 < mss < self._mss:
-            self._mss = mss
+        if 0 < mss < self._congestion.mss:
+            self._congestion.mss = mss
+            self._congestion.restart()
             self._go_back(now)
 
     def segments(self) -> list[Segment]:
@@ -245,9 +243,7 @@ class Connection:
         if not flags & Flag.SYN or not acceptable:
             return
         self._in = Reassembly(segment.sequence + 1, self._settings.receive_buffer)
-        self._mss = min(self._own_mss, max(segment.mss or self._default_mss, 64))
-        self._congestion = _FIRST_WINDOW * self._mss
-        self._threshold = _WRAP
+        self._congestion = Congestion(min(self._own_mss, max(segment.mss or self._default_mss, 64)))
         self._una = self._next
         self._window, self._window_by, self._window_at = segment.window, segment.sequence, self._una
         self._timer.acknowledged(self._una, now)
@@ -304,18 +300,9 @@ class Connection:
         self._una = ack
         self._next = max(self._next, ack)
         self._progress_at = now
-        self._duplicates = 0
         self._timer.acknowledged(ack, now)
-        if self._recover is not None and ack < self._recover:
+        if self._congestion.acknowledged(ack, size):
             self._resend_first()
-            self._congestion = max(self._congestion - size + self._mss, self._mss)
-        elif self._recover is not None:
-            self._recover = None
-            self._congestion = self._threshold
-        elif self._congestion < self._threshold:
-            self._congestion += min(size, self._mss)
-        else:
-            self._congestion += max(1, self._mss * self._mss // self._congestion)
         if self._una == self._highest:
             self._timer.stop()
         else:
@@ -334,13 +321,7 @@ class Connection:
             self._end(None)
 
     def _duplicate(self, now: float) -> None:
-        self._duplicates += 1
-        if self._recover is not None:
-            self._congestion += self._mss
-        elif self._duplicates == _DUPLICATES:
-            self._halve()
-            self._recover = self._highest
-            self._congestion = self._threshold + _DUPLICATES * self._mss
+        if self._congestion.duplicate(self._highest, self._highest - self._una):
             self._resend_first()
             self._timer.start(now)
 
@@ -383,11 +364,11 @@ class Connection:
         """Send what the windows allow."""
         while True:
             in_flight = self._next - self._una
-            allowed = min(self._window, self._congestion) - in_flight
+            allowed = min(self._window, self._congestion.window) - in_flight
             waiting = self._buffer_from(self._next)
-            size = min(self._mss, waiting, allowed)
+            size = min(self._congestion.mss, waiting, allowed)
             # RFC 9293 3.8.6.2.1: no small segment that a larger window would make needless
-            if size <= 0 or (size < min(self._mss, waiting) and in_flight):
+            if size <= 0 or (size < min(self._congestion.mss, waiting) and in_flight):
                 break
             if self._highest == self._una:
                 self._progress_at = now
@@ -419,7 +400,7 @@ class Connection:
         self._timer.start_if_idle(now)
 
     def _resend_first(self) -> None:
-        size = min(self._mss, len(self._buffer))
+        size = min(self._congestion.mss, len(self._buffer))
         self.retransmitted += 1
         self._timer.forget()
         if size:
@@ -437,20 +418,14 @@ class Connection:
             self.retransmitted += 1
             self._emit(Flag.SYN, self._first, mss=self._own_mss)
             return
-        self._halve()
+        self._congestion.timed_out(self._highest - self._una)
         self._go_back(now)
 
     def _go_back(self, now: float) -> None:
-        self._congestion = self._mss
-        self._recover = None
-        self._duplicates = 0
+        """Everything unacknowledged goes again."""
         self._next = self._una
         self._timer.forget()
         self._push(now)
-
-    def _halve(self) -> None:
-        """RFC 5681 3.1, equation 4."""
-        self._threshold = max((self._highest - self._una) // 2, 2 * self._mss)
 
     def _probe(self, now: float) -> None:
         """RFC 9293 3.8.6.1: one byte into a closed window."""
