@@ -23,7 +23,7 @@ from cellbench.host.link import Link
 from cellbench.host.portgroup import PortGroup
 from cellbench.host.secrets import Secrets
 from cellbench.host.settings import WATCHED, PortSettings
-from cellbench.host.transcript import Places, Transcript
+from cellbench.host.transcript import Transcript
 from cellbench.host.urclog import Expectation, UrcEvent, UrcLog, Where
 from cellbench.host.wear import NvmWatch
 from cellbench.io.frame import Frame
@@ -301,12 +301,6 @@ class Channel:
     def trace(self) -> TraceSink:
         """Where this channel's bytes are recorded."""
         return self._link.sink
-
-    def mark_frames(self, places: Places) -> None:
-        """Tell the transcript where in this port's frames information stands (see
-        Transcript.carries_frames)."""
-        if isinstance(self._link.sink, Transcript):
-            self._link.sink.carries_frames(self.name, places)
 
     def take_back(self) -> None:
         """The port carries AT commands again; what it was told may be lost, so the next sync() tells it

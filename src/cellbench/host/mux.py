@@ -25,6 +25,7 @@ from cellbench.host.mux_line import MuxEnded, MuxLine, MuxSilent
 from cellbench.host.mux_port import MuxPort
 from cellbench.host.mux_settings import MuxFacts, MuxParameters
 from cellbench.host.portgroup import PortGroup
+from cellbench.host.transcript import Transcript
 from cellbench.host.urcview import UrcView
 from cellbench.io.pipe import PortLost, PortMissing
 from cellbench.wire.cmux import control, decoder, frame
@@ -248,7 +249,8 @@ class Mux:
         self.left = None
         self.outside.clear()
         n1 = self.parameters.n1
-        self.at.mark_frames(lambda stream: decoder.places(stream, n1))
+        if isinstance(self.at.trace, Transcript):
+            self.at.trace.carries_frames(self.at.name, lambda stream: decoder.places(stream, n1))
         line = self._line = MuxLine(self.at.link, machine, self._heard_outside,
                                     waking_flags=self.parameters.waking_flags)
         try:
