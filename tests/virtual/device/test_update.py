@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +12,13 @@ import pytest
 from cellbench.base.errors import OperatorError
 from cellbench.catalogue.model import Series
 from cellbench.catalogue.releases import newest
+from cellbench.virtual.device.files_at import file_store
+from cellbench.virtual.device.filestore import FOAT
 from cellbench.virtual.device.module import Input
 from cellbench.virtual.device.power import PowerState
 from cellbench.virtual.device.update import PACKAGE_NAME, Stage
 from cellbench.virtual.device.update_package import PackageDefect, fitting
-from cellbench.virtual.device.update_state import State
+from cellbench.virtual.device.update_state import FileDisk, Record, State, UpdateState
 from cellbench.virtual.world.world import CERTIFICATES as CERTS
 
 Make = Callable[..., Any]
@@ -417,6 +420,82 @@ def test_cut_when_all_is_done(module: Any) -> None:
     host.running()
     assert host.version() == newest(module.module.profile.series).version
     assert module.at('AT+ULSTFILE=0,"FOAT"') == ['+ULSTFILE: ""', "OK"]
+
+
+class Cutting:
+    """The module's disk, and a supply that goes at one write: before it, or right after it."""
+
+    def __init__(self, one: Any, left: int, *, after: bool) -> None:
+        self._one, self.left, self.after = one, left, after
+        updater = one.module.updater
+        self._file = FileDisk(one.module.home / "update.json", self._drop)
+        facts = one.config.behaviour
+        updater.state = UpdateState(self, updater.version, keeps_package=facts.fota_keeps_package,
+                                    cut_before_write_waits=facts.foat_cut_waits)
+
+    def _drop(self) -> None:
+        files = file_store(self._one.module)
+        if files.exists(PACKAGE_NAME, FOAT):
+            files.delete(PACKAGE_NAME, FOAT)
+
+    def load(self) -> Record | None:
+        return self._file.load()
+
+    def _write(self, act: Callable[[], None]) -> None:
+        due = self.left == 0
+        self.left -= 1
+        if not due or self.after:
+            act()
+        if due:
+            self._one.module.set_supply(0.0)
+            raise asyncio.CancelledError
+
+    def put(self, record: Record) -> None:
+        self._write(lambda: self._file.put(record))
+
+    def drop_package(self) -> None:
+        self._write(self._file.drop_package)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("place", [0, 1, 2, 3, 20, 39, 40, 41, 42])
+@pytest.mark.parametrize("method", ["foat", "fota"])
+def test_a_cut_at_a_write(driven: Make, method: str, place: int, after: bool) -> None:
+    """The old firmware, the new one, or update mode that a package by Xmodem ends."""
+    one = driven(Series.LENA_R8, **QUICK)
+    one.power_up(vusb=False)
+    one.wake()
+    old, new = one.module.updater.version, newest(Series.LENA_R8).version
+    data, host = package(one), Host(one)
+    if method == "fota":
+        store(one, data)
+    disk = Cutting(one, place, after=after)
+    one.uart.clear()
+    if method == "foat":
+        one.send(b"AT+UFWUPD=1,115200\r")
+        for number, begin in enumerate(range(0, len(data), 1024), 1):
+            one.until(lambda: disk.left < 0 or one.uart.endswith((b"C", ACK)), END_S)
+            one.uart.clear()
+            one.send(block(number, data[begin : begin + 1024], with_crc=True, size=1024))
+        one.until(lambda: disk.left < 0 or ACK in one.uart, END_S)
+        one.send(EOT)
+    else:
+        one.send(b"AT+UFWINSTALL=1,115200\r")
+        one.until(lambda: disk.left < 0 or one.module.updater.in_update, END_S)
+    one.until(lambda: disk.left < 0 or (one.module.power.running and not one.module.updater.in_update), 600)
+    if disk.left < 0:
+        cut(one)
+        one.until(lambda: one.module.power.state in (PowerState.UPDATE, PowerState.RUNNING), END_S)
+    state = one.module.updater.state
+    if state.record.state in (State.WRITING, State.LOST):
+        assert method == "foat"
+        host.until(b"+UFWUPD: ONGOING\r\n")
+        host.send(data)
+    host.running(600)
+    assert host.version() in (old, new)
+    assert state.record.state is State.NORMAL
+    if method == "fota" and host.version() == new:
+        assert one.at('AT+ULSTFILE=0,"FOAT"') == ['+ULSTFILE: ""', "OK"]
 
 
 # -- defects ---------------------------------------------------------------------------------------

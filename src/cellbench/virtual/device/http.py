@@ -202,6 +202,7 @@ class HttpClient:
             status, _, body = await self._exchange(profile, request, place.room + LARGEST_HEAD, place.note)
             if not 200 <= status < 300:
                 raise Failed(Code.REQUEST)
+            await asyncio.sleep(0)  # power that was cut at the last byte is gone before the file is written
             try:
                 return f',{status},"{place.store(body)}"'
             except FileRefusal:

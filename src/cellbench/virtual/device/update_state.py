@@ -173,7 +173,7 @@ class UpdateState:
 
     def at_start(self) -> Begin:
         """What a start begins with; unfinished business of the last power-off is settled first."""
-        record = self.record
+        record = self.record = self._disk.load() or self.record
         if record.state is State.WRITING:
             self._to(Move.CUT, firmware=None)
         elif record.state in (State.AWAITING, State.INSTALLING) and record.entered and not (

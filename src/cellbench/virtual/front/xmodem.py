@@ -12,6 +12,7 @@ The driver gives bytes to :meth:`XmodemReceiver.receive`, sends what it returns,
 
 from __future__ import annotations
 
+import binascii
 import enum
 from dataclasses import dataclass
 
@@ -71,13 +72,7 @@ class Block:
 
 def crc16(data: bytes) -> int:
     """The check of a block with CRC."""
-    register = 0
-    for octet in data:
-        register ^= octet << 8
-        for _ in range(8):
-            register = (register << 1) ^ 0x1021 if register & 0x8000 else register << 1
-        register &= 0xFFFF
-    return register
+    return binascii.crc_hqx(data, 0)
 
 
 class XmodemReceiver:
