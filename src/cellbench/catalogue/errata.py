@@ -115,6 +115,8 @@ _R8: tuple[_Row, ...] = (
      "the virtual module takes CRC until the first NAK; a host starts on the first C"),
     ("11.1.1, T48", PRINT, "+UFWPREVAL, +UFWUPD called URC, IRC; their numbers printed without a blank",
      "URCs; with or without a blank behind the colon"),
+    ("5.2.3, T6", PRINT, "CDC Ethernet Control Mode", "Ethernet Control Model (USB CDC 1.2)"),
+    ("T10, T11", PRINT, "the ECM module's router or bridge mode", "of RNDIS as well, by 5.5"),
 )
 
 _R6: tuple[_Row, ...] = (
