@@ -44,8 +44,9 @@ class FarEnd:
 
     def receive(self, segment: Segment) -> None:
         if segment.flags & Flag.SYN:
-            self.base, self.next = segment.sequence, 1
-            self.send(Flag.SYN, 0, mss=self.mss)
+            if self.next <= 1:  # one that comes late changes nothing
+                self.base, self.next = segment.sequence, 1
+                self.send(Flag.SYN, 0, mss=self.mss)
             return
         if self.base is None or segment.flags & Flag.RST:
             return

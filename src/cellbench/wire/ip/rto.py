@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _FIRST_S, _LEAST_S, _MOST_S = 1.0, 1.0, 60.0
+_AFTER_LOST_SYN_S = 3.0
 _ALPHA, _BETA, _SPREAD = 1 / 8, 1 / 4, 4
 _GRANULARITY_S = 0.1
 
@@ -37,6 +38,12 @@ class RetransmissionTimer:
         self.rto_s = min(2 * self.rto_s, _MOST_S)
         self._measured = None
         self.start(now)
+
+    def opened(self) -> None:
+        """The handshake is done: it does not run, and a time-out of the SYN no longer counts (5.7)."""
+        self.at = None
+        if self._smoothed is None and self.rto_s > _FIRST_S:
+            self.rto_s = _AFTER_LOST_SYN_S
 
     def measure(self, acknowledged_by: int, now: float) -> None:
         """Time one segment, unless another one is being timed."""

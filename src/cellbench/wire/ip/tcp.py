@@ -247,7 +247,7 @@ class Connection:
         self._una = self._next
         self._window, self._window_by, self._window_at = segment.window, segment.sequence, self._una
         self._timer.acknowledged(self._una, now)
-        self._timer.stop()
+        self._timer.opened()
         self.state = _S.ESTABLISHED
         self._ack()
 
