@@ -457,15 +457,12 @@ class Cutting:
         self._write(self._file.drop_package)
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("place", [0, 1, 2, 3, 20, 39, 40, 41, 42])
-@pytest.mark.parametrize("method", ["foat", "fota"])
-def test_a_cut_at_a_write(driven: Make, method: str, place: int, after: bool) -> None:
-    """The old firmware, the new one, or update mode that a package by Xmodem ends."""
-    one = driven(Series.LENA_R8, **QUICK)
+def cut_at_a_write(one: Any, method: str, place: int, *, after: bool) -> str:
+    """One update whose power is cut at one write; how the module came back, AssertionError when it did not:
+    not cut, old firmware, new firmware, update mode."""
     one.power_up(vusb=False)
     one.wake()
-    old, new = one.module.updater.version, newest(Series.LENA_R8).version
+    old, new = one.module.updater.version, newest(one.module.profile.series).version
     data, host = package(one), Host(one)
     if method == "fota":
         store(one, data)
@@ -483,19 +480,36 @@ def test_a_cut_at_a_write(driven: Make, method: str, place: int, after: bool) ->
         one.send(b"AT+UFWINSTALL=1,115200\r")
         one.until(lambda: disk.left < 0 or one.module.updater.in_update, END_S)
     one.until(lambda: disk.left < 0 or (one.module.power.running and not one.module.updater.in_update), 600)
+    way = "not cut"
     if disk.left < 0:
         cut(one)
         one.until(lambda: one.module.power.state in (PowerState.UPDATE, PowerState.RUNNING), END_S)
+        way = "firmware"
     state = one.module.updater.state
     if state.record.state in (State.WRITING, State.LOST):
         assert method == "foat"
         host.until(b"+UFWUPD: ONGOING\r\n")
         host.send(data)
+        way = "update mode"
     host.running(600)
-    assert host.version() in (old, new)
     assert state.record.state is State.NORMAL
+    assert host.version() in (old, new)
+    if way == "update mode":
+        assert host.version() == new
     if method == "fota" and host.version() == new:
         assert one.at('AT+ULSTFILE=0,"FOAT"') == ['+ULSTFILE: ""', "OK"]
+    if way == "firmware":
+        return "new firmware" if host.version() == new else "old firmware"
+    return way
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("place", [0, 1, 2, 3, 20, 40, 41, 42])
+@pytest.mark.parametrize("method", ["foat", "fota"])
+def test_a_cut_at_a_write(driven: Make, method: str, place: int, after: bool) -> None:
+    """The old firmware, the new one, or update mode that a package by Xmodem ends; every write of both
+    series: tests/acceptance/update_cuts.py."""
+    assert cut_at_a_write(driven(Series.LENA_R8, **QUICK), method, place, after=after)
 
 
 # -- defects ---------------------------------------------------------------------------------------
