@@ -2,8 +2,8 @@
 
 Both take turns, and each ratio is taken between neighbours. The receiver waits a second behind EOT, and
 programs take their time to start and to end: so each figure is the difference between a long transfer and one
-of a single block, both from the sender's start to its end. Sender and receiver share one processor, so that
-the figure is the work done for a block and not where the scheduler puts the two.
+of a single block, both from the sender's start to its end. Sender and receiver have a processor each, as a
+host and a module have, so that the figure does not tell where the scheduler puts the two.
 
 lrzsz's receiver flushes its input behind each ACK; a sender that has answered by then, be it ours or
 lrzsz's own, loses that block and waits 6 s. That would hide any rate: a system call filter makes its flush do
@@ -58,8 +58,9 @@ _PROGRAM = _Program(len(_STEPS) // 8, _STEPS)
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def never_flush() -> None:
-    """In the receiver before it starts: tcflush does nothing."""
+def apart(processor: int) -> None:
+    """In the receiver before it starts: it has that processor, and tcflush does nothing."""
+    os.sched_setaffinity(0, {processor})
     if (_LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
             or _LIBC.prctl(_PR_SET_SECCOMP, _FILTER, ctypes.byref(_PROGRAM))):
         raise OSError(ctypes.get_errno(), "no system call filter here")
@@ -81,16 +82,17 @@ def theirs(end: int, folder: Path) -> None:
                    cwd=folder, timeout=LIMIT_S, check=True)
 
 
-def seconds(data: bytes, sending: Sending) -> float:
-    """One transfer, from the sender's start to its end."""
+def seconds(data: bytes, sending: Sending, processor: int) -> float:
+    """One transfer, from the sender's start to its end, to a receiver on that processor."""
     ends = os.openpty()
     for end in ends:
         tty.setraw(end)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "sent").write_bytes(data)
-        receiver = subprocess.Popen(["rx", "-q", "-X", "-c", "came"], stdin=ends[0], stdout=ends[0],
-                                    stderr=subprocess.DEVNULL, cwd=folder, preexec_fn=never_flush)
+        command = ["rx", "-q", "-X", "-c", "came"]
+        receiver = subprocess.Popen(command, stdin=ends[0], stdout=ends[0], stderr=subprocess.DEVNULL,
+                                    cwd=folder, preexec_fn=lambda: apart(processor))
         try:
             began = time.perf_counter()
             sending(ends[1], folder)
@@ -111,12 +113,14 @@ def rounds(size: int, turns: int) -> list[tuple[float, float]]:
     data = secrets.token_bytes(size)
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(allowed)})
+    there = max(allowed)
     try:
-        little = [statistics.median(seconds(data[:LITTLE], sending) for _ in range(3))
+        little = [statistics.median(seconds(data[:LITTLE], sending, there) for _ in range(3))
                   for sending in (ours, theirs)]
         pairs = []
         for _ in range(turns):
-            mine, its = seconds(data, ours) - little[0], seconds(data, theirs) - little[1]
+            mine = seconds(data, ours, there) - little[0]
+            its = seconds(data, theirs, there) - little[1]
             pairs.append(((size - LITTLE) / mine, (size - LITTLE) / its))
         return pairs
     finally:

@@ -31,6 +31,7 @@ __all__ = ["CHECKSUM_ONLY", "STANDARD", "U_BLOX", "Check", "DataModePipe", "Mode
            "XmodemRefused", "XmodemSilent", "XmodemTimeout", "predicted_s", "raw_port", "receive", "send"]
 
 _LIMIT = 65536
+_REPLIES = 256  # bytes that a sender reads at once
 _CANCEL_S = 2.0  # for the CANs of a transfer that we give up
 
 
@@ -176,7 +177,7 @@ def send(pipe: BytePort, data: bytes, mode: Mode, *, deadline: Deadline,
             if end is not None:
                 break
             events, now = _next(pipe, sender, now, deadline)
-            end = _end_of(events)
+            end = _end_of(events) if events else None
             if sender.acknowledged != done:
                 done, ended = sender.acknowledged, now
                 if progress is not None:
@@ -223,7 +224,7 @@ def _next(pipe: BytePort, machine: Sender | Receiver, now: float, deadline: Dead
     clock = deadline.clock.monotonic
     due = deadline.at if machine.due is None else min(machine.due, deadline.at)
     try:
-        heard = pipe.read(_LIMIT, max(0.0, due - now))
+        heard = pipe.read(_REPLIES if isinstance(machine, Sender) else _LIMIT, max(0.0, due - now))
     except PortLost:
         return [_lost_at_end(machine)], clock()
     now = clock()
