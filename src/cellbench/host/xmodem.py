@@ -105,9 +105,9 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A transfer that succeeded. ``seconds`` are those from the first block to the ACK of the last. ``confirmed``:
-    the ACK of the end came; without it every block is acknowledged all the same. ``rest``: what came behind
-    that ACK, which is the first text of whoever speaks next."""
+    """A transfer that succeeded. ``seconds`` are those from the first block to the ACK of the last.
+    ``confirmed``: the ACK of the end came; without it every block is acknowledged all the same. ``rest``:
+    what came behind that ACK, which is the first text of whoever speaks next."""
 
     size: int
     check: Check | None
