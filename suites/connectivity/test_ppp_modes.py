@@ -16,6 +16,7 @@ from cellbench.api import (
     Limit,
     Network,
     PppDial,
+    PppLink,
     Recorder,
     procedure,
 )
@@ -36,6 +37,8 @@ from .dialup import (
 SECOND_APN = "APN2"
 ESCAPE_S = 15.0
 LINE_S = 5.0
+LATEST_S = 1.5
+TIMELY_TRIES = 5
 
 
 @pytest.mark.demo
@@ -67,18 +70,26 @@ def test_escape_too_early(online: Dut, services: Services) -> None:
     """Right behind data, 1 s behind, and with data behind it: the module stays in data mode."""
     icmp = str(services["icmp"].name)
     with online.ppp() as link:
-        assert reached(link, icmp)
-        link.write_octets(b"+++")
-        assert reached(link, icmp)
-        mark = time.monotonic()
-        online.at.wait_until(lambda: time.monotonic() - mark > 1.0, 1.0)
-        link.write_octets(b"+++")
-        assert reached(link, icmp), "+++ after 1 s of silence was taken for the escape"
+        for silence_s in (0.0, 1.0):
+            assert plus_after(link, icmp, silence_s)
+            assert reached(link, icmp), f"+++ after {silence_s:g} s of silence was taken for the escape"
         assert link.is_up
         assert link.pause().final.text == "OK", "after 2 s of silence it is"
         assert link.resume().startswith("CONNECT")
         assert reached(link, icmp)
         link.hang_up()
+
+
+def plus_after(link: PppLink, host: str, silence_s: float) -> bool:
+    """Send +++ so long behind data, and surely before the silence is long enough; a host that was kept from
+    it tries again. False when it never was in time."""
+    for _ in range(TIMELY_TRIES):
+        assert reached(link, host)
+        link.channel.wait_until(lambda: link.silent_s >= silence_s, ESCAPE_S)
+        if link.silent_s < LATEST_S:
+            link.write_octets(b"+++")
+            return True
+    return False
 
 
 @procedure("R8:5.8.2", "R8:4.3", "R6:4.2", title="DTR from on to off does what &D says", depends_on=TRAFFIC,

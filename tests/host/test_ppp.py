@@ -219,6 +219,19 @@ def test_credentials_refused(peer, terminal) -> None:  # type: ignore[no-untyped
     assert terminal.send("AT").ok, "the port is back in command mode"
 
 
+@pytest.mark.parametrize("module", ["r8"], indirect=True)
+def test_an_escape_that_was_taken_for_data_is_repeated(module, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """The module was not silent long enough for the first one: it is for the second."""
+    monkeypatch.setattr("cellbench.host.escape.MARGIN_S", -1.0)
+    with PppLink(module.channel, PppDial(1)) as link:
+        assert link.ping(ECHO)[0].answered
+        assert link.pause().final.text == "OK"
+        assert module.channel.send("AT").ok
+        link.resume()
+        assert link.ping(ECHO)[0].answered
+
+
+@pytest.mark.parametrize("module", ["r8"], indirect=True)
 def test_an_escape_without_an_answer(module, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     """The module was not silent long enough for it: the call is ended all the same, the port comes back."""
     monkeypatch.setattr("cellbench.host.escape.MARGIN_S", -1.9)

@@ -16,6 +16,7 @@ from cellbench.io.pipe import HasRate
 from cellbench.wire.at.events import Finished
 from cellbench.wire.at.grammar import Plan
 
+_AGAIN_S = 4.0  # longer than any silence before or behind the escape
 _DRIVER_BYTES = 4096  # what a driver holds when it has taken everything
 _BITS = 10  # of a byte on the line, 8N1
 _ENDINGS = (b"\r\nNO CARRIER\r\n", b"\r\nDISCONNECT\r\n", b"\r\nDISCONNECT\r\n\r\nOK\r\n")
@@ -89,10 +90,11 @@ class DataMode:
     def escape(self, timeout_s: float = 10.0, *, both_ways: bool = False, patience_s: float = 60.0
                ) -> Finished:
         """Back to commands by +++ with its guard times (LENA-R8 guide 5.8.2); what the module answers.
-        ``both_ways``: the line must be silent in both directions before it. Raises AtTimeout, UnitError when
-        the line is not silent within ``patience_s`` seconds."""
+        ``both_ways``: the line must be silent in both directions before it, and the bytes between are frames,
+        to which plus signs do no harm: unanswered, they go once more. Raises AtTimeout, UnitError when the
+        line is not silent within ``patience_s`` seconds."""
         self._keep_silence(both_ways, patience_s)
-        return self._leave(SEQUENCE, timeout_s)
+        return self._leave(SEQUENCE, timeout_s, again_s=_AGAIN_S if both_ways else None)
 
     def escape_by(self, leave: Callable[[], None], timeout_s: float = 10.0) -> Finished:
         """Back to commands by something else than bytes (DTR off with &D1); what the module answers. Raises
@@ -122,8 +124,9 @@ class DataMode:
     def _heard_more(self, than: int) -> bool:
         return len(self._dialogue.data) != than
 
-    def _leave(self, wire: bytes, timeout_s: float, also: Callable[[], None] | None = None) -> Finished:
-        finished = self._dialogue.leave_data(self._escape_plan, wire, timeout_s, also)
+    def _leave(self, wire: bytes, timeout_s: float, also: Callable[[], None] | None = None,
+               again_s: float | None = None) -> Finished:
+        finished = self._dialogue.leave_data(self._escape_plan, wire, timeout_s, also, again_s)
         self._resumed(finished)
         return finished
 

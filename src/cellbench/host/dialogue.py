@@ -191,9 +191,9 @@ class Dialogue:
         self.began = self._monotonic()
 
     def leave_data(self, plan: Plan, wire: bytes, timeout_s: float,
-                   also: Callable[[], None] | None = None) -> Finished:
+                   also: Callable[[], None] | None = None, again_s: float | None = None) -> Finished:
         """Send the escape from data mode, or do what else leaves it, and wait for the module's answer in
-        command mode. Raises AtTimeout."""
+        command mode. ``again_s``: send it once more when nothing came for so long. Raises AtTimeout."""
         with self.link.mutex:
             self._forget()
             self.session.leave_data(plan)
@@ -203,6 +203,9 @@ class Dialogue:
             if also is not None:
                 also()
             self.began = self._monotonic()
+            again = again_s is not None and again_s < timeout_s
+            if again and not self.link.wait(self._has_news, self.began + (again_s or 0.0)):
+                self.link.current().write(wire, Deadline.after(timeout_s, self._clock))
         except BaseException as error:
             self._break_off(error)
             raise

@@ -161,6 +161,11 @@ class PppLink(PppNet):
         return self.end is None and not self._paused and self._data is not None
 
     @property
+    def silent_s(self) -> float:
+        """Seconds for which no byte has passed in either direction."""
+        return self._data.silent_s if self._data is not None else 0.0
+
+    @property
     def asked_for(self) -> PppAuth | None:
         """How the module asked for user and password; None when it did not."""
         opened = self._last(LinkOpened)
