@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from ipaddress import IPv4Address
 
 from cellbench.base.errors import CellbenchError, NetworkError, Owner, RigError
 from cellbench.host.blame import Probe
@@ -18,6 +19,8 @@ from cellbench.rig.dut import Dut
 from cellbench.rig.schema import Service
 from cellbench.rig.slot import PowerState, Slot
 from cellbench.session.verdicts import Canary
+from cellbench.wire.ip.icmp import echo_request
+from cellbench.wire.ip.packets import IpPacket, IpProtocol
 
 _TOLERANCE = 0.05
 _PROBE_S = 3.0
@@ -113,11 +116,18 @@ def _dns_question(name: str) -> bytes:
     return struct.pack(">HHHHHH", 0x4342, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">HH", 1, 1)
 
 
+def _echo_request() -> bytes:
+    """An echo request as the bench's own ICMP server takes it: a whole IPv4 packet in a datagram."""
+    source, destination = IPv4Address("192.0.2.1"), IPv4Address("8.8.8.8")
+    message = echo_request(0x4342, 1, b"canary").encode(source, destination)
+    return IpPacket(source, destination, IpProtocol.ICMP, message).encode()
+
+
 _SEARCHGW = b"\x03\x01\x00"  # MQTT-SN 1.2, 5.4.2: a gateway answers with GWINFO
 
 _UDP_PROBES: Mapping[str, bytes] = {
     "dns": _dns_question("echo.u-blox.com"), "echo-udp": b"canary",
-    "mqttsn": _SEARCHGW, "mqtt-anywhere": _SEARCHGW,
+    "icmp": _echo_request(), "mqttsn": _SEARCHGW, "mqtt-anywhere": _SEARCHGW,
     "coap": b"\x40\x00\x43\x42",  # RFC 7252 4.3: an empty confirmable message is reset by who is there
 }
 _CONVERSING: Mapping[str, Callable[[str, int], Probe]] = {
