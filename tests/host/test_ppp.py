@@ -25,6 +25,7 @@ from cellbench.host.ppp_model import (
     PppReset,
     PppUnreachable,
 )
+from cellbench.io.ports import open_pipe
 from cellbench.io.serial_port import SerialPort
 from cellbench.wire.ip.tcp import TcpSettings
 from cellbench.wire.ppp.hdlc import Damaged, Deframer, Framer
@@ -92,6 +93,32 @@ def test_failures_by_owner(module) -> None:  # type: ignore[no-untyped-def]
             module.ctl("server", "name=echo", "state=up")
         assert link.ping(ECHO)[0].answered
         assert link.hang_up().kind is EndKind.HUNG_UP
+
+
+@pytest.mark.parametrize("module", ["r6"], indirect=True)
+def test_a_line_that_damages_bytes(module, transcript) -> None:  # type: ignore[no-untyped-def]
+    """One byte in ten thousand, either way: frames are lost and counted, TCP makes up for them."""
+    uart = Channel(open_pipe(module.rack.uarts[module.name]), module.channel.profile, trace=transcript,
+                   name="uart")
+    uart.start()
+    try:
+        uart.sync(20.0)
+        with PppLink(uart, PppDial(1)) as link:
+            with link.tcp(ECHO, 7) as one:
+                module.ctl("uart", "noise=0.0001")
+                data = bytes(range(256)) * 200
+                giving = threading.Thread(target=one.send, args=(data,))
+                giving.start()
+                try:
+                    assert one.recv_exactly(len(data), 120.0) == data
+                finally:
+                    giving.join()
+                    module.ctl("uart", "noise=0")
+            assert link.damaged + one.retransmitted > 0
+            assert any(ping.answered for ping in link.ping(ECHO, 3))
+        assert uart.send("AT").ok
+    finally:
+        uart.stop()
 
 
 def test_wrong_context(module) -> None:  # type: ignore[no-untyped-def]
