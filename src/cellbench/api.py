@@ -17,10 +17,10 @@ from cellbench.base.errors import (
     UnitError,
 )
 from cellbench.base.protocols import FarSide
-from cellbench.host.blame import ClientError, ClientNetworkError, ClientServiceError, tcp_probe
 from cellbench.host.certificates import CertificateKind, CertificateMissing, Certificates, md5_of
 from cellbench.host.channel import Channel
-from cellbench.host.coap import (
+from cellbench.host.clients.blame import ClientError, ClientNetworkError, ClientServiceError, tcp_probe
+from cellbench.host.clients.coap import (
     CoapClient,
     CoapMethod,
     CoapProfile,
@@ -29,16 +29,14 @@ from cellbench.host.coap import (
     CoapTransport,
     coap_probe,
 )
-from cellbench.host.errors import AtError
-from cellbench.host.files import BadFileName, FileDiffers, FileMissing, Files, NoRoom
-from cellbench.host.ftp import FtpClient, FtpServer, ftp_probe
-from cellbench.host.ftp_link import FtpLink
-from cellbench.host.ftp_list import FtpEntry
-from cellbench.host.http import HttpClient, HttpServer, Response
-from cellbench.host.mqtt import MessageForm, MqttClient, MqttMessage
-from cellbench.host.mqtt_settings import MqttServer, MqttSettingNotKept, MqttWill
-from cellbench.host.mqttsn import MqttSnClient, mqttsn_probe
-from cellbench.host.mqttsn_model import (
+from cellbench.host.clients.ftp import FtpClient, FtpServer, ftp_probe
+from cellbench.host.clients.ftp_link import FtpLink
+from cellbench.host.clients.ftp_list import FtpEntry
+from cellbench.host.clients.http import HttpClient, HttpServer, Response
+from cellbench.host.clients.mqtt import MessageForm, MqttClient, MqttMessage
+from cellbench.host.clients.mqtt_settings import MqttServer, MqttSettingNotKept, MqttWill
+from cellbench.host.clients.mqttsn import MqttSnClient, mqttsn_probe
+from cellbench.host.clients.mqttsn_model import (
     MqttSnGateway,
     MqttSnMessage,
     MqttSnTopic,
@@ -46,6 +44,9 @@ from cellbench.host.mqttsn_model import (
     Subscription,
     TopicKind,
 )
+from cellbench.host.clients.probes import http_probe, mqtt_probe, tls_probe
+from cellbench.host.errors import AtError
+from cellbench.host.files import BadFileName, FileDiffers, FileMissing, Files, NoRoom
 from cellbench.host.mux import Mux, MuxCount, Recovery
 from cellbench.host.mux_line import MuxEnded, MuxRefused, MuxSilent
 from cellbench.host.mux_settings import MuxParameters
@@ -69,7 +70,6 @@ from cellbench.host.ppp_model import (
 )
 from cellbench.host.ppp_sockets import PppTcp, PppUdp
 from cellbench.host.pppd import PppdLink
-from cellbench.host.probes import http_probe, mqtt_probe, tls_probe
 from cellbench.host.raw import RawTalk
 from cellbench.host.security import (
     NoSession,

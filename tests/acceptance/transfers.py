@@ -22,9 +22,9 @@ from cellbench.base.errors import CellbenchError
 from cellbench.catalogue.model import Series
 from cellbench.catalogue.modules import profile_for
 from cellbench.host.channel import Channel
+from cellbench.host.clients.ftp import FtpClient, FtpServer
+from cellbench.host.clients.http import HttpClient, HttpServer
 from cellbench.host.files import Files
-from cellbench.host.ftp import FtpClient, FtpServer
-from cellbench.host.http import HttpClient, HttpServer
 from cellbench.host.transcript import Transcript
 from cellbench.io.serial_port import SerialPort
 

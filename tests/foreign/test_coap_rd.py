@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from cellbench.catalogue.model import Series
-from cellbench.virtual.device.lwm2m import Lwm2mClient, Status
+from cellbench.virtual.device.clients.lwm2m import Lwm2mClient, Status
 
 At = Any
 Play = Callable[[Series, Callable[[At], Awaitable[None]]], None]

@@ -19,7 +19,7 @@ import pytest
 from cellbench.catalogue.model import Series
 from cellbench.virtual.device.certificates import Item
 from cellbench.virtual.device.certificates_at import certificate_store
-from cellbench.virtual.device.coap import CoapClient
+from cellbench.virtual.device.clients.coap import CoapClient
 
 At = Any
 Play = Callable[[Series, Callable[[At], Awaitable[None]]], None]

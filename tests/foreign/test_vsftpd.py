@@ -20,8 +20,8 @@ import pytest
 
 from cellbench.catalogue.model import Series
 from cellbench.services.ftp_tree import content
+from cellbench.virtual.device.clients.ftp import FtpClient
 from cellbench.virtual.device.files_at import file_store
-from cellbench.virtual.device.ftp import FtpClient
 
 At = Any
 Play = Callable[[Series, Callable[[At], Awaitable[None]]], None]

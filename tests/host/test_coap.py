@@ -12,8 +12,8 @@ import yaml
 
 from cellbench.base.errors import NotPossible, ServiceError, UnitError
 from cellbench.catalogue.coap import COAP_CLASS, COAP_CODES, coap_meaning
-from cellbench.host.blame import ClientError, ClientNetworkError, ClientServiceError
-from cellbench.host.coap import (
+from cellbench.host.clients.blame import ClientError, ClientNetworkError, ClientServiceError
+from cellbench.host.clients.coap import (
     CoapClient,
     CoapMethod,
     CoapProfile,

@@ -16,11 +16,11 @@ import yaml
 
 from cellbench.base.errors import NotPossible, ServiceError, UnitError
 from cellbench.catalogue.ftp_codes import CODES, REPLIES, ftp_meaning
-from cellbench.host.blame import ClientError, ClientNetworkError, ClientServiceError
 from cellbench.host.channel import Channel
+from cellbench.host.clients.blame import ClientError, ClientNetworkError, ClientServiceError
+from cellbench.host.clients.ftp import FtpClient, FtpServer, ftp_probe
+from cellbench.host.clients.ftp_list import FtpEntry, entries_of
 from cellbench.host.files import Files
-from cellbench.host.ftp import FtpClient, FtpServer, ftp_probe
-from cellbench.host.ftp_list import FtpEntry, entries_of
 
 from .rack import SLOTS, Module, Rack, wait_registered
 

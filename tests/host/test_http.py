@@ -13,10 +13,10 @@ import yaml
 from cellbench.base.errors import NetworkError, ServiceError, UnitError
 from cellbench.catalogue.clients import CLASSES, HTTP_CODES, meaning_of
 from cellbench.catalogue.model import Series
-from cellbench.host.blame import ClientError, ClientNetworkError, ClientServiceError, tcp_probe
 from cellbench.host.channel import Channel
+from cellbench.host.clients.blame import ClientError, ClientNetworkError, ClientServiceError, tcp_probe
+from cellbench.host.clients.http import HttpClient, HttpServer, parse_response
 from cellbench.host.files import Files
-from cellbench.host.http import HttpClient, HttpServer, parse_response
 from cellbench.host.security import Security, SecurityProfile, ServerCheck
 
 from .rack import Module, Rack, wait_registered

@@ -13,12 +13,12 @@ import yaml
 from cellbench.base.errors import NotPossible, UnitError
 from cellbench.catalogue.model import Series
 from cellbench.catalogue.mqtt import MQTT_CODES, MQTT_ENDS, mqtt_meaning
-from cellbench.host.blame import ClientError, ClientNetworkError, ClientServiceError, tcp_probe
 from cellbench.host.channel import Channel
+from cellbench.host.clients.blame import ClientError, ClientNetworkError, ClientServiceError, tcp_probe
+from cellbench.host.clients.mqtt import MessageForm, MqttClient
+from cellbench.host.clients.mqtt_settings import MqttServer, MqttSettingNotKept, MqttWill
 from cellbench.host.errors import AtError
 from cellbench.host.files import Files
-from cellbench.host.mqtt import MessageForm, MqttClient
-from cellbench.host.mqtt_settings import MqttServer, MqttSettingNotKept, MqttWill
 from cellbench.host.security import Security, SecurityProfile, ServerCheck
 from cellbench.host.urclog import UrcTimeout
 

@@ -13,11 +13,11 @@ import yaml
 from cellbench.base.errors import FrameworkError, NotPossible, UnitError
 from cellbench.catalogue.model import Series
 from cellbench.catalogue.mqttsn import MQTTSN_CODES, mqttsn_meaning
-from cellbench.host.blame import ClientError, ClientNetworkError, ClientServiceError
 from cellbench.host.certificates import CertificateKind, Certificates
+from cellbench.host.clients.blame import ClientError, ClientNetworkError, ClientServiceError
+from cellbench.host.clients.mqttsn import MqttSnClient, mqttsn_probe
+from cellbench.host.clients.mqttsn_model import MqttSnGateway, MqttSnTopic, MqttSnWill, TopicKind
 from cellbench.host.errors import AtError
-from cellbench.host.mqttsn import MqttSnClient, mqttsn_probe
-from cellbench.host.mqttsn_model import MqttSnGateway, MqttSnTopic, MqttSnWill, TopicKind
 from cellbench.host.security import Security, SecurityProfile, ServerCheck
 from cellbench.host.urclog import UrcTimeout
 

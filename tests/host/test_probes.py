@@ -12,12 +12,12 @@ import pytest
 import yaml
 
 from cellbench.base.errors import Owner
-from cellbench.host.blame import ClientError, ClientServiceError, Probe, tcp_probe
-from cellbench.host.ftp import ftp_probe
-from cellbench.host.http import HttpClient, HttpServer
-from cellbench.host.mqtt import MqttClient
-from cellbench.host.mqtt_settings import MqttServer
-from cellbench.host.probes import client_hello, http_probe, mqtt_probe, tls_probe
+from cellbench.host.clients.blame import ClientError, ClientServiceError, Probe, tcp_probe
+from cellbench.host.clients.ftp import ftp_probe
+from cellbench.host.clients.http import HttpClient, HttpServer
+from cellbench.host.clients.mqtt import MqttClient
+from cellbench.host.clients.mqtt_settings import MqttServer
+from cellbench.host.clients.probes import client_hello, http_probe, mqtt_probe, tls_probe
 
 from .rack import Module, Rack
 

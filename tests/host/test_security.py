@@ -20,9 +20,9 @@ from cellbench.host.certificates import (
     md5_of,
 )
 from cellbench.host.channel import Channel
+from cellbench.host.clients.http import HttpClient, HttpServer
 from cellbench.host.errors import CmeError
 from cellbench.host.files import FileMissing, Files
-from cellbench.host.http import HttpClient, HttpServer
 from cellbench.host.security import (
     Pin,
     PinLevel,

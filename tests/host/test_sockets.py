@@ -7,7 +7,7 @@ import secrets
 import pytest
 
 from cellbench.base.errors import UnitError
-from cellbench.host.blame import ClientError
+from cellbench.host.clients.blame import ClientError
 from cellbench.host.security import Security, SecurityProfile, ServerCheck
 from cellbench.host.sockets import SocketClosed, Sockets
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cellbench.services import mqttsn_codec as gateway
 from cellbench.services.mqttsn_codec import Flags, Kind, Message, ReturnCode, TopicType
-from cellbench.virtual.device import mqttsn_codec as module
+from cellbench.virtual.device.clients import mqttsn_codec as module
 
 SPEC: Mapping[str, Any] = yaml.safe_load(
     (Path(__file__).parent / "mqttsn" / "messages.yaml").read_text(encoding="utf-8"))

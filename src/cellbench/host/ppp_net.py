@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ipaddress import ip_address
 
 from cellbench.base.errors import FrameworkError
-from cellbench.host.http import Response, parse_response
+from cellbench.host.clients.http import Response, parse_response
 from cellbench.host.ppp_model import Ping, PppEnd, PppNoAnswer, PppUnreachable
 from cellbench.host.ppp_names import ask_name, url_parts
 from cellbench.host.ppp_pump import PppPump

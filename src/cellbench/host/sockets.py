@@ -15,8 +15,8 @@ from cellbench.base.clock import Deadline
 from cellbench.base.errors import UnitError
 from cellbench.catalogue.clients import socket_meaning
 from cellbench.host.answer import Answer
-from cellbench.host.blame import Probe, client_failure
 from cellbench.host.channel import Channel
+from cellbench.host.clients.blame import Probe, client_failure
 from cellbench.host.errors import AtError
 from cellbench.host.urclog import UrcEvent
 

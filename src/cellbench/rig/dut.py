@@ -13,13 +13,13 @@ from cellbench.catalogue.modules.model import ModuleProfile
 from cellbench.host.answer import Answer
 from cellbench.host.certificates import Certificates
 from cellbench.host.channel import Channel
-from cellbench.host.coap import CoapClient
+from cellbench.host.clients.coap import CoapClient
+from cellbench.host.clients.ftp import FtpClient
+from cellbench.host.clients.http import HttpClient
+from cellbench.host.clients.mqtt import MqttClient
+from cellbench.host.clients.mqttsn import MqttSnClient
 from cellbench.host.errors import AtError
 from cellbench.host.files import Files
-from cellbench.host.ftp import FtpClient
-from cellbench.host.http import HttpClient
-from cellbench.host.mqtt import MqttClient
-from cellbench.host.mqttsn import MqttSnClient
 from cellbench.host.mux import Mux
 from cellbench.host.mux_settings import MuxParameters
 from cellbench.host.ppp import PppLink
@@ -139,6 +139,14 @@ class Dut:
         """The MQTT client: ``with dut.mqtt().use(MqttServer("host")) as mqtt: mqtt.publish("a", "b")``."""
         return MqttClient(self.at)
 
+    def mux(self, *, parameters: MuxParameters | None = None, channels: int | None = None) -> Mux:
+        """A multiplexer on the UART: ``with dut.mux() as mux: mux.channel(1).send("AT")``."""
+        return Mux(self.port("uart"), parameters=parameters, channels=channels, group=self.slot.ports.group)
+
+    def over(self, channel: Channel) -> Dut:
+        """The same module over another of its channels: its clients, its sockets go there."""
+        return Dut(self.slot, channel)
+
     def ppp(self, cid: int | None = None, user: str = "", password: str = "", *, ipv6: bool = False,
             port: str | Channel | None = None, dial: PppDial | None = None) -> PppLink:
         """A data call by PPP, ended on this host: ``with dut.ppp() as link: link.fetch("http://httpbin.org/")``.
@@ -153,14 +161,6 @@ class Dut:
     def raw(self, channel: Channel | None = None) -> RawTalk:
         """The bytes of a channel (default: the main one): echo, silence, rubbish."""
         return RawTalk(channel or self.at, self.slot.trace)
-    def mux(self, *, parameters: MuxParameters | None = None, channels: int | None = None) -> Mux:
-        """A multiplexer on the UART: ``with dut.mux() as mux: mux.channel(1).send("AT")``."""
-        return Mux(self.port("uart"), parameters=parameters, channels=channels, group=self.slot.ports.group)
-
-    def over(self, channel: Channel) -> Dut:
-        """The same module over another of its channels: its clients, its sockets go there."""
-        return Dut(self.slot, channel)
-
 
     def identify(self, *, sim: bool = True) -> Identity:
         """Ask model, firmware, IMEI, and the SIM's numbers."""

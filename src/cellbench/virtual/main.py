@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TextIO
 
 from cellbench.base.errors import OperatorError
+from cellbench.virtual.device.clients import mqtt_paho
 
 from .control.room import ControlRoom
-from .device import mqtt_paho
 from .device.config import Timing
 from .rack import LOG, ParkFactory, Rack, RackPlan, VirtualSlot
 from .rigfile import write_rig_file

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cellbench.virtual.device.coap_exchange import (
+from cellbench.virtual.device.clients.coap_exchange import (
     DatagramExchange,
     Patience,
     Rejected,
     StreamExchange,
     StreamState,
 )
-from cellbench.virtual.device.coap_line import parse_uri
-from cellbench.virtual.device.coap_messages import (
+from cellbench.virtual.device.clients.coap_line import parse_uri
+from cellbench.virtual.device.clients.coap_messages import (
     Block,
     Datagram,
     FrameReader,

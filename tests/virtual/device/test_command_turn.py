@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from cellbench.virtual.device.command_turn import CommandTurn
+from cellbench.virtual.device.clients.command_turn import CommandTurn
 
 
 def test_what_comes_meanwhile_waits_for_the_result() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cellbench.virtual.device.ftp_replies import (
+from cellbench.virtual.device.clients.ftp_replies import (
     NoReply,
     Reply,
     ReplyReader,

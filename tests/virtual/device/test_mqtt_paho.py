@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from paho.mqtt import client as paho
 
 from cellbench.base.errors import OperatorError
-from cellbench.virtual.device.mqtt_paho import (
+from cellbench.virtual.device.clients.mqtt_paho import (
     Accepted,
     Acknowledged,
     Arrived,

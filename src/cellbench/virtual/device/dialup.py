@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from cellbench.virtual.device.outward import Outward
+from cellbench.virtual.device.clients.outward import Outward
 from cellbench.virtual.front.context import DataEnd, DataLink, Refusal
 from cellbench.virtual.front.ppp.authentication import ANYBODY, Account
 from cellbench.virtual.front.ppp.framing import FLAG

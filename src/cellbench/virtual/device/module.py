@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from cellbench.base.clock import SYSTEM_CLOCK, Clock
 from cellbench.catalogue.modules.model import ModuleProfile, UsbComposition
-from cellbench.virtual.device import gpio, lwm2m, restore, trace, update_flash
+from cellbench.virtual.device import gpio, restore, trace, update_flash
 from cellbench.virtual.device.aux_uart import AuxUart
+from cellbench.virtual.device.clients import lwm2m
+from cellbench.virtual.device.clients.outward import Outward
 from cellbench.virtual.device.config import ModuleConfig
 from cellbench.virtual.device.contexts import Contexts
 from cellbench.virtual.device.draw import Draw
 from cellbench.virtual.device.faces import Input, Output, Subsystem, UartFace, UsbFace, garble
 from cellbench.virtual.device.factory import factory_values, storage_for
 from cellbench.virtual.device.network import NetworkState
-from cellbench.virtual.device.outward import Outward
 from cellbench.virtual.device.pace import Pace
 from cellbench.virtual.device.power import Power
 from cellbench.virtual.device.radio import Radio

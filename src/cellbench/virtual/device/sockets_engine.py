@@ -7,8 +7,8 @@ import ipaddress
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from cellbench.virtual.device.clients.dns import Dns
 from cellbench.virtual.device.contexts import CLAT_ADDRESS
-from cellbench.virtual.device.dns import Dns
 from cellbench.virtual.device.secure import SecureConnections
 from cellbench.virtual.device.sockets_model import (
     Announcer,

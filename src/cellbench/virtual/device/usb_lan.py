@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from cellbench.virtual.device.outward import Outward
+from cellbench.virtual.device.clients.outward import Outward
 from cellbench.virtual.net import dhcp
 from cellbench.virtual.net.ip.gateway import Addresses, Gateway
 from cellbench.virtual.net.ip.packets import UDP, build, packed, parse, parse_udp, text, udp

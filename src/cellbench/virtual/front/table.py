@@ -13,20 +13,12 @@ from cellbench.virtual.device import (
     bands,
     calls,
     certificates_at,
-    coap_at,
     contexts_at,
-    dns,
     files_at,
-    ftp_at,
     gpio,
-    http_at,
     identity,
-    lwm2m_at,
     misc,
-    mqtt_at,
-    mqttsn_at,
     mux_at,
-    ping,
     power_at,
     radio_at,
     security_at,
@@ -38,6 +30,7 @@ from cellbench.virtual.device import (
     update_at,
     usb_at,
 )
+from cellbench.virtual.device.clients import coap_at, dns, ftp_at, http_at, lwm2m_at, mqtt_at, mqttsn_at, ping
 from cellbench.virtual.front.context import Handler, Handlers
 
 _SUBJECTS: tuple[tuple[str, Handlers], ...] = (
