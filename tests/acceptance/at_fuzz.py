@@ -59,9 +59,9 @@ LEAVES = re.compile(rb"cfun|cpwroff|ufactory|usio|sysnv|uusbconf", re.IGNORECASE
 LEAVES_KEPT = 0.2
 NEVER = re.compile(
     rb"(?:^|[^a-z]|at)s\d*(?:=|;|$)|ipr=|icf=|upsv=|&k|ifc=|cpwd|clck=\"?\w*\"?,[^2]|cpin="
-    rb"|usodl|cgdata|d\*99|csim|cmux|utest", re.IGNORECASE)
-"""Not sent, blanks left out: another terminator, rate or mode asks for another judge; wrong PINs lock the
-card, as they lock a real one."""
+    rb"|usodl|cgdata|d\*99|csim|cmux|utest|ufwupd|udwnfile=[^,]*,\"?\+?\d{5}", re.IGNORECASE)
+"""Not sent, blanks left out: another terminator, rate, mode, or a file of over 9999 bytes has another judge;
+wrong PINs lock the card, as they lock a real one."""
 DEEPER = ("ATE0Q0V1", "AT+CFUN=1", "AT+COPS=0", 'AT+CGDCONT=1,"IP","internet.wind.biz"', "AT+CGACT=1,1",
           "AT+USOCL=0", "AT+USOCL=1", "AT+USOCL=2", "AT+USOCR=6", "AT+USOCR=17", "AT+USOCR=6",
           'AT+USOCO=0,"195.34.89.241",7', "AT+USOLI=2,1099",

@@ -50,7 +50,7 @@ def beside(name: str, place: Path | None = None) -> ModuleType:
 
 
 proxies: Any = beside("dying_proxies")
-modules: Any = beside("sockets_conftest", HERE.parent / "virtual" / "sockets" / "conftest.py")
+modules: Any = beside("sockets_conftest", HERE.parent / "virtual" / "internet" / "conftest.py")
 Fault, Plan = proxies.Fault, proxies.Plan
 SAYS = (Fault.RESET, Fault.CLOSE, Fault.STALL, Fault.RUBBISH)
 

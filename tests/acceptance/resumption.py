@@ -360,7 +360,7 @@ def run_case(bench: Any, server: str, kind: int, udp: bool, shown: Credentials) 
 
 def load_bench() -> Any:
     """The bench of the tests of embedded clients, as a module."""
-    path = ROOT / "tests" / "virtual" / "sockets" / "conftest.py"
+    path = ROOT / "tests" / "virtual" / "internet" / "conftest.py"
     spec = importlib.util.spec_from_file_location("cellbench_resumption_bench", path)
     assert spec is not None
     assert spec.loader is not None

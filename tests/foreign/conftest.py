@@ -25,7 +25,7 @@ def _loaded(name: str, path: Path) -> Any:
     return module
 
 
-_bench = _loaded("cellbench_sockets_bench", Path(__file__).parents[1] / "virtual" / "sockets" / "conftest.py")
+_bench = _loaded("cellbench_bench", Path(__file__).parents[1] / "virtual" / "internet" / "conftest.py")
 _uml = _loaded("cellbench_foreign_uml", Path(__file__).with_name("uml.py"))
 bench = _bench.bench  # fixtures: modules on a virtual internet, inside the test's process
 play = _bench.play
