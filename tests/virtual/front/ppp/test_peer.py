@@ -162,6 +162,18 @@ def test_lcp_is_never_compressed(line: Any) -> None:
     assert one.peer.outgoing().startswith(b"\x7e\xff\x7d\x23\xc0\x21\x7d\x2a")
 
 
+def test_what_an_acknowledgement_settles_holds_for_the_next_frame_of_the_same_read(line: Any) -> None:
+    one = line()
+    asked = one.start()
+    one.say(HOST_LCP)
+    network = bytes.fromhex("8021 01 21 0010 0306".replace(" ", "") + ip(HOST) + "8106" + ip(DNS[0]))
+    body = network + one.hands.check(network)  # no address and control, nothing escaped but flag and escape
+    bare = b"\x7e" + body.replace(b"\x7d", b"\x7d\x5d").replace(b"\x7e", b"\x7d\x5e") + b"\x7e"
+    one._after(one.peer.receive(one.hands.frame("c02102" + asked[6:]) + bare, one.now))
+    assert any(said.startswith("80210221") for said in one.take()), "the request behind it was not read"
+    assert one.peer.damaged == 0
+
+
 def test_unknown_protocol_is_rejected_and_unknown_code_too(line: Any) -> None:
     one = line(Settings((HOST, OWN)))
     one.network()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 FLAG, ESCAPE, XOR = 0x7E, 0x7D, 0x20
@@ -115,17 +116,20 @@ class Decoder:
 
     def receive(self, data: bytes) -> list[Frame]:
         """The frames that ``data`` completes."""
+        return list(self.frames(data))
+
+    def frames(self, data: bytes) -> Iterator[Frame]:
+        """The same one by one, each read by the options in force when it is asked for: what one frame settles
+        holds for the next."""
         pieces = data.split(b"\x7e")
-        frames: list[Frame] = []
         for piece in pieces[:-1]:
             self._keep(piece)
             frame = self._frame()
             self._held.clear()
             self._begun, self._skipping = True, False
             if frame is not None:
-                frames.append(frame)
+                yield frame
         self._keep(pieces[-1])
-        return frames
 
     def _keep(self, piece: bytes) -> None:
         if self._skipping or not self._begun:

@@ -170,7 +170,7 @@ class PppPeer:
     def receive(self, data: bytes, now: float) -> list[Happening]:
         """Bytes from the line."""
         self._now = now
-        for frame in self._decoder.receive(data):
+        for frame in self._decoder.frames(data):
             if self.phase is not Phase.DEAD:
                 self._frame(frame)
         return self._taken()
