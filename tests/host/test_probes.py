@@ -48,8 +48,8 @@ class Dying:
 
     def _talk(self, connection: socket.socket) -> None:
         self._kept.append(connection)
-        connection.settimeout(10)
         try:
+            connection.settimeout(10)  # the other end of the test may have closed it already
             connection.recv(65_536)
             connection.sendall(self.page if self.end == "well" else self.page[:self.after])
             if self.end == "rubbish":

@@ -35,6 +35,11 @@ def test_ticks_are_few_rising_and_inside(low: float, span: float, about: int) ->
     assert all(low - slack <= tick <= high + slack for tick in found)
 
 
+def test_ticks_where_floating_point_has_no_step() -> None:
+    assert ticks(0.0, 5e-324) == (0.0,)
+    assert ticks(-1.7e308, 1.7e308) == (-1.7e308,)
+
+
 @pytest.mark.parametrize(("low", "high", "expected"), [
     (0, 10, (0, 2, 4, 6, 8, 10)), (0, 1, (0, 0.2, 0.4, 0.6, 0.8, 1.0)), (3, 3, (3,))])
 def test_ticks_are_round(low: float, high: float, expected: tuple[float, ...]) -> None:

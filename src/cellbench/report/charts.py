@@ -6,6 +6,7 @@ All functions are pure. Text takes the font of the document around it in HTML; a
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
@@ -46,10 +47,11 @@ class Axis:
 
 
 def ticks(low: float, high: float, about: int = 6) -> tuple[float, ...]:
-    """Round values from ``low`` to ``high``, about as many as asked for; one when both are equal."""
-    if not high > low:
-        return (low,)
+    """Round values from ``low`` to ``high``, about as many as asked for; one when both are equal, or so near or
+    far that floating point has no step between."""
     raw = (high - low) / max(1, about)
+    if not (high > low and sys.float_info.min <= raw < math.inf):
+        return (low,)
     power: float = 10.0 ** math.floor(math.log10(raw))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * 0.999)
     first = math.ceil(low / step - 1e-9)
