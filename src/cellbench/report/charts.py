@@ -47,8 +47,8 @@ class Axis:
 
 
 def ticks(low: float, high: float, about: int = 6) -> tuple[float, ...]:
-    """Round values from ``low`` to ``high``, about as many as asked for; one when both are equal, or so near or
-    far that floating point has no step between."""
+    """Round values from ``low`` to ``high``, about as many as asked for; one when both are equal, or so near
+    or far that floating point has no step between."""
     raw = (high - low) / max(1, about)
     if not (high > low and sys.float_info.min <= raw < math.inf):
         return (low,)
