@@ -16,6 +16,7 @@ ECHO = ("network", "service:echo")
 Services = Mapping[str, Service]
 ANSWER_S = 10.0
 SCAN_S = 300.0
+READ_APART_S = 0.2  # two threads read the two ports: the order of what came together is not seen
 TURNS = 10
 PAIRS = ("uart and usb", "usb and usb")
 NOWHERE = "203.0.113.1"  # of TEST-NET-3 (RFC 5737): nobody answers
@@ -126,7 +127,7 @@ def test_one_at_a_time(registered: Dut) -> None:
     scan = under_way(first, registered, "AT+COPS=?")
     waiting = Asking(second, "AT+CGMM", SCAN_S)
     assert (waiting.result(), scan.result()) == ("OK", "OK")
-    assert waiting.ended >= scan.ended, "it was answered during the scan"
+    assert waiting.ended >= scan.ended - READ_APART_S, "it was answered during the scan"
 
 
 @procedure("R8:13.1", title="A command that goes on does not block the other interfaces",
