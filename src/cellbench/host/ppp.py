@@ -257,6 +257,7 @@ class PppLink(PppNet):
                 pump.engine.terminate(pump.now())
             pump.flush()
         else:
+            pump.mute()
             self.channel.set_line("dtr", False)
         try:
             over = pump.wait(lambda: pump.ended is not None, self._until(_END_S))

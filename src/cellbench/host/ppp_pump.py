@@ -55,7 +55,7 @@ class PppPump:
         self._name = name
         self._data: DataMode | None = None
         self._writing = threading.Lock()
-        self._stopping = False
+        self._stopping = self._mute = False
         self._thread: threading.Thread | None = None
 
     def now(self) -> float:
@@ -72,7 +72,7 @@ class PppPump:
     def run(self, data: DataMode) -> None:
         """Work on a port in data mode, from now on."""
         self._data = data
-        self._stopping = False
+        self._stopping = self._mute = False
         self._thread = threading.Thread(target=self._work, args=(data,), name=f"ppp {self._name}",
                                         daemon=True)
         self._thread.start()
@@ -83,6 +83,12 @@ class PppPump:
         self._stopping = True
         if thread is not None and thread is not threading.current_thread():
             thread.join()
+
+    def mute(self) -> None:
+        """Send nothing more, and return when what is being sent is out: a module that leaves data mode takes a
+        frame behind that moment for a command line, and repeats it."""
+        with self._writing:
+            self._mute = True
 
     def take_rest(self, data: DataMode) -> None:
         """Bytes that came while nobody worked: they are PPP's."""
@@ -97,7 +103,7 @@ class PppPump:
             with self.news:
                 self._hand_over()
                 wire = self.engine.outgoing()
-            if wire and self._data is not None and self.ended is None:
+            if wire and self._data is not None and self.ended is None and not self._mute:
                 self._data.write(wire, _WRITE_S)
 
     def write_octets(self, octets: bytes) -> None:
