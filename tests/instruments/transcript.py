@@ -346,7 +346,13 @@ class _Tcp(_FarEnd):
 
     def _say(self, data: bytes) -> None:
         try:
+            # a host that has gone in order resets only afterwards, behind the end that was read already
+            gone = self._link in select.select([self._link], [], [], 0)[0] and not self._link.recv(
+                1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
             self._link.sendall(data)
+            refused = self._link.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if (gone or refused) and not self.dialogue.unread:
+                self.problems.append(f"the host was gone before {data!r}")
         except OSError as error:
             self.problems.append(f"the host was gone before {data!r}: {error}")
 

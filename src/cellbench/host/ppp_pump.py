@@ -85,8 +85,8 @@ class PppPump:
             thread.join()
 
     def mute(self) -> None:
-        """Send nothing more, and return when what is being sent is out: a module that leaves data mode takes a
-        frame behind that moment for a command line, and repeats it."""
+        """Send nothing more, and return when what is being sent is out: a module that leaves data mode takes
+        a frame behind that moment for a command line, and repeats it."""
         with self._writing:
             self._mute = True
 
