@@ -71,6 +71,17 @@ def test_a_program_started_meanwhile_does_not_keep_the_lock(locks):
         child.wait()
 
 
+def test_a_copy_of_the_descriptor_does_not_keep_the_lock(locks):
+    """What a program has between fork and exec."""
+    lock = Lock.take(locks, "k", "k", ME)
+    copy = os.dup(lock._descriptor)
+    try:
+        lock.release()
+        Lock.take(locks, "k", "k", ME).release()
+    finally:
+        os.close(copy)
+
+
 def test_files_and_directory_are_for_everybody_whatever_the_umask(tmp_path):
     before = os.umask(0o077)
     try:

@@ -2,7 +2,7 @@
 
 The kernel ends a dead holder's flock, so nothing is ever broken by force and no file is ever removed. The
 file's content is the holder's own account: who, since when, and what it may have left on. Descriptors are
-closed on exec; a holder must not fork while holding (a child would keep the lock).
+closed on exec; a forked child has the lock as its parent has it, and what either releases is free for all.
 """
 
 from __future__ import annotations
@@ -141,6 +141,8 @@ class Lock:
             return
         if not keep_account:
             os.ftruncate(self._descriptor, 0)
+        # said, not left to the close: a program being started just now still has a copy of the descriptor
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         os.close(self._descriptor)
         self._descriptor = -1
 
