@@ -1,0 +1,1 @@
+"""Firmware update from the host's side: packages, ways, what is told of them."""
