@@ -488,7 +488,7 @@ def test_nothing_is_left_open_after_stop(peer, r8):
         channel.start()
         channel.send("AT")
         channel.stop()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before  # others may have let go of theirs
     assert not any(thread.name == "port uart" for thread in threading.enumerate())
 
 

@@ -111,7 +111,7 @@ def test_a_sleep_is_seen_beside_the_conversation(slot: Slot) -> None:
         assert watch.wait_mean(0.2, above_a=0.008, at_most_s=30.0) is not None
         assert watch.wait_mean(0.1, below_a=0.001, at_most_s=0.3) is None
     seen = watch.profile()
-    assert threading.active_count() == before, "the sampling thread has ended"
+    assert threading.active_count() <= before, "the sampling thread has ended"
     assert seen.state("asleep").mean_a < 0.006 < 0.008 < seen.state("awake").mean_a
     assert list(seen.times) == sorted(seen.times)
     assert [name for _, name in seen.marks] == ["awake", "asleep", "woken"]
