@@ -75,7 +75,7 @@ def test_autobauding(dut_at: Callable[[DutState], Dut], slot: Slot, record: Reco
     raw.write(b"AT\r")
     heard = raw.listen(slot.profile.serial.after_autobaud_s.value + UNANSWERED_S)
     assert heard == b"", f"the first AT was answered with {heard!r}"
-    assert uart.send("AT", timeout_s=2.0).ok
+    assert uart.send("AT", timeout_s=10.0).ok
     assert uart.send("AT+IPR?").value("+IPR") == (AUTOBAUDING,)
     record.note(f"measured at {rate} bit/s; greeting {boot.greeting!r}")
     slot.power_off(cause="the UART has measured another rate")
@@ -97,7 +97,7 @@ def test_autobauding_at_any_rate(dut: Dut, record: Recorder) -> None:
             raw.write(b"AT\r")
             heard = raw.listen(dut.profile.serial.after_autobaud_s.value + UNANSWERED_S)
             assert heard == b"", f"the first AT at {rate} bit/s was answered with {heard!r}"
-            assert uart.send("AT", timeout_s=2.0).ok
+            assert uart.send("AT", timeout_s=10.0).ok
             record.note(f"measured at {rate} bit/s")
 
 

@@ -73,7 +73,7 @@ def test_slices_for_pipes_without_descriptor():
     thread.start()
     assert not woken.wait(0.05)
     watch.arm()
-    assert woken.wait(2.0)
+    assert woken.wait(20.0)
     thread.join()
     watch.close()
     assert watch.wait() is False
