@@ -29,7 +29,7 @@ from cellbench.host.clients.coap import (
     CoapTransport,
     coap_probe,
 )
-from cellbench.host.clients.ftp import FtpClient, FtpServer, ftp_probe
+from cellbench.host.clients.ftp import FtpClient, FtpServer
 from cellbench.host.clients.ftp_link import FtpLink
 from cellbench.host.clients.ftp_list import FtpEntry
 from cellbench.host.clients.http import HttpClient, HttpServer, Response
@@ -44,9 +44,24 @@ from cellbench.host.clients.mqttsn_model import (
     Subscription,
     TopicKind,
 )
-from cellbench.host.clients.probes import http_probe, mqtt_probe, tls_probe
+from cellbench.host.clients.probes import ftp_probe, http_probe, mqtt_probe, tls_probe
 from cellbench.host.errors import AtError
 from cellbench.host.files import BadFileName, FileDiffers, FileMissing, Files, NoRoom
+from cellbench.host.firmware.model import (
+    Method,
+    Package,
+    PackageKind,
+    RecoveryPath,
+    Stage,
+    Told,
+    Update,
+    UpdateError,
+    UpdateEvent,
+    UpdateNotApplied,
+    UpdateRefused,
+    UpdateSilent,
+)
+from cellbench.host.firmware.model import Recovery as FirmwareRecovery
 from cellbench.host.mux import Mux, MuxCount, Recovery
 from cellbench.host.mux_line import MuxEnded, MuxRefused, MuxSilent
 from cellbench.host.mux_settings import MuxParameters
@@ -85,15 +100,19 @@ from cellbench.host.security import (
 )
 from cellbench.host.sockets import Datagram, Socket, SocketClosed, Sockets
 from cellbench.host.urclog import UrcTimeout
+from cellbench.host.xmodem import Mode as XmodemMode
 from cellbench.record.measurement import Judgement, Limit
 from cellbench.rig.current import CurrentProfile, CurrentWatch, StateCurrent
 from cellbench.rig.dut import Dut, DutState, Identity
+from cellbench.rig.firmware import FirmwareCatalogue, load_firmware
+from cellbench.rig.firmware_route import NoRoute
 from cellbench.rig.limits import ProductLimits
 from cellbench.rig.radio import RadioMeter, radio_meter
 from cellbench.rig.schema import Apn as Network
 from cellbench.rig.schema import Service
 from cellbench.rig.services import ServiceMap
 from cellbench.rig.slot import Boot, PowerState, Slot
+from cellbench.rig.updating import Updater
 from cellbench.rig.usb_rest import UsbRest
 from cellbench.session.attempts import ATTEMPT
 from cellbench.session.equipment import Equipment
@@ -101,25 +120,29 @@ from cellbench.session.opening import open_equipment
 from cellbench.session.procedure import Procedure, procedure
 from cellbench.session.recorder import Recorder
 from cellbench.session.run import RUN, Run
+from cellbench.session.updating import Packages, RecordingUpdater
 
 __all__ = [
     "Aborted", "AtError", "BadFileName", "Boot", "CellbenchError", "CertificateKind",
     "CertificateMissing", "Certificates", "Channel", "ClientError", "ClientNetworkError",
     "ClientServiceError", "CoapClient", "CoapMethod", "CoapProfile", "CoapResponse", "CoapServer",
     "CoapTransport", "CurrentProfile", "CurrentWatch", "Datagram", "DialCommand", "Dut", "DutState",
-    "EndKind", "Equipment", "Escape", "FarSide", "FileDiffers", "FileMissing", "Files", "FtpClient",
-    "FtpEntry", "FtpLink", "FtpServer", "HangUp", "HttpClient", "HttpServer", "Identity", "Judgement",
-    "Limit", "MessageForm", "MqttClient", "MqttMessage", "MqttServer", "MqttSettingNotKept",
-    "MqttSnClient", "MqttSnGateway", "MqttSnMessage", "MqttSnTopic", "MqttSnWill", "MqttWill", "Mux",
-    "MuxCount", "MuxEnded", "MuxParameters", "MuxRefused", "MuxSilent", "Network", "NetworkError",
-    "NoRoom", "NoSession", "NotApplicable", "NotPossible", "OperatorError", "Owner", "Pin", "PinLevel",
+    "EndKind", "Equipment", "Escape", "FarSide", "FileDiffers", "FileMissing", "Files",
+    "FirmwareCatalogue", "FirmwareRecovery", "FtpClient", "FtpEntry", "FtpLink", "FtpServer", "HangUp",
+    "HttpClient", "HttpServer", "Identity", "Judgement", "Limit", "MessageForm", "Method", "MqttClient",
+    "MqttMessage", "MqttServer", "MqttSettingNotKept", "MqttSnClient", "MqttSnGateway", "MqttSnMessage",
+    "MqttSnTopic", "MqttSnWill", "MqttWill", "Mux", "MuxCount", "MuxEnded", "MuxParameters", "MuxRefused",
+    "MuxSilent", "Network", "NetworkError", "NoRoom", "NoRoute", "NoSession", "NotApplicable",
+    "NotPossible", "OperatorError", "Owner", "Package", "PackageKind", "Packages", "Pin", "PinLevel",
     "Ping", "PowerState", "PppAuth", "PppAuthRefused", "PppDial", "PppEnd", "PppFailed", "PppLink",
     "PppLost", "PppNoAnswer", "PppRefused", "PppReset", "PppTcp", "PppUdp", "PppUnreachable", "PppdLink",
-    "Procedure", "ProductLimits", "Psk", "RadioMeter", "RawTalk", "Recorder", "Recovery", "Response",
-    "RigError", "Run", "Security", "SecurityProfile", "ServerCheck", "Service", "ServiceError",
-    "SessionData", "SessionKind", "Slot", "Socket", "SocketClosed", "Sockets", "StateCurrent",
-    "Subscription", "TlsVersion", "TopicKind", "UnitError", "UrcTimeout", "UsbRest", "client_of",
-    "coap_probe", "current_run", "ftp_probe", "http_probe", "limits_for", "login_of", "md5_of",
+    "Procedure", "ProductLimits", "Psk", "RadioMeter", "RawTalk", "Recorder", "RecordingUpdater",
+    "Recovery", "RecoveryPath", "Response", "RigError", "Run", "Security", "SecurityProfile",
+    "ServerCheck", "Service", "ServiceError", "SessionData", "SessionKind", "Slot", "Socket",
+    "SocketClosed", "Sockets", "Stage", "StateCurrent", "Subscription", "TlsVersion", "Told", "TopicKind",
+    "UnitError", "Update", "UpdateError", "UpdateEvent", "UpdateNotApplied", "UpdateRefused",
+    "UpdateSilent", "Updater", "UrcTimeout", "UsbRest", "XmodemMode", "client_of", "coap_probe",
+    "current_run", "ftp_probe", "http_probe", "limits_for", "load_firmware", "login_of", "md5_of",
     "mqtt_probe", "mqttsn_probe", "open_equipment", "procedure", "radio_meter", "recorder_of", "root_of",
     "serial_of", "tcp_probe", "tls_probe",
 ]

@@ -18,8 +18,9 @@ from cellbench.base.errors import NotPossible, ServiceError, UnitError
 from cellbench.catalogue.ftp_codes import CODES, REPLIES, ftp_meaning
 from cellbench.host.channel import Channel
 from cellbench.host.clients.blame import ClientError, ClientNetworkError, ClientServiceError
-from cellbench.host.clients.ftp import FtpClient, FtpServer, ftp_probe
+from cellbench.host.clients.ftp import FtpClient, FtpServer
 from cellbench.host.clients.ftp_list import FtpEntry, entries_of
+from cellbench.host.clients.probes import ftp_probe
 from cellbench.host.files import Files
 
 from .rack import SLOTS, Module, Rack, wait_registered

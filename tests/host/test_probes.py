@@ -13,11 +13,10 @@ import yaml
 
 from cellbench.base.errors import Owner
 from cellbench.host.clients.blame import ClientError, ClientServiceError, Probe, tcp_probe
-from cellbench.host.clients.ftp import ftp_probe
 from cellbench.host.clients.http import HttpClient, HttpServer
 from cellbench.host.clients.mqtt import MqttClient
 from cellbench.host.clients.mqtt_settings import MqttServer
-from cellbench.host.clients.probes import client_hello, http_probe, mqtt_probe, tls_probe
+from cellbench.host.clients.probes import client_hello, ftp_probe, http_probe, mqtt_probe, tls_probe
 
 from .rack import Module, Rack
 

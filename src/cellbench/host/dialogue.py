@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from cellbench.base.clock import Clock, Deadline
 from cellbench.base.trace import TraceSink
@@ -23,9 +24,20 @@ from cellbench.wire.at.events import (
 from cellbench.wire.at.grammar import Grammar, Plan
 from cellbench.wire.at.session import Session, State
 
-Ask = Callable[[str], bytes]
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A payload that takes its time: ``told`` hears how many of its bytes are written, at least every 4096.
+    What it raises ends the command in the middle of the payload."""
+
+    data: bytes
+    told: Callable[[int], None]
+
+
+Ask = Callable[[str], bytes | Sending]
 
 CONNECTED = Final("CONNECT", 1, True)
+_SLICE = 4096
 _ESCAPE = b"\x1b"  # cancels the input at ">" (3GPP TS 27.005 3.5.1)
 
 
@@ -174,7 +186,7 @@ class Dialogue:
         prompt, self._prompt = self._prompt, None
         self._news = False
         assert prompt is not None
-        data = payload
+        data: bytes | Sending | None = payload
         if data is None and ask is not None:
             data = ask(prompt.mark)
         tap = self.link.current()
@@ -185,9 +197,19 @@ class Dialogue:
         # Characters that come too early after the prompt get lost (LENA-R8 guide 9.2.3, LARA-R6 guide 5.3.1).
         if self.link.wait(self._has_news, self._monotonic() + self._after_prompt_s):
             return  # the module took its prompt back
+        told = data.told if isinstance(data, Sending) else None
         with self.link.mutex:
-            wire = self.session.payload(data, echoed=prompt.mark == ">")
-        tap.write(wire, Deadline.after(max(5.0, len(wire) / 800), self._clock))
+            wire = self.session.payload(data.data if isinstance(data, Sending) else data,
+                                        echoed=prompt.mark == ">")
+        deadline = Deadline.after(max(5.0, len(wire) / 800), self._clock)
+        if told is None:
+            tap.write(wire, deadline)
+        else:
+            for begin in range(0, len(wire), _SLICE):
+                if self._news:
+                    return  # the module has ended it
+                tap.write(wire[begin:begin + _SLICE], deadline)
+                told(min(begin + _SLICE, len(wire)))
         self.began = self._monotonic()
 
     def leave_data(self, plan: Plan, wire: bytes, timeout_s: float,

@@ -13,8 +13,7 @@ from ipaddress import IPv4Address
 
 from cellbench.base.errors import CellbenchError, NetworkError, Owner, RigError
 from cellbench.host.clients.blame import Probe
-from cellbench.host.clients.ftp import ftp_probe
-from cellbench.host.clients.probes import client_hello, http_probe, mqtt_probe, tls_probe
+from cellbench.host.clients.probes import client_hello, ftp_probe, http_probe, mqtt_probe, tls_probe
 from cellbench.rig.dut import Dut
 from cellbench.rig.schema import Service
 from cellbench.rig.slot import PowerState, Slot

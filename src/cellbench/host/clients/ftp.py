@@ -8,7 +8,6 @@ compared; what is got goes into a file that was deleted first.
 from __future__ import annotations
 
 import contextlib
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,16 +17,18 @@ from cellbench.catalogue.ftp_codes import TIMEOUT_S, USE_CLASS, ftp_meaning
 from cellbench.host.channel import Channel
 from cellbench.host.clients.blame import Probe, client_failure
 from cellbench.host.clients.ftp_link import FtpLink
-from cellbench.host.clients.ftp_list import FtpEntry, entries_of
+from cellbench.host.clients.ftp_list import FtpEntry, entries_of, listed
+from cellbench.host.clients.watching import Watch, watched
 from cellbench.host.errors import AtError
 from cellbench.host.files import FileDiffers, Files, Progress
-from cellbench.host.urclog import UrcEvent
+from cellbench.wire.at.values import Fields
 
 LOGOUT, LOGIN, DELETE, RENAME, GET, PUT, GET_DIRECT, PUT_DIRECT, CHANGE = range(9)
-CREATE, REMOVE, LIST, NAMES = 10, 11, 13, 14
+CREATE, REMOVE, LIST, NAMES, PACKAGE = 10, 11, 13, 14, 100
 _NAMES = {LOGOUT: "log out", LOGIN: "log in", DELETE: "delete", RENAME: "rename", GET: "get", PUT: "put",
           GET_DIRECT: "get by direct link", PUT_DIRECT: "put by direct link", CHANGE: "change directory",
-          CREATE: "create directory", REMOVE: "remove directory", LIST: "list", NAMES: "list of names"}
+          CREATE: "create directory", REMOVE: "remove directory", LIST: "list", NAMES: "list of names",
+          PACKAGE: "get firmware package"}
 _LINKS = frozenset({GET_DIRECT, PUT_DIRECT})
 _TEXTS, _HIDDEN = frozenset(range(5)), frozenset({3, 4})
 _LONGEST_NAME = 256  # characters of a file name on the server (SARA-R4 AT manual)
@@ -37,7 +38,6 @@ _SLOWEST_BYTES_S = 960.0
 _UNKNOWN_BYTES = 1_048_576
 _LINK_PIECE = 4096
 _STALLED_S, _QUIET_S = 60.0, 5.0
-_PROBE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class FtpClient:
 
     def __init__(self, channel: Channel, *, local_file: str = "cellbench_ftp", probe: Probe | None = None
                  ) -> None:
-        """``probe`` asks the server directly when an error suspects it; see ``ftp_probe``."""
+        """``probe`` asks the server directly when an error suspects it; see probes.ftp_probe."""
         self._channel = channel
         self._files = Files(channel)
         self._probe = probe
@@ -237,6 +237,15 @@ class FtpClient:
             self._check_size(remote, len(data))
         return data
 
+    def fetch_package(self, remote: str, size: int = _UNKNOWN_BYTES, watch: Watch | None = None) -> str:
+        """A firmware package of the server into the module, under its fixed name and tag (LENA-R8 guide
+        11.2.1.1.2); its MD5 as the module tells it. ``size`` in bytes bounds the wait, ``watch`` is called
+        now and then in it."""
+        fields = self._perform(PACKAGE, (remote,), size, watch)[1]
+        if len(fields) < 3 or not isinstance(fields[2], str):
+            raise UnitError(f"FTP {_NAMES[PACKAGE]} {remote}: the module reports success without an MD5")
+        return fields[2]
+
     # -- direct link -------------------------------------------------------------------------------
 
     def open_get(self, remote: str, offset: int = 0) -> FtpLink:
@@ -288,17 +297,22 @@ class FtpClient:
     # -- inside ------------------------------------------------------------------------------------
 
     def _do(self, op: int, *values: str | int, size: int = 0) -> bytes:
-        """One operation to its result; the data of a list."""
+        """One operation to its good result; the data of a list."""
+        return self._perform(op, values, size)[0]
+
+    def _perform(self, op: int, values: tuple[str | int, ...], size: int, watch: Watch | None = None
+                 ) -> tuple[bytes, Fields]:
+        """The same, with the fields of the result."""
         what = " ".join(("FTP", _NAMES[op], *(str(value) for value in values)))
         data = bytearray()
         with self._channel.expect(("+UUFTPCR", "+UUFTPCD"), lambda event: event.fields[:1] == (op,)) as heard:
             self._begin(op, what, values)
             limit_s = self._longest_s(size)
-            while (event := heard.wait(limit_s)).prefix != "+UUFTPCR":
-                data += _listed(event)
+            while (event := watched(heard, limit_s, watch)).prefix != "+UUFTPCR":
+                data += listed(event)
         if event.fields[1:2] != (1,):
             raise self._failure(what)
-        return bytes(data)
+        return bytes(data), event.fields
 
     def _begin(self, op: int, what: str, values: tuple[str | int, ...]) -> None:
         try:
@@ -347,27 +361,6 @@ class FtpClient:
             raise FileDiffers(f"FTP get {remote}: the server lists {listed} bytes, the module stored {size}")
 
 
-def ftp_probe(host: str, port: int) -> Probe:
-    """Asks whether an FTP server greets this host and answers a command, each within 3 s."""
-
-    def ask() -> str:
-        try:
-            with socket.create_connection((host, port), _PROBE_S) as server:
-                server.settimeout(_PROBE_S)
-                greeting = server.recv(256)
-                server.sendall(b"NOOP\r\n")
-                answer = server.recv(256)
-        except OSError as error:
-            return f"the server at {host}:{port} does not answer the host: {error}"
-        if not greeting.startswith((b"220", b"120")):
-            return f"the server at {host}:{port} greets the host with {greeting[:40]!r}"
-        if not answer[:3].isdigit():
-            return f"the server at {host}:{port} answers the host's NOOP with {answer[:40]!r}"
-        return ""
-
-    return ask
-
-
 def _line(op: int, values: tuple[str | int, ...]) -> str:
     return f"AT+UFTPC={op}" + "".join(f",{_parameter(value)}" for value in values)
 
@@ -379,15 +372,6 @@ def _parameter(value: str | int) -> str:
         raise NotPossible(f"name {value[:40]!r}: 1 to {_LONGEST_NAME} printable characters without quotation "
                           "marks")
     return f'"{value}"'
-
-
-def _listed(event: UrcEvent) -> bytes:
-    """The data of a +UUFTPCD; UnitError unless it is as long as announced."""
-    fields = event.fields
-    text = fields[2] if len(fields) == 3 and isinstance(fields[2], str) else ""
-    if len(fields) != 3 or fields[1] != len(text):
-        raise UnitError(f"+UUFTPCD: {len(text)} bytes of data announced as {fields[1:2]}")
-    return text.encode("latin-1")
 
 
 def _compare(remote: str, held: bytes, data: bytes, offset: int = 0) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from cellbench.base.errors import UnitError
+from cellbench.host.urclog import UrcEvent
+
 _LINE = re.compile(r"([-dlbcps])\S{9,10} +\d+ +\S+ +\S+ +(\d+) +([A-Z][a-z]{2} +\d+ +[\d:]{4,5}) +(\S.*)")
 
 
@@ -27,3 +30,12 @@ def entries_of(listing: bytes) -> tuple[FtpEntry, ...]:
             name = name.partition(" -> ")[0] if kind == "l" else name
             found.append(FtpEntry(name, int(size), kind == "d", date))
     return tuple(found)
+
+
+def listed(event: UrcEvent) -> bytes:
+    """The data of a +UUFTPCD; UnitError unless it is as long as announced."""
+    fields = event.fields
+    text = fields[2] if len(fields) == 3 and isinstance(fields[2], str) else ""
+    if len(fields) != 3 or fields[1] != len(text):
+        raise UnitError(f"+UUFTPCD: {len(text)} bytes of data announced as {fields[1:2]}")
+    return text.encode("latin-1")

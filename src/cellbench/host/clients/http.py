@@ -21,15 +21,19 @@ from cellbench.catalogue.clients import (
 )
 from cellbench.host.channel import Channel
 from cellbench.host.clients.blame import Probe, client_failure
+from cellbench.host.clients.watching import Watch, watched
 from cellbench.host.errors import AtError
 from cellbench.host.files import Files, Progress
 from cellbench.wire.at.values import Fields
 
 _HEAD, _GET, _DELETE, _PUT_FILE, _POST_FILE, _POST_DATA = range(6)
+_PACKAGE = 100
 _NAMES = {_HEAD: "HEAD", _GET: "GET", _DELETE: "DELETE", _PUT_FILE: "PUT", _POST_FILE: "POST",
-          _POST_DATA: "POST"}
+          _POST_DATA: "POST", _PACKAGE: "firmware package"}
 _STATUS = re.compile(r"HTTP/\d(?:\.\d)? (\d{3})(?: (.*))?\Z")
 _HTTP, _HTTPS = 80, 443
+_SLOWEST_BYTES_S = 960.0
+_UNKNOWN_BYTES = 1_048_576
 _MARGIN_S = 30.0  # for the handshake and the closing, beside the waits that the time-out covers
 _PRINTABLE = frozenset(range(0x20, 0x7F)) - {ord('"')}
 
@@ -166,9 +170,19 @@ class HttpClient:
         """
         self._files.delete(self.answer_file, missing_ok=True)
         what = f"HTTP {_NAMES[command]} {path}"
-        if not self._perform(command, path, more, what):
-            raise client_failure(what, *self.last_error(), self._probe)
+        self._perform(command, f'"{path}","{self.answer_file}"' + (f",{more}" if more else ""), what)
         return self._answer(what, command, progress)
+
+    def fetch_package(self, path: str, size: int = _UNKNOWN_BYTES, watch: Watch | None = None
+                      ) -> tuple[int, str]:
+        """A firmware package of the server into the module, under its fixed name and tag (LENA-R8 guide
+        11.2.1.2.2); status and MD5 as the module tells them. ``size`` in bytes bounds the wait, ``watch`` is
+        called now and then in it. Raises as ``request``."""
+        what = f"HTTP {_NAMES[_PACKAGE]} {path}"
+        fields = self._perform(_PACKAGE, f'"{path}"', what, size, watch)
+        if len(fields) < 5 or not isinstance(fields[3], int) or not isinstance(fields[4], str):
+            raise UnitError(f"{what}: the module reports success without status and MD5: {list(fields)}")
+        return fields[3], fields[4]
 
     def last_error(self) -> tuple[int, int]:
         """Class and code of the profile's last request (+UHTTPER); its profile number may be absent."""
@@ -178,22 +192,24 @@ class HttpClient:
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _perform(self, command: int, path: str, more: str, what: str) -> bool:
-        line = f'AT+UHTTPC={self.profile},{command},"{path}","{self.answer_file}"'
-        line += f",{more}" if more else ""
-
+    def _perform(self, command: int, values: str, what: str, size: int = 0, watch: Watch | None = None
+                 ) -> Fields:
+        """One command to its good result; the fields of its URC."""
         def ours(fields: Fields) -> bool:
             return fields[:2] == (self.profile, command)
 
         with self._channel.expect("+UUHTTPCR", lambda event: ours(event.fields)) as result:
             try:
-                self._channel.send(line)
+                self._channel.send(f"AT+UHTTPC={self.profile},{command},{values}")
             except AtError:
                 kind, code = self.last_error()
                 if kind != HTTP_USE_CLASS or code == NO_ERROR:
                     raise
                 raise client_failure(what, kind, code, self._probe) from None
-            return result.wait(self._longest_s()).fields[2] == 1
+            fields = watched(result, self._longest_s() + size / _SLOWEST_BYTES_S, watch).fields
+        if fields[2] != 1:
+            raise client_failure(what, *self.last_error(), self._probe)
+        return fields
 
     def _longest_s(self) -> float:
         """The time-out counts from byte to byte: connecting, sending and answering take one each."""

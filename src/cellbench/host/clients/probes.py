@@ -50,6 +50,22 @@ def http_probe(host: str, port: int, path: str = "/", *, within_s: float = _PROB
     return _probe(host, port, converse)
 
 
+def ftp_probe(host: str, port: int, *, within_s: float = _PROBE_S) -> Probe:
+    """Waits for the greeting and says NOOP; any reply of FTP is one."""
+
+    def converse() -> None:
+        with socket.create_connection((host, port), within_s) as asker:
+            greeting = asker.recv(256)
+            asker.sendall(b"NOOP\r\n")
+            answer = asker.recv(256)
+        if not greeting.startswith((b"220", b"120")):
+            raise _Unwell(f"greets the host with {greeting[:40]!r}")
+        if not answer[:3].isdigit():
+            raise _Unwell(f"answers the host's NOOP with {answer[:40]!r}")
+
+    return _probe(host, port, converse)
+
+
 def mqtt_probe(host: str, port: int, *, within_s: float = _PROBE_S) -> Probe:
     """Logs in and pings; a broker that refuses the log in in order is well."""
 
