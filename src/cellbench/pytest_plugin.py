@@ -20,6 +20,7 @@ pytest_plugins = [
     "cellbench.fixtures.equipment",
     "cellbench.fixtures.dut",
     "cellbench.fixtures.services",
+    "cellbench.fixtures.firmware",
     "cellbench.fixtures.record",
 ]
 

@@ -30,6 +30,11 @@ FORMS: Mapping[str, str] = {
     r"^[0-9]{5,6}$": "a network code of 5 or 6 digits, in quotes",
     r"^\+?[0-9]{3,15}$": "a telephone number, in quotes",
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$": "a date like 2026-11-21",
+    r"^[A-Za-z0-9_][A-Za-z0-9_.\-\\@]{0,63}$": "a user's name, on Windows with its domain like lab\\bench",
+    r"^[!-~]{1,64}$": "a release as ATI9 tells it, like 02.00,A01.22",
+    r"^[0-9a-fA-F]{32}$": "32 hexadecimal digits, as md5sum prints them",
+    r"^[0-9a-fA-F]{64}$": "64 hexadecimal digits, as sha256sum prints them",
+    r"^[0-9]{15}$": "an IMEI, 15 digits in quotes",
 }
 """What the patterns of the models mean, for messages and documents."""
 

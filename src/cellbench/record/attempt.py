@@ -28,6 +28,7 @@ class Kind(enum.StrEnum):
     MEASUREMENT = "measurement"  # MeasurementRecord
     SERIES = "series"  # SeriesRecord
     NOTE = "note"  # Note
+    FIRMWARE = "firmware"  # FirmwareChange
     TRACE = "trace"  # TraceFile
     CAPTURE = "capture"  # CaptureFile
     ATTEMPT_ENDED = "attempt.ended"  # AttemptEnded
@@ -96,6 +97,21 @@ class Note:
 
     attempt: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FirmwareChange:
+    """An update of the unit's firmware in an attempt, as the versions before and after tell it (ATI9).
+
+    They are equal after an update that was refused or not applied; ``after`` is "" for a unit that told none
+    any more. ``method`` names the way: foat, fota-ftp, fota-http, fota-serial, flash, recovery.
+    """
+
+    attempt: str
+    before: str
+    after: str
+    method: str = ""
+    utc_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +225,8 @@ class Attempt:
 
     ``verdict`` is None only for an attempt that was cut: it began and nothing says how it ended.
     ``unit`` is an index into the run's units, -1 when none was identified. ``peer`` is the second slot of a
-    procedure on two, "" for all others.
+    procedure on two, "" for all others. ``firmware`` are the updates in it; ``firmware_before`` and
+    ``firmware_after`` the unit's versions at its begin and end, "" where they are not known.
     """
 
     id: str
@@ -228,6 +245,9 @@ class Attempt:
     peer: str = ""
     captures: tuple[CaptureFile, ...] = ()
     series: tuple[SeriesRecord, ...] = ()
+    firmware: tuple[FirmwareChange, ...] = ()
+    firmware_before: str = ""
+    firmware_after: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +15,7 @@ from cellbench.record.attempt import (
     AttemptStarted,
     CaptureFile,
     Event,
+    FirmwareChange,
     Kind,
     MeasurementRecord,
     Note,
@@ -108,16 +109,20 @@ class _Open:
     traces: list[TraceFile] = field(default_factory=list)
     captures: list[CaptureFile] = field(default_factory=list)
     series: list[SeriesRecord] = field(default_factory=list)
+    firmware: list[FirmwareChange] = field(default_factory=list)
 
-    def close(self) -> Attempt:
-        """The finished attempt."""
+    def close(self, before: str) -> Attempt:
+        """The finished attempt; ``before`` is the unit's firmware as the last one on it left it."""
+        if self.firmware:
+            before = self.firmware[0].before
         started, ended = self.started, self.ended
         return Attempt(
             started.attempt, started.procedure, started.slot, started.number,
             started.sections or (ended.sections if ended else ()), self.utc_ns,
             ended.duration_s if ended else None, ended.verdict if ended else None,
             tuple(self.steps.values()), tuple(self.measurements), tuple(self.notes), tuple(self.traces),
-            self.unit, started.peer, tuple(self.captures), tuple(self.series))
+            self.unit, started.peer, tuple(self.captures), tuple(self.series), tuple(self.firmware), before,
+            self.firmware[-1].after if self.firmware else before)
 
 
 @dataclass(slots=True)
@@ -128,6 +133,7 @@ class _Builder:
     slots: dict[str, SlotEntry] = field(default_factory=dict)
     units: list[UnitEntry] = field(default_factory=list)
     unit_in: dict[str, int] = field(default_factory=dict)
+    first_firmware: dict[int, str] = field(default_factory=dict)
     attempts: dict[str, _Open] = field(default_factory=dict)
     events: list[TimedEvent] = field(default_factory=list)
     ended: RunEnded | None = None
@@ -138,10 +144,19 @@ class _Builder:
             raise OperatorError(f"{journal.path} is no journal: it does not begin with a run's header")
         return RunRecord(
             journal.path.parent, journal.head, self.header, tuple(self.slots.values()), tuple(self.units),
-            tuple(attempt.close() for attempt in self.attempts.values()),
+            tuple(self._closed()),
             tuple(sorted(self.events, key=lambda event: event.utc_ns)), self.ended,
             max(record.utc_ns for record in journal.records),
             {entry.id: entry for entry in self.header.procedures})
+
+    def _closed(self) -> Iterator[Attempt]:
+        """The finished attempts, each with the firmware that its unit had then."""
+        running = dict(self.first_firmware)
+        for attempt in self.attempts.values():
+            closed = attempt.close(running.get(attempt.unit, ""))
+            if attempt.unit >= 0 and closed.firmware_after:
+                running[attempt.unit] = closed.firmware_after
+            yield closed
 
     def attempt(self, name: str, record: Record) -> _Open:
         """The attempt that a record speaks of; one that never began is begun here."""
@@ -184,8 +199,11 @@ class _Builder:
         merged = _merged(known, seen) if known else None
         if merged is not None:
             self.units[index] = merged
+            self.first_firmware.setdefault(index, merged.firmware)
             return
         self.units.append(seen)
+        if seen.firmware:
+            self.first_firmware[len(self.units) - 1] = seen.firmware
         self.unit_in[seen.slot] = len(self.units) - 1
         if known is None:  # whatever was tried here before it told its name was tried on it
             for attempt in self.attempts.values():
@@ -215,6 +233,11 @@ class _Builder:
     def on_note(self, record: Record) -> None:
         note = decode(Note, record.data)
         self.attempt(note.attempt, record).notes.append(note.text)
+
+    def on_firmware(self, record: Record) -> None:
+        change = decode(FirmwareChange, record.data)
+        change = dataclasses.replace(change, utc_ns=change.utc_ns or record.utc_ns)
+        self.attempt(change.attempt, record).firmware.append(change)
 
     def on_trace(self, record: Record) -> None:
         trace = decode(TraceFile, record.data)
@@ -249,6 +272,7 @@ _HANDLERS: dict[str, Callable[[_Builder, Record], None]] = {
     Kind.MEASUREMENT: _Builder.on_measurement,
     Kind.SERIES: _Builder.on_series,
     Kind.NOTE: _Builder.on_note,
+    Kind.FIRMWARE: _Builder.on_firmware,
     Kind.TRACE: _Builder.on_trace,
     Kind.CAPTURE: _Builder.on_capture,
     Kind.ATTEMPT_ENDED: _Builder.on_attempt_ended,

@@ -16,6 +16,7 @@ from cellbench.base.errors import CellbenchError, FileErrors, Finding, RigError
 from cellbench.instruments.kinds import BUILT_IN, InstrumentKind, find_kind, known_kinds
 from cellbench.instruments.settings import Secret
 from cellbench.rig.check import cross_check, file_beside
+from cellbench.rig.firmware import FirmwareCatalogue, looks_like_firmware, read_firmware
 from cellbench.rig.gaps import without_gaps
 from cellbench.rig.guides import looks_like_guide, read_guide
 from cellbench.rig.limits import ProductLimits, looks_like_limits, read_limits
@@ -38,7 +39,8 @@ from cellbench.rig.yamlpos import Document, KeyPath, read_document
 class LoadedRig:
     """A rig file without mistakes.
 
-    ``limits`` are the limits of each slot that has some. ``sha256`` is of the file's bytes.
+    ``limits`` are the limits of each slot that has some. ``sha256`` is of the file's bytes. ``firmware`` is
+    the catalogue of images and deltas that it names.
     """
 
     path: Path
@@ -46,6 +48,7 @@ class LoadedRig:
     sha256: str
     limits: Mapping[str, ProductLimits]
     document: Document = field(repr=False, compare=False)
+    firmware: FirmwareCatalogue | None = field(default=None, repr=False)
 
     def where(self, *path: str | int) -> str:
         """``file:line: path`` of a place in the file, for errors that show only later."""
@@ -67,11 +70,13 @@ def load_rig(path: Path) -> LoadedRig:
 
 
 def validate_file(path: Path) -> tuple[Finding, ...]:
-    """All mistakes of a rig, limits or guide file, in the order of their lines; none when it is good."""
+    """All mistakes of a rig, limits, firmware or guide file, in the order of their lines."""
     path = Path(path)
     document = read_document(path)
     if looks_like_limits(document):
         return read_limits(path)[1]
+    if looks_like_firmware(document):
+        return read_firmware(path)[1]
     if looks_like_guide(document):
         return read_guide(path)[1]
     return _read(path, document)[1]
@@ -83,6 +88,7 @@ def _read(path: Path, document: Document | None = None) -> tuple[LoadedRig | Non
     model, mistakes = check(document, rig_model(kinds))
     findings += mistakes
     limits: dict[str, ProductLimits] = {}
+    firmware: FirmwareCatalogue | None = None
     if model is not None:
         findings += cross_check(document, model, path)
         by_file: dict[Path, ProductLimits] = {}
@@ -93,12 +99,14 @@ def _read(path: Path, document: Document | None = None) -> tuple[LoadedRig | Non
                 by_file[file_beside(path, name)] = found
         limits = _limits_of_slots(model, path, by_file)
         findings += _limits_fit(document, model, limits)
+        firmware, mistakes = _firmware_at(document, model, path)
+        findings += mistakes
     ordered = tuple(sorted(set(findings), key=lambda finding: (finding.file != document.file, finding.file,
                                                                finding.line, finding.path, finding.message)))
     if ordered or model is None:
         return None, ordered
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return LoadedRig(path.absolute(), model, digest, limits, document), ()
+    return LoadedRig(path.absolute(), model, digest, limits, document, firmware), ()
 
 
 @functools.cache
@@ -158,6 +166,17 @@ def _limits_at(document: Document, place: KeyPath, rig: Path,
     return read_limits(file)
 
 
+def _firmware_at(document: Document, model: RigFile,
+                 rig: Path) -> tuple[FirmwareCatalogue | None, tuple[Finding, ...]]:
+    if model.firmware is None:
+        return None, ()
+    file = file_beside(rig, model.firmware)
+    if not file.is_file():
+        return None, (document.finding(("firmware",), f"there is no firmware catalogue {model.firmware}",
+                                       f"put it at {file}, or correct the name"),)
+    return read_firmware(file)
+
+
 def _keys_of(slot: Slot) -> tuple[str, ...]:
     """The products that a slot's module is, the most specific first."""
     return tuple(key for key in (slot.ordering_code, slot.variant, slot.series.value) if key is not None)
@@ -193,9 +212,9 @@ def _limits_fit(document: Document, model: RigFile,
 def complete(declared: LoadedRig, generated: LoadedRig) -> LoadedRig:
     """The rig that a launched rack is: its own addresses, with what the launching file states.
 
-    The launching file decides name, station and limits, and every network, SIM, service and far side
-    (`virtual` and `none` aside) that it names; ports, power, lines and the rest come from the rack. RigError
-    when the two name other slots.
+    The launching file decides name, station and limits, the firmware catalogue if it names one, and every
+    network, SIM, service and far side (`virtual` and `none` aside) that it names; ports, power, lines and the
+    rest come from the rack. RigError when the two name other slots.
     """
     asked, given = declared.model, generated.model
     want = {name: (slot.series.value, slot.variant) for name, slot in asked.slots.items()}
@@ -209,6 +228,7 @@ def complete(declared: LoadedRig, generated: LoadedRig) -> LoadedRig:
     for name, slot in given.slots.items():
         stated: dict[str, object] = {"sim": asked.slots[name].sim, "network": asked.network_of(name),
                                      "capabilities": asked.slots[name].capabilities,
+                                     "imei": asked.slots[name].imei,
                                      "far_side": _far_side(asked.slots[name].far_side, given.far_side)}
         slots[name] = slot.model_copy(update={
             key: _anchored(value, declared.path) for key, value in stated.items() if value})
@@ -220,7 +240,8 @@ def complete(declared: LoadedRig, generated: LoadedRig) -> LoadedRig:
     model = given.model_copy(update={
         "rig": asked.rig, "station": asked.station, "slots": slots, "services": services,
         "far_side": _far_side(asked.far_side, given.far_side) or given.far_side})
-    return LoadedRig(generated.path, model, generated.sha256, declared.limits, generated.document)
+    return LoadedRig(generated.path, model, generated.sha256, declared.limits, generated.document,
+                     declared.firmware or generated.firmware)
 
 
 def _is_here(host: str | None) -> bool:

@@ -358,6 +358,8 @@ class Slot(Strict):
     """Variant, for example LENA-R8001M10; unset: what the module says."""
     ordering_code: Text | None = None
     """Full ordering code, for example LENA-R8001M10-00C-00; unset: what the module says."""
+    imei: Annotated[str, Field(pattern=r"^[0-9]{15}$")] | None = None
+    """IMEI of the module in this slot, checked before what may harm it; unset: whichever is there."""
     power: Power | None = None
     """Supply output; without it, procedures that cut power are NOT_POSSIBLE."""
     usb_power: UsbPower | None = None
@@ -463,6 +465,8 @@ class RigFile(Strict):
     """Shortest time on before a power-off, in seconds; unset: the profile's fact (30 s)."""
     traces: Traces = Traces()
     """Recording of the modules' trace ports."""
+    firmware: Text | None = None
+    """Firmware catalogue: the file of images and deltas, relative to this one."""
     limits: dict[Text, Text] = Field(default_factory=dict)
     """Limits file per product (series, variant or ordering code → file relative to this one); the most
     specific key that matches a slot counts."""

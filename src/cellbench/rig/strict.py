@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeVar, Union
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from cellbench.base.errors import Finding
 from cellbench.instruments.settings import FORMS
@@ -85,7 +86,12 @@ def known_keys(model: type[BaseModel], path: KeyPath, data: Any) -> tuple[str, .
     for item in path:
         data = _get(data, (item,))
         found = _step(found, item, data)
-    return tuple(found.model_fields) if _is_model(found) else ()
+    return tuple(_fields(found)) if _is_model(found) else ()
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """A model's fields by the keys that files have for them."""
+    return {one.alias or name: one for name, one in model.model_fields.items()}
 
 
 def _place(detail: Mapping[str, Any], document: Document) -> tuple[KeyPath, str]:
@@ -188,16 +194,16 @@ def _describe(model: type[BaseModel], path: KeyPath, name: str, data: Any) -> st
     for item in path:
         data = _get(data, (item,))
         found = _step(found, item, data)
-    if not _is_model(found) or name not in found.model_fields:
+    if not _is_model(found) or name not in _fields(found):
         return ""
-    text = found.model_fields[name].description
+    text = _fields(found)[name].description
     return f": {text.rstrip('.')}" if text else ""
 
 
 def _step(found: Any, item: str | int, data: Any) -> Any:
     """The type below one path item, ``data`` being the value there."""
     if _is_model(found):
-        field = found.model_fields.get(item)
+        field = _fields(found).get(str(item))
         return _unwrap(field.annotation, data) if field is not None else None
     arguments = typing.get_args(found)
     if typing.get_origin(found) in {dict, tuple, list} and arguments:

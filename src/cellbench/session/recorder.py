@@ -11,7 +11,7 @@ from typing import Protocol
 from cellbench.base.clock import SYSTEM_CLOCK
 from cellbench.base.errors import FrameworkError
 from cellbench.base.trace import Span
-from cellbench.record.attempt import Kind, MeasurementRecord, Note, StepMark
+from cellbench.record.attempt import FirmwareChange, Kind, MeasurementRecord, Note, StepMark
 from cellbench.record.journal import JournalWriter
 from cellbench.record.measurement import Judgement, Limit, Measurement
 from cellbench.record.series import SeriesRecord
@@ -137,6 +137,11 @@ class Recorder:
     def note(self, text: str) -> None:
         """A sentence for the reader of the report."""
         self._write(Kind.NOTE, Note(self.attempt, text))
+
+    def firmware(self, before: str, after: str, method: str) -> None:
+        """Record an update by the unit's versions before and after (ATI9), equal where it changed nothing;
+        ``after`` is "" for a unit that tells none any more. ``method``: a value of Method, or "recovery"."""
+        self._write(Kind.FIRMWARE, FirmwareChange(self.attempt, before, after, method, SYSTEM_CLOCK.utc_ns()))
 
     @property
     def dependencies(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from .bench.attenuator import MODEL
 from .device.config import Timing
 from .device.pace import FAST_FACTOR
 from .net.mapped import MappedPark
+from .packaging import write_catalogue
 from .wiring import INPUT_LINES, RELAY_LINES
 from .world.world import HERE as WORLD
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 ACTIVE = {"pwr_on": "low", "reset_n": "low", "usb_boot": "high", "vusb_det": "high",
           "v_int": "high", "ri": "high", "cts": "high", "dcd": "high"}
 """Level at the module's pin (driven lines), or at the board's input (read lines), while asserted."""
+FIRMWARE = "firmware.yaml"
 RELAY_USER = "admin"
 RELAY_PASSWORD = "admin"
 
@@ -34,6 +36,8 @@ RELAY_PASSWORD = "admin"
 def write_rig_file(rack: Rack) -> Path:
     """Write DIR/rig.yaml and the relay boards' password file; returns the rig file's path."""
     path = rack.directory / "rig.yaml"
+    write_catalogue(rack.directory / FIRMWARE, {(slot.profile.series, slot.profile.variant)
+                                                for slot in rack.slots.values()})
     secret = rack.directory / "relay-password"
     secret.write_text(RELAY_PASSWORD + "\n", encoding="ascii")
     secret.chmod(0o600)
@@ -57,6 +61,7 @@ def rig_model(rack: Rack, secret: Path) -> dict[str, object]:
         "instruments": _instruments(rack, secret),
         "slots": {name: _slot(rack, slot, index)
                   for index, (name, slot) in enumerate(rack.slots.items())},
+        "firmware": FIRMWARE,
         "services": _services(rack),
         "far_side": _far_side(rack),
         "attach_budget": {"capacity": 100_000, "refill_per_hour": 1_000_000.0},
