@@ -100,7 +100,14 @@ def read_journal(path: Path) -> Journal:
     Segments that were never merged (a cut run) are taken from the files beside it. A torn last line
     is left out. OperatorError when it is no journal or a line before the last is damaged.
     """
-    path = journal_path(path)
+    journal = read_records(journal_path(path))
+    if not journal.records or journal.records[0].kind != Kind.HEADER:
+        raise OperatorError(f"{journal.path} is no journal: it does not begin with a run's header")
+    return journal
+
+
+def read_records(path: Path) -> Journal:
+    """Read a chain of records, whatever its first one is; else as :func:`read_journal`."""
     walk = _Walk()
     records = []
     for line in _walk(path, walk):
@@ -109,8 +116,6 @@ def read_journal(path: Path) -> Journal:
             raise OperatorError(f"{line.file}:{line.number}: this line is no journal record",
                                 remedy=f"see cellbench journal verify {path}")
         records.append(record)
-    if not records or records[0].kind != Kind.HEADER:
-        raise OperatorError(f"{path} is no journal: it does not begin with a run's header")
     return Journal(path, tuple(records), walk.main, walk.torn_bytes)
 
 

@@ -50,12 +50,33 @@ class JournalWriter:
                                 remedy="choose another folder with --results") from problem
 
     @classmethod
+    def begin(cls, path: Path, kind: str, header: object, *, clock: Clock = SYSTEM_CLOCK) -> JournalWriter:
+        """Begin a chain of its own kind with its first record (synced); OperatorError as :meth:`create`."""
+        journal = cls(path, GENESIS, clock)
+        journal.append(kind, header, sync=True)
+        return journal
+
+    @classmethod
+    def resume(cls, path: Path, head: str, torn_bytes: int, *, clock: Clock = SYSTEM_CLOCK) -> JournalWriter:
+        """Go on with a chain that was read (its head hash and torn bytes); an unfinished last line, which
+        nobody can have counted on, is taken off. OperatorError when the file cannot be written."""
+        journal = cls.__new__(cls)
+        journal.path, journal._clock, journal._head = path, clock, head
+        journal._lock = threading.Lock()
+        try:
+            journal._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            journal._size = os.fstat(journal._fd).st_size - torn_bytes
+            os.ftruncate(journal._fd, journal._size)
+        except OSError as problem:
+            raise OperatorError(f"cannot go on with {path}: {problem.strerror}",
+                                remedy="choose another folder with --results") from problem
+        return journal
+
+    @classmethod
     def create(cls, path: Path, header: Header, *, clock: Clock = SYSTEM_CLOCK) -> JournalWriter:
         """Begin a run's journal with its header (synced); OperatorError if the file exists or the
         place cannot be written."""
-        journal = cls(path, GENESIS, clock)
-        journal.append(Kind.HEADER, header, sync=True)
-        return journal
+        return cls.begin(path, Kind.HEADER, header, clock=clock)
 
     @classmethod
     def segment(cls, path: Path, *, run: str, worker: str, slot: str, anchor: str,
