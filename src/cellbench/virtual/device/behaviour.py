@@ -197,7 +197,6 @@ class Behaviour(UartFacts):
     channel_1_in_use: bool = fact(
         "Logical channel 1 is the module's own; the first one opened is 2.", M, "LARA-R6 application note",
         r8=False, r6=True)
-    sms_places: int = fact("Places for messages in ME.", M, "LARA-R6 application note: 255", r8=255, r6=255)
     last_pdn_error: int = fact(
         "+CME ERROR number when the last PDN connection would be closed.",
         M, "error list of the LENA-R8 AT manual: 171 or 1149", r8=171, r6=171)

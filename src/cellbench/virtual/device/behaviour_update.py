@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cellbench.catalogue.model import Evidence
-from cellbench.virtual.device.behaviour_messaging import G, M, MessagingFacts, X, fact
+from cellbench.virtual.device.behaviour_messaging import G, M, X, fact
+from cellbench.virtual.device.behaviour_telephony import TelephonyFacts
 
 _SIB = Evidence.SIBLING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateFacts(MessagingFacts):
+class UpdateFacts(TelephonyFacts):
     """How a series does what the guides leave open about +UFWUPD, +UFWINSTALL and the boot mode."""
 
     foat_prompt: str = fact(
