@@ -39,12 +39,12 @@ ROOT = HERE.parents[1]
 SAMPLES = {
     "resource": "TCPIP::127.0.0.1::{port}::SOCKET", "host": "127.0.0.1", "port": "{port}",
     "url": "socket://127.0.0.1:{port}", "location": "99-9", "relays": 8, "family": "numato-usb",
-    "set": "ATT {value}", "ask": "ATT?",
+    "set": "ATT {value}", "ask": "ATT?", "command": ("program-of-nobody", "{image}"), "tool": "a tool",
 }
 SPECIAL = {"line.gpiod": {"chip": "/dev/gpiochip99"}, "line.ftdi": {"url": "ftdi://ftdi:232h:NONE/1"},
            "hub.uhubctl": {"program": "uhubctl-of-nobody"}, "attenuator.serial": {"identify": "ID?"}}
 # worked by people or by another instrument's connection: nothing is reached at opening
-NOT_REACHED = {"line.manual", "supply.relay"}
+NOT_REACHED = {"line.manual", "supply.relay", "flasher.manual"}
 
 
 def modules():
@@ -113,7 +113,8 @@ def test_kind_says_models_source_and_abilities(one):
     assert len(one.source) > 15, f"{one.kind}: say which manual, and where in it"
     assert not one.source.endswith("."), one.kind
     assert one.abilities, one.kind
-    of_class = {InstrumentClass.LINE: Ability.DRIVE, InstrumentClass.HUB: Ability.SWITCH_USB}
+    of_class = {InstrumentClass.LINE: Ability.DRIVE, InstrumentClass.HUB: Ability.SWITCH_USB,
+                InstrumentClass.FLASHER: Ability.FLASH}
     assert of_class.get(one.serves) in one.abilities | {None}
     assert (Ability.MEASURE_CURRENT in one.abilities) <= (one.serves is InstrumentClass.SUPPLY)
 
@@ -153,7 +154,7 @@ def test_equipment_is_told_apart_by_where_it_is(one, unused_port):
         return
     settings = sample(one, unused_port)
     assert one.equipment(settings) == one.equipment(dict(settings))
-    others = [name for name in ("resource", "host", "url", "location", "chip") if name in settings]
+    others = [name for name in ("resource", "host", "url", "location", "chip", "command") if name in settings]
     assert others, f"{one.kind}: by what is it locked?"
     assert one.equipment({**settings, others[0]: "elsewhere"}) != one.equipment(settings)
 

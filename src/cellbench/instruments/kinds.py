@@ -53,6 +53,9 @@ BUILT_IN: Mapping[str, str] = {
     "analyser.power-meter": "cellbench.instruments.analyser.scpi",
     "attenuator.scpi": "cellbench.instruments.attenuator.text",
     "attenuator.serial": "cellbench.instruments.attenuator.text",
+    "flasher.command": "cellbench.instruments.flasher.command",
+    "flasher.ssh": "cellbench.instruments.flasher.ssh",
+    "flasher.manual": "cellbench.instruments.flasher.manual",
 }
 
 
@@ -64,6 +67,7 @@ class InstrumentClass(enum.Enum):
     HUB = "hub"
     ANALYSER = "analyser"
     ATTENUATOR = "attenuator"
+    FLASHER = "flasher"  # run by whoever flashes; the guardian opens none
 
 
 class Ability(enum.Enum):
@@ -86,6 +90,8 @@ class Ability(enum.Enum):
     MEASURE_POWER = "measures RF power"
     FIND_PEAK = "finds the highest signal"
     ATTENUATE = "sets attenuation"
+    FLASH = "writes firmware images"
+    TELL_PROGRESS = "tells its progress"
 
 
 @dataclass(frozen=True, slots=True)

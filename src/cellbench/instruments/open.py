@@ -8,6 +8,7 @@ from typing import cast
 from cellbench.base.errors import RigError
 from cellbench.instruments.analyser.model import Analyser
 from cellbench.instruments.attenuator.model import Attenuator
+from cellbench.instruments.flasher.model import Flasher
 from cellbench.instruments.hub.model import Hub
 from cellbench.instruments.kinds import InstrumentClass, InstrumentKind, find_kind
 from cellbench.instruments.line.model import LineBoard
@@ -41,6 +42,11 @@ def open_analyser(kind: str, settings: Mapping[str, object], *, name: str = "") 
 def open_attenuator(kind: str, settings: Mapping[str, object], *, name: str = "") -> Attenuator:
     """Open a step attenuator; as open_supply."""
     return cast(Attenuator, _of_class(kind, InstrumentClass.ATTENUATOR).open(name or kind, settings))
+
+
+def open_flasher(kind: str, settings: Mapping[str, object], *, name: str = "") -> Flasher:
+    """Reach a flashing tool; as open_supply."""
+    return cast(Flasher, _of_class(kind, InstrumentClass.FLASHER).open(name or kind, settings))
 
 
 def equipment_key(kind: str, settings: Mapping[str, object]) -> str:

@@ -172,11 +172,17 @@ class RelaySupplySettings(InstrumentSettings):
 S = TypeVar("S", bound=InstrumentSettings)
 
 
+def _with_tuples(value: object) -> object:
+    """A plain value with every list as a tuple, as the strict models have it."""
+    if isinstance(value, Mapping):
+        return {key: _with_tuples(one) for key, one in value.items()}
+    return tuple(map(_with_tuples, value)) if isinstance(value, list | tuple) else value
+
+
 def checked(model: type[S], kind: str, name: str, settings: Mapping[str, object]) -> S:
     """Settings as their model, for a driver that is handed a plain mapping; RigError names what is wrong."""
     try:
-        plain = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
-        return model.model_validate({**plain, "kind": kind})
+        return model.model_validate(_with_tuples({**settings, "kind": kind}))
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise RigError(f"instrument {name}: {wrong}", remedy="correct its settings in the rig file") from None

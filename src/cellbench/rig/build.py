@@ -18,7 +18,7 @@ from cellbench.guardian.plan import (
     ReadLinePlan,
     SlotPlan,
 )
-from cellbench.instruments.kinds import find_kind
+from cellbench.instruments.kinds import InstrumentClass, find_kind
 from cellbench.instruments.settings import RelaySupplySettings, Secret
 from cellbench.instruments.supply.relay import BOARD_KEY
 from cellbench.rig.load import LoadedRig
@@ -27,8 +27,11 @@ from cellbench.rig.secrets import reference, resolve_secret
 
 
 def equipment_plan(rig: LoadedRig, only: Collection[str] | None = None) -> EquipmentPlan:
-    """All instruments of a rig, or those named; RigError when a secret is not there."""
-    names = [name for name in rig.model.instruments if only is None or name in only]
+    """What the guardian opens of a rig's instruments, or of those named: all but flashers. RigError when a
+    secret is not there."""
+    names = [name for name, settings in rig.model.instruments.items()
+             if find_kind(settings.kind).serves is not InstrumentClass.FLASHER
+             and (only is None or name in only)]
     return EquipmentPlan(rig.model.rig, {name: _instrument(rig, name) for name in names})
 
 

@@ -36,6 +36,7 @@ class Capability(enum.Enum):
     USB = "usb"
     USB_DTR = "usb-dtr"
     FAR_SIDE = "far-side"
+    FLASH = "flash"
     CUT_RF = "cut-rf"
     SWAP_SIM = "swap-sim"
     SECOND_ANTENNA = "second-antenna"
@@ -58,6 +59,7 @@ _NEEDS = {
     Capability.AUX_UART: "ports.aux_uart",
     Capability.USB: "ports.usb",
     Capability.FAR_SIDE: "a far_side other than none",
+    Capability.FLASH: "a flashing tool under flasher, of a `flasher.` kind (docs/flashing.md)",
 }
 _ABILITIES = {
     Capability.SET_VOLTAGE: Ability.SET_VOLTAGE, Capability.MEASURE_VOLTAGE: Ability.MEASURE_VOLTAGE,
@@ -81,6 +83,8 @@ def capabilities(model: RigFile, slot: str) -> frozenset[Capability]:
     found |= _of_ports(settings)
     if settings.usb_power is not None:
         found.add(Capability.CUT_USB)
+    if settings.flasher is not None:
+        found.add(Capability.FLASH)
     if settings.power is not None:
         found.add(Capability.CUT_POWER)
         kind = find_kind(model.instruments[settings.power.supply].kind)

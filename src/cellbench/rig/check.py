@@ -17,6 +17,7 @@ from cellbench.catalogue.modules.model import ModuleProfile
 from cellbench.instruments.kinds import Ability, InstrumentClass, find_kind
 from cellbench.instruments.settings import RelaySupplySettings, Secret
 from cellbench.rig.check_farside import check_far_sides, placed_far_sides, virtual_signs
+from cellbench.rig.check_flasher import check_flashers
 from cellbench.rig.schema import Evidence, Level, Power, RigFile, ServicesFarSide, Slot, UartPort
 from cellbench.rig.strict import nearest
 from cellbench.rig.yamlpos import Document, KeyPath, dotted
@@ -58,7 +59,8 @@ def cross_check(document: Document, model: RigFile, path: Path) -> tuple[Finding
     """Everything wrong with the file as a whole; ``path`` is where the file lies."""
     scene = _Scene(document, model, path)
     for one in (_equipment, _references, _relay_supplies, _used_twice, _ports_twice, _hub_ports, _products,
-                _power, _lines, _rates, _reach, _secrets, _files, _simulation, check_far_sides):
+                _power, _lines, _rates, _reach, _secrets, _files, _simulation, check_far_sides,
+                check_flashers):
         one(scene)
     return tuple(scene.findings)
 
@@ -338,7 +340,7 @@ def _reach(scene: _Scene) -> None:
                           "name uart or usb under ports")
             continue
         for key, value in (("power", slot.power), ("lines", scene.named("slots", name, "lines")),
-                           ("ports", scene.named("slots", name, "ports"))):
+                           ("ports", scene.named("slots", name, "ports")), ("flasher", slot.flasher)):
             if value:
                 scene.say(("slots", name, key), f"{key} must come from the rack that launch starts",
                           f"remove {key}, or remove launch")

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from cellbench.catalogue.model import Series
+from cellbench.instruments.flasher.model import Entry
 from cellbench.instruments.settings import Host, InstrumentSettings, Secret, Strict, TcpPort, Text
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,31}$")]
@@ -220,6 +221,22 @@ class Traces(Strict):
     """Mebibytes that one process of a run writes at most; later traces are left out, and that is said."""
 
 
+class FlasherUse(Strict):
+    """The tool that writes full images to the module of a slot."""
+
+    on: Name
+    """Name of an instrument of a `flasher.` kind."""
+    entry: Entry | None = None
+    """How the module comes to take an image: `usb-boot` (USB_BOOT high at its start), `running` (the tool
+    sends a running module there), `power-on` (the tool waits when the module is switched on). Unset:
+    `usb-boot` on series that have USB_BOOT; for the others no public source tells, so it is stated."""
+    port: Text | None = None
+    """Serial port where the module takes the image, as the tool's host calls it (`COM7`); unset: with
+    `usb-boot`, the one that appears at the slot's USB location."""
+    rate_bit_s: Annotated[int, Field(ge=300, le=4_000_000)] | None = None
+    """What `{rate}` in the tool's command line is, in bit/s."""
+
+
 class Sim(Strict):
     """The SIM in a slot."""
 
@@ -368,6 +385,8 @@ class Slot(Strict):
     """Digital wires."""
     ports: Ports = Ports()
     """Serial endpoints."""
+    flasher: FlasherUse | None = None
+    """Tool for full images; without it, procedures that flash are NOT_POSSIBLE."""
     sim: Sim | None = None
     """SIM."""
     network: Apn | None = None
@@ -463,6 +482,9 @@ class RigFile(Strict):
     """Budget of attaches per SIM and network."""
     minimum_on_time_s: Annotated[float, Field(ge=0, le=600)] | None = None
     """Shortest time on before a power-off, in seconds; unset: the profile's fact (30 s)."""
+    update_silence_s: Annotated[float, Field(ge=5, le=7200)] | None = None
+    """Seconds without a word after which a module that updates its firmware is given up; unset: the series'
+    fact (1800 s)."""
     traces: Traces = Traces()
     """Recording of the modules' trace ports."""
     firmware: Text | None = None
