@@ -13,9 +13,10 @@ from pathlib import Path
 
 from cellbench.base.errors import OperatorError, UnitError
 from cellbench.catalogue.model import Series
+from cellbench.host.xmodem import Check, Sent
 
-__all__ = ["Method", "Package", "PackageKind", "Recovery", "RecoveryPath", "Stage", "Told", "Update",
-           "UpdateError", "UpdateEvent", "UpdateNotApplied", "UpdateRefused", "UpdateSilent"]
+__all__ = ["Method", "Package", "PackageKind", "Recovery", "RecoveryPath", "Stage", "Told", "Unserved",
+           "Update", "UpdateError", "UpdateEvent", "UpdateNotApplied", "UpdateRefused", "UpdateSilent"]
 
 
 class Method(enum.Enum):
@@ -113,7 +114,7 @@ class UpdateEvent:
 @dataclass(frozen=True, slots=True)
 class Update:
     """An update that succeeded: versions before and after (ATI9), the module's code (128; None where it was
-    not heard), seconds from the command to AT."""
+    not heard), seconds from the command to AT, the transfer where there was one."""
 
     method: Method
     before: str
@@ -122,6 +123,19 @@ class Update:
     seconds: float
     events: tuple[UpdateEvent, ...] = field(repr=False)
     told: Told
+    sent: Sent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unserved:
+    """Update mode to which nobody sent: when it asked for a block (seconds from the command) and with which
+    check, the text that ended it ("" where none was heard), seconds to the end, versions before and after."""
+
+    calls: tuple[tuple[float, Check], ...]
+    text: str
+    seconds: float
+    before: str
+    after: str
 
 
 @dataclass(frozen=True, slots=True)

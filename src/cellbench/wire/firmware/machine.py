@@ -45,7 +45,8 @@ _PLAIN = re.compile(rb"[\x20-\x7e]*")
 
 class UpdateMachine:
     """Follows one update. ``state`` is where the module is as far as it told; ``percent`` the last progress
-    of the stage under way, None before the first; ``code`` the final code."""
+    of the stage under way, None before the first; ``code`` the final code; ``unreadable`` counts the bytes
+    that no text and no call has, as they come at another rate."""
 
     def __init__(self, greeting: str | None = None, state: UpdateState = UpdateState.LISTENING) -> None:
         self.state = state
@@ -53,6 +54,7 @@ class UpdateMachine:
         self.percent: int | None = None
         self.code: int | None = None
         self.calls = 0
+        self.unreadable = 0
         self._line = bytearray()
         self._first: tuple[int, float] | None = None  # percent and time of the stage's first progress
 
@@ -76,6 +78,11 @@ class UpdateMachine:
         """The package has been sent."""
         self._move(_I.SENT)
 
+    def aborted(self) -> None:
+        """The transfer ended without the whole package: what follows is told as words again."""
+        self._line.clear()
+        self._move(_I.ABORTED)
+
     def started(self) -> None:
         """The module is in normal mode, as AT, or its coming back on USB, told."""
         self._move(_I.STARTED)
@@ -90,6 +97,7 @@ class UpdateMachine:
                 events += self._end_line(now)
                 continue
             self._line.append(octet)
+            self.unreadable += not (0x20 <= octet < 0x7F or octet in _CALLS)
             if octet in _CALLS and self._only_calls() and self.state in _CALLING:
                 events.append(self._called(Call(octet)))
             elif octet == 0x3E and len(self._line) == 1 and self.state is _S.COMMANDED:  # the prompt ">"

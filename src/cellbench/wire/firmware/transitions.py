@@ -35,6 +35,7 @@ class UpdateInput(enum.Enum):
     CALL = "C or NAK"
     SENDING = "our user begins to send"
     SENT = "our user has sent the package"
+    ABORTED = "our user's transfer failed"
     CHECK = "+UFWPREVAL"
     PROGRESS = "progress of the installation below 100"
     FULL = "progress of the installation is 100"
@@ -62,6 +63,7 @@ TRANSITIONS: Mapping[tuple[UpdateState, UpdateInput], UpdateState] = {
     **{(state, _I.CALL): _S.WAITING for state in (_S.LISTENING, _S.COMMANDED, _S.ACCEPTED, _S.WAITING)},
     (_S.WAITING, _I.SENDING): _S.RECEIVING,
     (_S.RECEIVING, _I.SENT): _S.RECEIVED,
+    (_S.RECEIVING, _I.ABORTED): _S.WAITING,
     # any percent may miss, 100 too; an installation that was cut begins again
     **{(state, _I.CHECK): _S.CHECKING for state in _OPEN},
     **{(state, _I.PROGRESS): _S.WRITING for state in _OPEN},
