@@ -57,11 +57,12 @@ class Driven:
     """A module and the bench's hands on it."""
 
     def __init__(self, loop: JumpingLoop, series: Series, home: Path, *, variant: str | None,
-                 timing: Timing, behaviour: dict[str, object]) -> None:
+                 timing: Timing, behaviour: dict[str, object], index: int = 0,
+                 telephones: Any = None) -> None:
         self.loop = loop
         profile = profile_for(series, variant)
-        self.config = config_for(profile, raw_world(), timing=timing, behaviour=behaviour)
-        self.module = loop.run_until_complete(self._make(profile, home))
+        self.config = config_for(profile, raw_world(), timing=timing, behaviour=behaviour, index=index)
+        self.module = loop.run_until_complete(self._make(profile, home, telephones))
         self.uart = bytearray()
         self.rates: list[int] = []
         self.levels: list[tuple[float, Output, bool]] = []
@@ -71,8 +72,8 @@ class Driven:
         self.module.on_usb = self.compositions.append
         self.host_rate = 115_200
 
-    async def _make(self, profile: Any, home: Path) -> Module:
-        return Module("m", profile, self.config, home / "nvm.json")
+    async def _make(self, profile: Any, home: Path, telephones: Any) -> Module:
+        return Module("m", profile, self.config, home / "nvm.json", telephones=telephones)
 
     def _uart_out(self, data: bytes, rate: int) -> None:
         self.uart += data
@@ -163,9 +164,9 @@ def driven(jumping_loop: JumpingLoop, tmp_path: Path) -> Iterator[Callable[..., 
     made: list[Driven] = []
 
     def make(series: Series, *, variant: str | None = None, timing: Timing = Timing.REAL,
-             home: Path | None = None, **behaviour: object) -> Driven:
+             home: Path | None = None, index: int = 0, telephones: Any = None, **behaviour: object) -> Driven:
         one = Driven(jumping_loop, series, home or tmp_path / f"m{len(made)}", variant=variant, timing=timing,
-                     behaviour=behaviour)
+                     behaviour=behaviour, index=index, telephones=telephones)
         made.append(one)
         return one
 

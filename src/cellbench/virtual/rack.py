@@ -35,6 +35,7 @@ from .bench.waveform import Format
 from .device.config import Timing, config_for
 from .device.module import Input, Module, Output
 from .net.internet import Internet
+from .net.telephone.network import TelephoneNetwork
 from .slots import Extra, SlotSpec, UartKind
 from .wiring import INPUT_LINES, RELAY_LINES, DrivenLines, ModuleAuxUart, ModuleUart
 from .world.world import World, load_world
@@ -135,6 +136,7 @@ class Rack:
         self.world: World = load_world()
         self.park = park
         self.internet = Internet(self.world, park)
+        self.telephones = TelephoneNetwork()
         self.slots: dict[str, VirtualSlot] = {}
         self.supplies: list[Supply] = []
         self.boards: list[RelayBoard] = []
@@ -249,7 +251,8 @@ class Rack:
         directory.mkdir(exist_ok=True)
         config = config_for(profile, self.world.raw, timing=self.plan.timing, index=of_series,
                             behaviour=self.plan.settings.get(spec.name))
-        module = Module(spec.name, profile, config, directory / "nvm.json", internet=self.internet)
+        module = Module(spec.name, profile, config, directory / "nvm.json", internet=self.internet,
+                        telephones=self.telephones)
         seed = self.plan.seed * 1000 + index
         lines = DrivenLines(module)
         feeding = self.plan.feeding

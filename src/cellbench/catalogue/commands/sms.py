@@ -113,6 +113,23 @@ COMMANDS = (
         times_source=_STORE_TIME,
     ),
     command(
+        "+CMMS",
+        "More messages to send",
+        "srt",
+        standard("27.005 3.5.6"),
+        number("mode", (0, 2)),
+        info="+CMMS",
+        stored=Storage.VOLATILE,
+    ),
+    command(
+        "+CNMA",
+        "Acknowledge a message that was passed on",
+        "xt",
+        standard("27.005 3.4.4"),
+        needs_pin=True,
+        notes="after +CSMS=1 and +CMT or +CDS; 340 when none is awaited",
+    ),
+    command(
         "+CMGR",
         "Read a message",
         "st",

@@ -13,13 +13,12 @@ import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ..bench import verbs as bench_verbs
 from ..device import verbs as device_verbs
 from ..net import verbs as net_verbs
-from .verbs import Action, Answer, ControlRefusal, Verb, only, want
+from .verbs import Answer, ControlRefusal, Verb, only, want
 
 if TYPE_CHECKING:
     from ..rack import Rack, VirtualSlot
@@ -129,11 +128,6 @@ def as_text(answer: Answer) -> str:
     return "\n".join(f"{key}={value}" for key, value in answer.items())
 
 
-VOCABULARY: Mapping[str, str] = MappingProxyType({
-    "call": "number=N or end=1: a voice call comes in, or the far side hangs up",
-    "sms": "from=N text=T: a short message comes in",
-})
-"""Verbs of the reference world that no room need have yet: known, and refused with a sentence."""
 REPORT_VOCABULARY = ("usb", "usbnet", "power", "flow", "ftp", "mqtt", "pdp-auth", "firmware")
 
 
@@ -153,14 +147,4 @@ def all_verbs() -> dict[str, Verb]:
         return await found.act(rack, slot, values)
 
     doc = f"what={'|'.join(sorted(reports))} [service=S] [cid=N]: print facts as lines key=value"
-    verbs = {**bench_verbs.VERBS, **device_verbs.VERBS, **net_verbs.VERBS, "report": Verb(doc, False, report)}
-    for name, later_doc in VOCABULARY.items():
-        verbs.setdefault(name, Verb(later_doc + " (not in this version)", True, _later(name)))
-    return verbs
-
-
-def _later(name: str) -> Action:
-    """The action of a verb that no room has."""
-    async def refuse(rack: Rack, slot: VirtualSlot | None, values: Mapping[str, str]) -> Answer:
-        raise ControlRefusal(f"this version of the virtual rack cannot do {name} yet")
-    return refuse
+    return {**bench_verbs.VERBS, **device_verbs.VERBS, **net_verbs.VERBS, "report": Verb(doc, False, report)}

@@ -68,7 +68,8 @@ class TelephonyFacts(MessagingFacts):
     sms_prompt_s: float = fact(
         "Silence at the prompt of a message after which the command ends, true seconds.", X, "",
         r8=60.0, r6=60.0)
-    sms_send_s: float = fact("From the end of a message's text to its acknowledgement.", X, "", r8=2.0, r6=2.0)
+    sms_send_s: float = fact(
+        "From the end of a message's text to its acknowledgement.", X, "", r8=2.0, r6=2.0)
     sms_timeout_s: float = fact(
         "Wait for a service centre that does not answer.", Evidence.STANDARD, "24.011 TR1M: 35 to 45 s",
         r8=40.0, r6=40.0)

@@ -207,8 +207,8 @@ class Contexts:
 
     @property
     def blocked(self) -> bool:
-        """True while user data stands still (control verb ``link state=blocked``)."""
-        return not self._module.network.link_ok
+        """True while user data stands still (control verb ``link state=blocked``, a call in 2G)."""
+        return not self._module.network.passes
 
     def traffic(self) -> None:
         """User data passes: the radio connection is in use."""

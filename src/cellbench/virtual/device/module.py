@@ -27,10 +27,12 @@ from cellbench.virtual.device.serial import SerialState
 from cellbench.virtual.device.settings import Settings
 from cellbench.virtual.device.sim import Sim
 from cellbench.virtual.device.sleep import Sleep
+from cellbench.virtual.device.telephony.subscriber import Subscriber
 from cellbench.virtual.device.update import Updater
 from cellbench.virtual.device.usb_lan import UsbLan
 from cellbench.virtual.front.port import AtPort
 from cellbench.virtual.front.state import PortState
+from cellbench.virtual.net.telephone.network import TelephoneNetwork
 
 if TYPE_CHECKING:
     from cellbench.virtual.net.internet import Internet
@@ -76,11 +78,12 @@ class Module:
     Attributes for the other parts of the virtual device: ``name``, ``profile``, ``config``, ``clock``,
     ``settings`` (NVM and volatile), ``power``, ``network`` (what the radio finds around it), ``radio``,
     ``contexts``, ``sim``, ``updater`` (firmware), ``serial``, ``sleep``, ``draw``, ``pace``, ``turn``,
-    ``internet``, ``home`` (the module's directory).
+    ``internet``, ``subscriber`` (its place in the telephone network), ``home`` (the module's directory).
     """
 
     def __init__(self, name: str, profile: ModuleProfile, config: ModuleConfig, nvm: Path, *,
-                 internet: Internet | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
+                 internet: Internet | None = None, telephones: TelephoneNetwork | None = None,
+                 clock: Clock = SYSTEM_CLOCK) -> None:
         self.name = name
         self.profile = profile
         self.config = config
@@ -104,6 +107,7 @@ class Module:
         self.sim = Sim(self)
         self.radio = Radio(self)
         self.contexts = Contexts(self)
+        self.subscriber = Subscriber(self, telephones or TelephoneNetwork())
         self.serial = SerialState(self)
         self.sleep = Sleep(self)
         self.updater = Updater(self)
@@ -254,6 +258,7 @@ class Module:
         self.sleep.watch()
         self.sim.power_on()
         self.contexts.power_on()
+        self.subscriber.power_on()
         self.radio.power_on()
         self.subsystem(Outward)  # the ports of +UEMBPF are those of the boot
         lwm2m.at_boot(self)

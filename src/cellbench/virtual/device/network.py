@@ -60,6 +60,7 @@ class NetworkState:
         self.dst = 0
         self.ims = False
         self.link_ok = True
+        self.data_held = False  # by a voice call in 2G
         self.pdp_type = "IP"  # what the network grants of IPV4V6
         self.changed: Callable[[Change], None] | None = None
 
@@ -67,6 +68,11 @@ class NetworkState:
         """Let the radio know."""
         if self.changed is not None:
             self.changed(change)
+
+    @property
+    def passes(self) -> bool:
+        """True while user data passes."""
+        return self.link_ok and not self.data_held
 
     @property
     def rssi_dbm(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cellbench.virtual.device import regtext
@@ -44,6 +45,7 @@ class Radio:
         self._told: dict[str, tuple[object, ...]] = {}
         self._indicators: dict[str, int] = {}
         self._running = False
+        self._watchers: list[Callable[[RadioState], None]] = []
         module.network.changed = self._network_changed
 
     # what others ask
@@ -100,9 +102,14 @@ class Radio:
         if self.function == 1:
             self.start()
 
+    def watch(self, listener: Callable[[RadioState], None]) -> None:
+        """Call ``listener(state)`` whenever the registration's state changes, until power-off."""
+        self._watchers.append(listener)
+
     def power_off(self) -> None:
         """Everything ends without a word."""
         self._running = False
+        self._watchers.clear()
         self._stop_task()
         if self._rrc_timer is not None:
             self._rrc_timer.cancel()
@@ -175,7 +182,7 @@ class Radio:
         self.activity()
         if self.rat is Rat.LTE:
             module.contexts.attach()
-        self._tell_indicators()
+        self.tell_indicators()
 
     def _denied(self, cause: int) -> None:
         self.cause = cause
@@ -201,7 +208,7 @@ class Radio:
         self._to(RadioState.OFF if self.function != 1 else RadioState.DEREGISTERED)
         if was:
             self.packet_event("ME DETACH")
-        self._tell_indicators()
+        self.tell_indicators()
 
     def detach_quietly(self) -> None:
         """Switch-off: detach, nothing more is told."""
@@ -213,6 +220,8 @@ class Radio:
     def _to(self, state: RadioState) -> None:
         self.state = state
         self.tell_registration()
+        for listener in tuple(self._watchers):
+            listener(state)
 
     # connection
     def activity(self) -> None:
@@ -275,7 +284,7 @@ class Radio:
             self._network_time()
         elif change is Change.IMS:
             self.module.contexts.ims(on=self.module.network.ims)
-        self._tell_indicators()
+        self.tell_indicators()
 
     def _coverage(self) -> None:
         if not self.module.network.found and self.registered:
@@ -355,7 +364,7 @@ class Radio:
         """+CIND values by name, in the order of +CIND."""
         return regtext.indicators(self.module)
 
-    def _tell_indicators(self) -> None:
+    def tell_indicators(self) -> None:
         """+CIEV for every indicator that changed (+CMER, 27.007 8.10)."""
         now = self.indicators()
         before, self._indicators = self._indicators, now

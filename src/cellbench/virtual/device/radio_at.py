@@ -6,6 +6,7 @@ from cellbench.catalogue.model import Form
 from cellbench.virtual.device import radio_scan, regtext
 from cellbench.virtual.device.answers import current, joined, setting
 from cellbench.virtual.device.network import ACT, RadioState, Rat
+from cellbench.virtual.device.telephony.calls import CAUSES, CEER_TYPE
 from cellbench.virtual.front.context import CommandContext, Handlers, Refusal
 
 _NO_NETWORK = 30
@@ -149,7 +150,8 @@ async def _ceer(ctx: CommandContext) -> None:
         ctx.info('+CEER: "No cause information available"')
         return
     kind, cause = error
-    ctx.info(f'+CEER: "{kind}",{cause},"{regtext.CAUSES.get(cause, "Unspecified")}"')
+    texts = CAUSES if kind == CEER_TYPE else regtext.CAUSES
+    ctx.info(f'+CEER: "{kind}",{cause},"{texts.get(cause, "Unspecified")}"')
 
 
 async def _cscon_set(ctx: CommandContext) -> None:
@@ -308,10 +310,6 @@ async def _cpsms_read(ctx: CommandContext) -> None:
     ctx.info(f"+CPSMS: {values[0] or 0}" + "," + joined([value or None for value in values[1:5]]))
 
 
-async def _cpas(ctx: CommandContext) -> None:
-    ctx.info("+CPAS: 0")
-
-
 async def _cireg_read(ctx: CommandContext) -> None:
     ctx.info(f"+CIREG: {ctx.module.settings.number('+CIREG')},{int(ctx.module.network.ims)}")
 
@@ -335,7 +333,7 @@ HANDLERS: Handlers = {
     ("+CEDRXS", Form.SET): _cedrxs_set, ("+CEDRXS", Form.READ): _cedrxs_read,
     ("+CEDRXRDP", Form.EXECUTE): _cedrxrdp,
     ("+CPSMS", Form.SET): _cpsms_set, ("+CPSMS", Form.READ): _cpsms_read,
-    ("+CPAS", Form.EXECUTE): _cpas, ("+CIREG", Form.READ): _cireg_read,
+    ("+CIREG", Form.READ): _cireg_read,
     **{key: value for key, value in setting("+CIREG").items() if key[1] is Form.SET},
     ("+UCFSCAN", Form.SET): radio_scan.deep,
     **setting("+CMER"), **setting("+CTZU"), **setting("+CTZR"), **setting("+CPLS"), **setting("+URPM"),

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cellbench.virtual.device.network import ACT, RadioState, Rat
+from cellbench.virtual.device.telephony.calls import Calls
+from cellbench.virtual.device.telephony.messages import Messages
 
 if TYPE_CHECKING:
     from cellbench.virtual.device.module import Module
@@ -178,4 +180,9 @@ def indicators(module: Module) -> dict[str, int]:
     values["roam"] = int(radio.registered and radio.roaming)
     values["gprs"] = int(any(one.active for one in module.contexts.active()))
     values["simind"] = 1 if module.sim.present else 0
+    calls, messages = module.running(Calls), module.running(Messages)
+    if calls is not None:
+        values["call"], values["callsetup"] = int(calls.active), calls.setup
+    if messages is not None:
+        values["message"], values["smsfull"] = int(messages.unread), int(messages.full)
     return values

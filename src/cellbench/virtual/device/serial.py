@@ -141,15 +141,18 @@ class SerialState:
         if self._module.settings.number("+URING") in _RING_FOR_URCS:
             self.ring()
 
-    def ring(self) -> None:
-        """RI on for its time; the pin is the auxiliary UART's while that is there."""
+    def ring(self, seconds: float | None = None) -> None:
+        """RI on for so long (true seconds; None: a URC's time), or as long as something else keeps it on; the
+        pin is the auxiliary UART's while that is there."""
         module = self._module
         if module.uart.port is None or self.aux_enabled:
             return
+        wanted = module.config.behaviour.ring_s if seconds is None else seconds
         if self._ringing is not None:
+            wanted = max(wanted, self._ringing.when() - module.pace.now())
             self._ringing.cancel()
         module.set_output(Output.RI, True)
-        self._ringing = module.pace.later_true(module.config.behaviour.ring_s, self._still)
+        self._ringing = module.pace.later_true(wanted, self._still)
 
     def _still(self) -> None:
         self._ringing = None

@@ -11,6 +11,7 @@ from cellbench.virtual.device import mux_verbs, update_verbs
 from cellbench.virtual.device.dialup import DialUps
 from cellbench.virtual.device.network import Change, Rat
 from cellbench.virtual.device.power import PowerState
+from cellbench.virtual.device.telephony import verbs as telephony_verbs
 
 if TYPE_CHECKING:
     from cellbench.virtual.device.module import Module
@@ -109,7 +110,7 @@ async def _link(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
     only(values, "state")
     module = _module(slot)
     module.network.link_ok = want(values, "state", "ok", "blocked") == "ok"
-    rack.internet.node(module.name).set_blocked(not module.network.link_ok)
+    rack.internet.node(module.name).set_blocked(not module.network.passes)
     module.network.tell(Change.LINK)
     return None
 
@@ -146,11 +147,6 @@ async def _sim(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
     only(values, "state")
     _module(slot).sim.present = want(values, "state", "in", "out") == "in"
     return None
-
-
-async def _later(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
-    del rack, slot, values
-    raise ControlRefusal("not there yet: calls and messages come with a later version")
 
 
 async def _report_power(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
@@ -209,6 +205,7 @@ async def _report_module(rack: Rack, slot: VirtualSlot | None, values: Values) -
 VERBS: Mapping[str, Verb] = MappingProxyType({
     **mux_verbs.VERBS,
     **update_verbs.VERBS,
+    **telephony_verbs.VERBS,
     "network": Verb("state=lost|found, reject=CAUSE|none, rat=lte|2g|3g, cell=new, deact=CID, "
                     "tz=+QQ [dst=D], signal=0..5, rrc=idle|connected, ims=on|off, pdp=ip|ipv6|ipv4v6: "
                     "one at a time, the network around the module", True, _network),
@@ -219,14 +216,12 @@ VERBS: Mapping[str, Verb] = MappingProxyType({
                  True, _slow),
     "reset": Verb(": the module restarts by itself, unannounced", True, _reset),
     "sim": Verb("state=in|out: the card is there, or taken out", True, _sim),
-    "call": Verb("number=N, or end=1: a voice call comes in, or the far side hangs up (not there yet)", True,
-                 _later),
-    "sms": Verb("from=N text=T: a short message comes in (not there yet)", True, _later),
 })
 
 REPORTS: Mapping[str, Verb] = MappingProxyType({
     **mux_verbs.REPORTS,
     **update_verbs.REPORTS,
+    **telephony_verbs.REPORTS,
     "power": Verb("whether the module sleeps: state=idle|active", True, _report_power),
     "pdp-auth": Verb("[cid=N]: user and password that the network was given", True, _report_auth),
     "ppp": Verb("[cid=N]: contexts of the PPP links; of one its port, phase, networks, the host's address, "

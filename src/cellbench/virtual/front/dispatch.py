@@ -14,6 +14,7 @@ from cellbench.catalogue.model import Command, Form, Kind, Param, Series
 from cellbench.catalogue.results import CMS, cme_text
 from cellbench.virtual.front.context import Arg, Call, CommandContext, Refusal, RefusalKind
 from cellbench.virtual.front.faults import report_bug
+from cellbench.virtual.front.message_errors import COMMANDS, as_message_error
 from cellbench.virtual.front.parser import LineError, RawCommand, Value, split_line, split_values
 from cellbench.virtual.front.table import handler_for, has_command
 
@@ -68,8 +69,18 @@ def cms_text(number: int, series: Series) -> str:
 
 
 async def _run(port: AtPort, raw: RawCommand) -> None:
+    behaviour = port.module.config.behaviour
+    command = known(port.module, raw.name)
+    try:
+        await _run_known(port, raw, command)
+    except Refusal as refusal:
+        if command.name in COMMANDS and behaviour.sms_errors_cms:
+            raise as_message_error(refusal, behaviour.error_parameter) from None
+        raise
+
+
+async def _run_known(port: AtPort, raw: RawCommand, command: Command) -> None:
     module = port.module
-    command = known(module, raw.name)
     form = _legal_form(module, command, raw)
     if command.alone_on_line and form is Form.SET and not raw.alone:
         raise Refusal.cme(module.config.behaviour.error_form)

@@ -198,6 +198,8 @@ class AtPort:
             for place, code in enumerate(taken):
                 if code in (CTRL_Z, ESC):
                     payload.taken += taken[:place]
+                    if payload.echo and self.settings.echo and place:
+                        self._write(taken[:place])
                     self._settle(payload, bytes(payload.taken) if code == CTRL_Z else None)
                     return place + 1
         payload.taken += taken

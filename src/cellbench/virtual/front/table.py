@@ -11,7 +11,6 @@ from types import MappingProxyType
 from cellbench.catalogue.model import Form
 from cellbench.virtual.device import (
     bands,
-    calls,
     certificates_at,
     contexts_at,
     files_at,
@@ -24,18 +23,18 @@ from cellbench.virtual.device import (
     security_at,
     serial_at,
     sim_at,
-    sms,
     sockets,
     sockets_secure,
     update_at,
     usb_at,
 )
 from cellbench.virtual.device.clients import coap_at, dns, ftp_at, http_at, lwm2m_at, mqtt_at, mqttsn_at, ping
+from cellbench.virtual.device.telephony import calls_at, messages_at
 from cellbench.virtual.front.context import Handler, Handlers
 
 _SUBJECTS: tuple[tuple[str, Handlers], ...] = (
     ("bands", bands.HANDLERS),
-    ("calls", calls.HANDLERS),
+    ("calls", calls_at.HANDLERS),
     ("certificates", certificates_at.HANDLERS),
     ("CoAP", coap_at.HANDLERS),
     ("contexts", contexts_at.HANDLERS),
@@ -49,6 +48,7 @@ _SUBJECTS: tuple[tuple[str, Handlers], ...] = (
     ("misc", misc.HANDLERS),
     ("MQTT", mqtt_at.HANDLERS),
     ("MQTT-SN", mqttsn_at.HANDLERS),
+    ("messages", messages_at.HANDLERS),
     ("multiplexer", mux_at.HANDLERS),
     ("ping", ping.HANDLERS),
     ("power", power_at.HANDLERS),
@@ -56,7 +56,6 @@ _SUBJECTS: tuple[tuple[str, Handlers], ...] = (
     ("security", security_at.HANDLERS),
     ("serial", serial_at.HANDLERS),
     ("sim", sim_at.HANDLERS),
-    ("sms", sms.HANDLERS),
     ("sockets", sockets.HANDLERS),
     ("secure sockets", sockets_secure.HANDLERS),
     ("update", update_at.HANDLERS),

@@ -1,0 +1,1 @@
+"""The module's telephone: voice calls, short messages, their stores and their AT commands."""
