@@ -7,7 +7,7 @@ RIG    ?= rigs/virtual.yaml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test matrix lint bench soak acceptance production validation virtual check interlock docs lock clean
+.PHONY: help venv demo test matrix lint bench soak acceptance production validation interrupt virtual check interlock docs lock clean
 
 help:  ## list what make can do
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ production: $(STAMP)  ## one unit through the production sequence: RIG= SLOT= SE
 
 validation: $(STAMP)  ## all procedures on every slot, ends with the validation report: RIG=
 	@$(BIN)/cellbench validation $(RIG) $(ARGS)
+
+interrupt: $(STAMP)  ## interrupt updates of expendable units at every stage, or go on with it: RIG= [UPDATE=] [SLOT=] [ARGS=]
+	@$(BIN)/cellbench interrupt $(RIG) $(UPDATE) $(if $(SLOT),--slot $(SLOT)) $(ARGS)
 
 virtual: $(STAMP)  ## a virtual rack that stays up to play with
 	@$(BIN)/cellbench virtual up --slot LENA-R8 --slot LARA-R6 --dir $(or $(DIR),/tmp/cellbench-virtual) --powered $(ARGS)

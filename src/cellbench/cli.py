@@ -138,6 +138,20 @@ def _add_runs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     at.add_argument("--power-on", action="store_true", help="switch the module on first, and off afterwards")
 
 
+    interrupt = _command(
+        commands, "interrupt", "interrupt firmware updates of expendable units at every stage", _interrupt
+    )
+    interrupt.add_argument("rig", type=Path)
+    interrupt.add_argument(
+        "update", nargs="*", help="a firmware catalogue, or packages of the rig's by file name (default: all)"
+    )
+    interrupt.add_argument("--slot", action="append", default=[], help="default: all with expendable units")
+    interrupt.add_argument("--cells", action="append", default=[], metavar="PATTERN",
+                           help="only cells whose name fits, as LENA-R8/foat/*/supply-cut; may be repeated")
+    interrupt.add_argument("--list", action="store_true", help="print the cells, interrupt nothing")
+    interrupt.add_argument("--anew", action="store_true", help="begin a new matrix in place of going on")
+    interrupt.add_argument("--results", type=Path, default=None)
+    interrupt.add_argument("--timing", choices=("fast", "real"), default=None)
     answer = _command(commands, "answer", "list and answer what runs ask the person", _answer)
     answer.add_argument("number", nargs="?", type=int, default=None, help="default: list all questions")
     answer.add_argument("text", nargs="?", default=None, help="the answer")
@@ -169,6 +183,14 @@ def _validation(arguments: argparse.Namespace) -> int:
     from cellbench.session.programs import validation
 
     return validation(arguments.rig, arguments.slot, arguments.results, arguments.timing)
+
+
+def _interrupt(arguments: argparse.Namespace) -> int:
+    from cellbench.session.interruptions import Wish, interrupt
+
+    return interrupt(arguments.rig, Wish(
+        slots=tuple(arguments.slot), updates=tuple(arguments.update), cells=tuple(arguments.cells),
+        results=arguments.results, timing=arguments.timing, anew=arguments.anew, list_only=arguments.list))
 
 
 def _at(arguments: argparse.Namespace) -> int:

@@ -54,7 +54,7 @@ class CellOutcome(enum.Enum):
     LOST_CERTIFICATES = "LOST CERTIFICATES"
     LOST_DATA = "LOST DATA"
     UNDOCUMENTED = "UNDOCUMENTED WAY"
-    NO_NEXT_UPDATE = "NO NEXT UPDATE"
+    NO_UPDATE = "TAKES NO UPDATE"
     NOT_REACHED = "place not reached"
     ERROR = "error"
     NOT_RUN = "not run"
@@ -81,7 +81,7 @@ _GOOD = frozenset({CellOutcome.OLD, CellOutcome.NEW, CellOutcome.RECOVERED, Cell
 _FINDINGS = frozenset({
     CellOutcome.BRICKED, CellOutcome.WRONG_VERSION, CellOutcome.FALSE_128, CellOutcome.WRONG_START,
     CellOutcome.LOST_CERTIFICATES, CellOutcome.LOST_DATA, CellOutcome.UNDOCUMENTED,
-    CellOutcome.NO_NEXT_UPDATE,
+    CellOutcome.NO_UPDATE,
 })
 
 

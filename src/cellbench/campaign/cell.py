@@ -1,0 +1,364 @@
+"""One cell from its first step to its judgement, on the unit of one slot.
+
+The unit is put on, asked for its version, marked; the update runs and is interrupted; the unit is brought
+back; what it is then is compared with what it was; and it takes a next update. When the host is to die, what
+is known so far goes to another process before, which finishes the cell.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from cellbench.base.errors import CellbenchError, NotPossible, Owner
+from cellbench.base.protocols import FarSide
+from cellbench.campaign.cells import Cell
+from cellbench.campaign.hands import CAUSE, Interrupted, Interrupter, ways_of
+from cellbench.campaign.marks import look, plant
+from cellbench.campaign.oracle import Judgement, Seen, judge
+from cellbench.campaign.served import ROLES, Served, find_served
+from cellbench.host.firmware.download import PackageStore
+from cellbench.host.firmware.fingerprint import Change, Fingerprint, compare
+from cellbench.host.firmware.model import Method, Package, PackageKind, Recovery, Stage, Update
+from cellbench.record.interruption import CellOutcome, CellRecord, Interruption
+from cellbench.rig.destructive import own_unit
+from cellbench.rig.dut import Dut
+from cellbench.rig.services import ServiceMap
+from cellbench.rig.slot import PowerState, Slot
+from cellbench.rig.updating import Updater
+
+_MOST_DIFFERENCES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds of a bench: ``later`` into the silent minutes, ``away`` how long a port, server or network is
+    gone at most."""
+
+    later_s: float = 30.0
+    away_s: float = 60.0
+
+
+FAST = Pace(later_s=0.5, away_s=3.0)
+"""For modules whose own durations are a fiftieth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What is known of a cell when its host dies. ``monotonic_s`` is when it began."""
+
+    cell: Cell
+    package: Package
+    before: str
+    fingerprint: Fingerprint
+    monotonic_s: float
+    reached: Stage | None = None
+    seen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the cells of a slot stand on. ``packages`` are those for its module; ``last_words`` takes a cell
+    whose host is about to die."""
+
+    slot: Slot
+    far: FarSide
+    services: ServiceMap
+    apn: str | None
+    packages: tuple[Package, ...]
+    pace: Pace
+    last_words: Callable[[Begun], None]
+
+
+@dataclass(slots=True)
+class Runner:
+    """Runs cells on one slot, one after the other. ``version`` is what its unit ran last, "" while unknown;
+    ``dead`` says since when it does not start, "" while it does."""
+
+    ground: Ground
+    version: str = ""
+    dead: str = ""
+    _served: dict[Method, Served] = field(default_factory=dict)
+
+    def run(self, cell: Cell) -> CellRecord:
+        """A cell from the beginning; errors become its outcome."""
+        began = time.monotonic()
+        lacking = ways_of(self.ground.slot, self.ground.far).lacking(cell.kind)
+        if lacking:
+            return self._record(cell, Judgement(CellOutcome.NOT_POSSIBLE, None, lacking), began)
+        try:
+            begun = self._prepare(cell, began)
+        except NotPossible as error:
+            return self._record(cell, Judgement(CellOutcome.NOT_POSSIBLE, None, str(error)), began)
+        except CellbenchError as error:
+            return self._unprepared(cell, error, began)
+        return self._finish(begun, *self._interrupt(begun))
+
+    def go_on(self, begun: Begun) -> CellRecord:
+        """A cell whose host was killed, in the process after it."""
+        slot, seen = self.ground.slot, Seen(begun.cell, begun.package, begun.before, begun.reached)
+        evidence = list(begun.seen)
+        enabled = slot.reading().enabled if slot.model.power is not None else False
+        if enabled:
+            seen.bench.append("the supply is on although the host that held the slot has died")
+        evidence.append("the host was killed (SIGKILL); the guardian switched the supply off")
+        return self._finish(begun, seen, evidence)
+
+    # -- before ------------------------------------------------------------------------------------
+
+    def _prepare(self, cell: Cell, began: float) -> Begun:
+        dut = self._dut()
+        self.version = dut.identify(sim=False).firmware
+        served = self._find_served(cell) if cell.over_network else None
+        if served is not None:
+            self._lead_to(dut, served.package.start or self.version)
+        elif self._fitting(cell) is None:
+            self._lead_to(dut, self._start_of_any())
+        package = served.package if served is not None else self._fitting(cell)
+        if package is None:
+            raise NotPossible(f"{self.version} runs, and no package begins from it",
+                              remedy="add one to the firmware catalogue")
+        plant(dut)
+        return Begun(cell, package, self.version, look(dut), began)
+
+    def _dut(self) -> Dut:
+        slot = self.ground.slot
+        if slot.state is not PowerState.ON or not slot.is_powered():
+            slot.power_on()
+        dut = Dut(slot, slot.channel(slot.roles()[0]))
+        dut.settle()
+        return dut
+
+    def _fitting(self, cell: Cell) -> Package | None:
+        """The package that a cell updates with: one that fits, or one that does not."""
+        if cell.kind is Interruption.WRONG_PACKAGE:
+            wrong = [one for one in self.ground.packages if one.kind is PackageKind.DELTA
+                     and one.start != self.version]
+            wrong.sort(key=lambda one: one.end == self.version)  # one that would change the version is best
+            # that it does not fit is the module's to find
+            return replace(wrong[0], start=self.version) if wrong else None
+        kind = PackageKind.FULL if cell.method is Method.FLASH else PackageKind.DELTA
+        return self._one(kind)
+
+    def _one(self, kind: PackageKind) -> Package | None:
+        return next((one for one in self.ground.packages if one.kind is kind
+                     and one.start in (None, self.version) and one.end != self.version), None)
+
+    def _start_of_any(self) -> str:
+        starts = (one.start for one in self.ground.packages if one.start is not None)
+        return next(starts, self.version)
+
+    def _lead_to(self, dut: Dut, version: str) -> None:
+        """One delta that leads to a version, where it is not what runs."""
+        if self.version == version:
+            return
+        package = next((one for one in self.ground.packages if one.kind is PackageKind.DELTA
+                        and one.start == self.version and one.end == version), None)
+        if package is None:
+            raise NotPossible(f"{self.version} runs, this cell needs {version}, and no delta leads there",
+                              remedy="add one to the firmware catalogue")
+        self.version = Updater(dut).foat(package).after
+
+    def _find_served(self, cell: Cell) -> Served:
+        if cell.method not in self._served:
+            self._served[cell.method] = find_served(self.ground.services, cell.method, cell.series,
+                                                    self.ground.packages)
+        return self._served[cell.method]
+
+    # -- the update --------------------------------------------------------------------------------
+
+    def _interrupt(self, begun: Begun) -> tuple[Seen, list[str]]:
+        cell, seen = begun.cell, Seen(begun.cell, begun.package, begun.before)
+        hands: Interrupter
+
+        def last_words(stage: Stage) -> None:
+            self.ground.last_words(replace(begun, reached=stage, seen=tuple(hands.seen)))
+
+        hands = Interrupter(
+            self.ground.slot, self.ground.far, cell.kind, cell.place, begun.package.size,
+            ROLES.get(cell.method, ""), self.ground.pace.later_s, self.ground.pace.away_s, last_words, _die)
+        try:
+            seen.update = self._update(begun, hands)
+        except Interrupted:
+            pass
+        except CellbenchError as error:
+            seen.failure = error
+            hands.seen.append(f"the update ended for the host: {error}")
+        finally:
+            try:
+                hands.put_back()
+            except CellbenchError as error:
+                hands.faults.append(f"what was taken away could not be put back: {error}")
+        seen.reached = hands.reached
+        seen.bench += hands.faults
+        return seen, hands.seen
+
+    def _update(self, begun: Begun, hands: Interrupter) -> Update:
+        cell, package = begun.cell, begun.package
+        dut = self._dut()
+        own_unit(dut.slot, dut)
+        port = self._port(cell)
+        updater = Updater(dut, report=hands)
+        match cell.method:
+            case Method.FOAT:
+                return updater.foat(package, port=port)
+            case Method.FLASH:
+                return updater.flash(package)
+            case Method.FTP | Method.HTTP | Method.SERIAL:
+                self._download(begun, dut.over(dut.port(port)) if port else dut, hands)
+                return updater.install(package, method=cell.method, port=port)
+
+    def _download(self, begun: Begun, dut: Dut, hands: Interrupter) -> None:
+        cell, package = begun.cell, begun.package
+        store = PackageStore(dut.at, hands)
+        if cell.method is Method.SERIAL:
+            store.by_serial(package)
+            return
+        dut.register()
+        dut.activate(apn=self.ground.apn)
+        served = self._find_served(cell)
+        if cell.method is Method.FTP:
+            store.by_ftp(package, served.ftp(), served.path)
+        else:
+            store.by_http(package, served.http(), served.path)
+
+    def _port(self, cell: Cell) -> str | None:
+        """USB where USB is to be pulled; else the main port."""
+        on_usb = cell.kind is Interruption.USB_PULLED and cell.method is not Method.FLASH
+        return "at0" if on_usb else None
+
+    # -- afterwards --------------------------------------------------------------------------------
+
+    def _finish(self, begun: Begun, seen: Seen, evidence: list[str]) -> CellRecord:
+        try:
+            self._bring_back(begun, seen, evidence)
+            if self._alive(seen):
+                self._look_again(begun, seen, evidence)
+                self._next_update(seen, evidence)
+        except CellbenchError as error:
+            evidence.append(f"afterwards: {error}")
+            if seen.recovery is None:
+                seen.failure = error
+            elif seen.next_failure is None:
+                seen.next_failure = error
+        judgement = judge(seen)
+        if judgement.outcome is CellOutcome.BRICKED:
+            judgement = self._bench_or_brick(judgement, evidence)
+        return self._record(begun.cell, judgement, begun.monotonic_s, begun, seen, evidence)
+
+    def _bring_back(self, begun: Begun, seen: Seen, evidence: list[str]) -> None:
+        slot = self.ground.slot
+        dut = Dut(slot, slot.channel(slot.roles()[0]))
+        seen.recovery = Updater(dut).recover(begun.package)
+        self.version = seen.recovery.version
+        evidence.append(f"way back: {seen.recovery.path.value}, {seen.recovery.version or 'no version'}, "
+                        f"{seen.recovery.seconds:.1f} s")
+
+    def _alive(self, seen: Seen) -> bool:
+        return seen.recovery is not None and bool(seen.recovery.version)
+
+    def _look_again(self, begun: Begun, seen: Seen, evidence: list[str]) -> None:
+        dut = self._dut()
+        after = look(dut)
+        seen.differences = compare(begun.fingerprint, after, begun.cell.method, profile=dut.profile)
+        changed = [str(one) for one in seen.differences
+                   if one.change not in (Change.KEPT, Change.UNREAD, Change.NEW)]
+        evidence += changed[:_MOST_DIFFERENCES]
+        if len(changed) > _MOST_DIFFERENCES:
+            evidence.append(f"and {len(changed) - _MOST_DIFFERENCES} more differences")
+
+    def _next_update(self, seen: Seen, evidence: list[str]) -> None:
+        package = self._one(PackageKind.DELTA)
+        if package is None:
+            evidence.append(f"no next update: no delta begins from {self.version}")
+            return
+        try:
+            done = Updater(self._dut()).foat(package)
+        except CellbenchError as error:
+            seen.next_failure = error
+            self._set_right()
+            return
+        self.version, seen.next_done = done.after, True
+        evidence.append(f"next update: {done.before} to {done.after}, {done.seconds:.1f} s")
+
+    def _set_right(self) -> None:
+        """After a next update that failed: whatever runs, the next cell asks."""
+        slot = self.ground.slot
+        slot.power_off(hard=True, cause=CAUSE)
+        self.version = ""
+
+    # -- words -------------------------------------------------------------------------------------
+
+    def _bench_or_brick(self, judgement: Judgement, evidence: list[str]) -> Judgement:
+        """A unit is dead only where the bench is not: its supply gives what it should."""
+        slot = self.ground.slot
+        wrong = bench_faults(slot)
+        if wrong:
+            return Judgement(CellOutcome.ERROR, Owner.RIG, "; ".join(wrong))
+        evidence.append("the bench is in order: the supply gives its voltage and nothing has tripped")
+        if not self.version:
+            self.dead = judgement.reason
+        return judgement
+
+    def _unprepared(self, cell: Cell, error: CellbenchError, began: float) -> CellRecord:
+        """Nothing was done to the unit yet: what keeps it from answering is looked at, and is no finding."""
+        wrong = bench_faults(self.ground.slot)
+        owner = Owner.RIG if wrong else error.owner
+        recovery = self._revive(error) if owner is Owner.UNIT else None
+        words = [f"before the cell: {error}", *wrong]
+        if recovery is not None:
+            words.append(f"brought back by {recovery.path.value}: {recovery.version or 'nothing runs'}")
+        return self._record(cell, Judgement(CellOutcome.ERROR, owner, "; ".join(words)), began)
+
+    def _revive(self, error: CellbenchError) -> Recovery | None:
+        """Bring a unit back that a cut matrix, or the last cell, has left in the middle of something."""
+        slot = self.ground.slot
+        for package in self._candidates():
+            try:
+                slot.power_off(hard=True, cause=CAUSE)
+                found = Updater(Dut(slot, slot.channel(slot.roles()[0]))).recover(package)
+            except CellbenchError:
+                continue
+            if found.version:
+                self.version = found.version
+                return found
+        self.dead = str(error)
+        return None
+
+    def _candidates(self) -> Sequence[Package | None]:
+        return [*(one for one in self.ground.packages if one.kind is PackageKind.DELTA), None]
+
+    def _record(self, cell: Cell, judgement: Judgement, began: float, begun: Begun | None = None,
+                seen: Seen | None = None, evidence: Sequence[str] = ()) -> CellRecord:
+        recovery = seen.recovery if seen is not None else None
+        recovered = judgement.outcome not in (CellOutcome.OLD, CellOutcome.NEW, CellOutcome.REFUSED)
+        return CellRecord(
+            cell=cell.id, outcome=judgement.outcome, slot=self.ground.slot.name, owner=judgement.owner,
+            reason=judgement.reason, recovery=recovery.path.value if recovery and recovered else "",
+            before=begun.before if begun else "", after=recovery.version if recovery else "",
+            wanted=begun.package.end if begun else "",
+            place_seen=seen.reached.value if seen and seen.reached else "", evidence=tuple(evidence),
+            seconds=time.monotonic() - began, recovery_s=recovery.seconds if recovery else None)
+
+
+def bench_faults(slot: Slot) -> list[str]:
+    """What of a slot's own bench is not as it has to be while its module is on."""
+    if slot.lease is None or slot.model.power is None:
+        return []
+    try:
+        reading = slot.reading()
+    except CellbenchError as error:
+        return [f"the supply cannot be read: {error}"]
+    if reading.tripped:
+        return [f"the supply's {reading.tripped} protection has tripped"]
+    wanted = slot.model.power.voltage_v
+    if reading.enabled and reading.voltage_v is not None and wanted and reading.voltage_v < 0.9 * wanted:
+        return [f"the supply gives {reading.voltage_v:.2f} V in place of {wanted:g} V"]
+    return []
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
