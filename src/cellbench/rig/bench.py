@@ -18,6 +18,7 @@ from cellbench.guardian.client import GuardianClient, Lease
 from cellbench.guardian.errors import LeaseEnded
 from cellbench.host.transcript import Transcript
 from cellbench.rig.build import equipment_plan, slot_plan
+from cellbench.rig.flasher import flasher_of
 from cellbench.rig.load import LoadedRig
 from cellbench.rig.slot import EventSink, Slot, SlotTiming
 
@@ -143,14 +144,16 @@ class Bench:
             lease=lease,
             trace=self.trace(name),
             events=self.events(name),
-            usb_elsewhere=frozenset(
-                other.ports.usb.location for place, other in self.rig.model.slots.items()
+            usb_elsewhere={
+                other.ports.usb.location: place for place, other in self.rig.model.slots.items()
                 if place != name and other.ports.usb is not None
-            ),
+            },
+            flasher=flasher_of(self.rig, name, self.guardian),
             budget=budget,
             timing=SlotTiming(
                 minimum_on_s=profile.power.min_on_time_s.value if minimum is None else minimum,
                 boot_max_s=profile.power.boot_max_s.value,
                 power_off_max_s=profile.power.power_off_max_s.value,
+                update_silence_s=self.rig.model.update_silence_s,
             ),
         )

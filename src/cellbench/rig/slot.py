@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import enum
 import logging
+import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cellbench.base.clock import Deadline
@@ -26,6 +27,9 @@ from cellbench.host.errors import AtTimeout
 from cellbench.host.transcript import Transcript
 from cellbench.io.usb import UsbDevice
 from cellbench.rig.build import usb_rests_on
+from cellbench.rig.flasher import FlasherAccess
+from cellbench.rig.host_turn import HostTurn
+from cellbench.rig.identity import KnownUnit
 from cellbench.rig.schema import Slot as SlotModel
 from cellbench.rig.schema import UsbRoots
 from cellbench.rig.slot_ports import SlotPorts
@@ -36,6 +40,7 @@ EventSink = Callable[[str, str, dict[str, str]], None]
 
 _POLL_S = 0.02
 _SUPPLY_SETTLE_S = 5.0
+_BOOT_TURN_S = 1800.0  # another slot's flashing is waited for
 _SURE_MARGIN_S = 0.05  # a pulse is held this much longer than the shortest the module must take
 
 
@@ -66,6 +71,7 @@ class SlotTiming:
     minimum_on_s: float
     boot_max_s: float
     power_off_max_s: float
+    update_silence_s: float | None = None  # unset: as the series' facts have it
 
 
 @dataclass(slots=True)
@@ -85,26 +91,24 @@ class Slot:
     on_since: float | None = None
     touched_ns: int = 0  # monotonic: when a line was last driven, or the USB port's power switched
     settled_ns: int = 0  # monotonic: when the module last was as a procedure wants to begin with it
-    usb_elsewhere: frozenset[str] = frozenset()  # USB locations of the rig's other slots
+    usb_elsewhere: Mapping[str, str] = field(default_factory=dict)  # USB location → the other slot there
+    flasher: FlasherAccess | None = None
+    unit: KnownUnit = field(default_factory=KnownUnit)
     ports: SlotPorts = field(init=False)
+    boot_turn: HostTurn = field(init=False)  # held while USB_BOOT is asserted: one module of a host at a time
 
     def __post_init__(self) -> None:
         self.ports = SlotPorts(
             self.name, self.model, self.profile, self.roots, self.trace, self.timing.boot_max_s,
-            self.usb_elsewhere,
+            frozenset(self.usb_elsewhere),
         )
+        tree = os.path.realpath(self.roots.sysfs)
+        self.boot_turn = HostTurn(f"usb-boot:{tree}", "the boot mode of this host's modules", _BOOT_TURN_S)
 
     # -- power -----------------------------------------------------------------------------------
 
-    def power_on(
-        self,
-        *,
-        usb_boot: bool = False,
-        vusb_det: bool = True,
-        uart_rate: int | None = None,
-        sync: bool = True,
-        record_inrush_s: float | None = None,
-    ) -> Boot:
+    def power_on(self, *, usb_boot: bool = False, vusb_det: bool = True, uart_rate: int | None = None,
+                 sync: bool = True, record_inrush_s: float | None = None) -> Boot:
         """Supply on, PWR_ON pulse, wait for the module; UnitError when it does not come up.
 
         ``usb_boot`` and ``vusb_det`` are the levels during the boot. ``uart_rate`` is the host's rate in
@@ -114,6 +118,7 @@ class Slot:
         """
         self.close_channels()
         self.ports.wear.forget()
+        self._take_boot_turn(usb_boot)
         inrush = self._supply_on(record_inrush_s)
         self.budget.spend("power-on")
         self.state = PowerState.BOOTING
@@ -126,9 +131,8 @@ class Slot:
         uart = self.channel("uart") if self.model.ports.uart is not None else None
         if uart is not None and uart_rate is not None:
             uart.set_rate(uart_rate)
-        expected = (
-            uart.declare_reboot(self.timing.boot_max_s) if uart is not None else contextlib.nullcontext()
-        )
+        wait = self.timing.boot_max_s
+        expected = uart.declare_reboot(wait) if uart is not None else contextlib.nullcontext()
         with expected:
             timed = self.pulse("pwr_on", self.profile.power.pwr_on_pulse_s.value[0] + _SURE_MARGIN_S)
             began, peak = time.monotonic(), max(inrush, default=None)
@@ -164,6 +168,7 @@ class Slot:
         if self.lease is not None and self.model.power is not None:
             self.lease.power_off(hard=hard, cause=cause)
             self.events("power", f"supply off, {'hard' if hard else 'orderly'}: {cause}", {"state": "off"})
+            self.boot_turn.leave()
         self.state = PowerState.OFF
         self.on_since = None
         return took
@@ -210,9 +215,8 @@ class Slot:
     def wait_v_int(self, high: bool, timeout_s: float) -> float:
         """Seconds until V_INT has the level; UnitError when it does not in ``timeout_s``."""
         if "v_int" not in self.model.lines.read() or self.lease is None:
-            raise NotPossible(
-                f"slot {self.name} does not read V_INT", remedy="wire it and name it under lines"
-            )
+            raise NotPossible(f"slot {self.name} does not read V_INT",
+                              remedy="wire it and name it under lines")
         began = time.monotonic()
         deadline = Deadline.after(timeout_s)
         while self.lease.sense("v_int") is not high:
@@ -226,9 +230,8 @@ class Slot:
     def rises(self, line: str, seconds: float) -> bool:
         """True when a read line becomes asserted within ``seconds``; NotPossible when it is not read."""
         if line not in self.model.lines.read() or self.lease is None:
-            raise NotPossible(
-                f"slot {self.name} does not read {line}", remedy="wire it and name it under lines"
-            )
+            raise NotPossible(f"slot {self.name} does not read {line}",
+                              remedy="wire it and name it under lines")
         deadline = Deadline.after(seconds)
         while not deadline.expired:
             if self.lease.sense(line):
@@ -311,8 +314,15 @@ class Slot:
         self.close_channels()
         if self.lease is not None:
             self.lease.close()
+        self.boot_turn.leave()
 
     # -- inside ----------------------------------------------------------------------------------
+
+    def _take_boot_turn(self, usb_boot: bool) -> None:
+        if not usb_boot:
+            self.boot_turn.leave()
+        elif "usb_boot" in self.model.lines.driven() and self.model.ports.usb is not None:
+            self.boot_turn.enter(f"slot {self.name}")
 
     def _powered_lease(self) -> Lease:
         if self.lease is None or self.model.power is None:
@@ -324,9 +334,8 @@ class Slot:
 
     def _wired(self, line: str) -> Lease:
         if self.lease is None or line not in self.model.lines.driven():
-            raise NotPossible(
-                f"slot {self.name} does not drive {line}", remedy="wire it and name it under lines"
-            )
+            raise NotPossible(f"slot {self.name} does not drive {line}",
+                              remedy="wire it and name it under lines")
         return self.lease
 
     def _supply_on(self, record_inrush_s: float | None) -> Sequence[float]:

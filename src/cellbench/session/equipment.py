@@ -18,6 +18,7 @@ from cellbench.record.header import InstrumentEntry, UnitEntry
 from cellbench.record.transcript import write_transcript
 from cellbench.rig.bench import Bench
 from cellbench.rig.capabilities import Capability, require
+from cellbench.rig.destructive import NotOurUnit
 from cellbench.rig.dut import Dut, DutState
 from cellbench.rig.load import LoadedRig, complete, load_rig
 from cellbench.rig.reboot import restart, wake
@@ -49,7 +50,7 @@ class Equipment:
         self._marks: dict[str, int] = {}
         self._wear: dict[str, NvmWatch] = {}
         self._distrusted: set[str] = set()
-        self._identified: set[str] = set()
+        self._imeis: dict[str, str] = {}  # slot → the module that was identified there
         self.borrowed = ""  # in a worker: the second slot of the procedure under way
         self.rig = self._find_rig()
         self.traces = TraceKeeper(self.rig.model, run.config.getoption("--traces", None))
@@ -218,9 +219,17 @@ class Equipment:
 
     def _identify(self, dut: Dut) -> None:
         name = dut.slot.name
-        if name in self._identified:
+        if name in self._imeis:
+            dut.slot.unit.imei = self._imeis[name]
             return
         identity = dut.identify(sim=True)
+        stated = dut.slot.model.imei
+        if stated is not None and stated != identity.imei:
+            raise NotOurUnit(
+                f"slot {name} holds the module with IMEI {identity.imei}, the rig file says {stated} "
+                f"({self.rig.where('slots', name, 'imei')})",
+                remedy="put the right unit in, or correct imei in the rig file",
+            )
         self._run.open_journal().append(
             Kind.UNIT,
             UnitEntry(
@@ -235,7 +244,7 @@ class Equipment:
                 0,
             ),
         )
-        self._identified.add(name)
+        self._imeis[name] = dut.slot.unit.imei = identity.imei
 
     @staticmethod
     def _unswitched(slot: Slot, state: DutState, doubted: bool) -> None:
