@@ -84,6 +84,25 @@ def test_the_direct_link_of_ftp_connects(line: str, connects: bool):
     assert (Connected("CONNECT", ()) in events) is connects
 
 
+@pytest.mark.parametrize("line", ["ATA", "ATD+390402529400;"])
+def test_connect_of_a_voice_call_is_its_end(line: str):
+    """LENA-R8 guide 7.3.1, Table 18: ATA is answered CONNECT, then ATH with OK and NO CARRIER."""
+    session = begun(line)
+    events = session.receive(line.encode() + b"\r\r\nCONNECT\r\n")
+    assert (finished(events).final.text, finished(events).final.success) == ("CONNECT", True)
+    assert session.state is State.IDLE
+    assert not session.call_held
+    session.begin(GRAMMAR.plan("ATH"))
+    ended = session.receive(b"ATH\r\r\nOK\r\n\r\nNO CARRIER\r\n")
+    assert finished(ended).final.text == "OK"
+    assert ended[-1] == UrcHeard("NO CARRIER", "NO CARRIER")
+
+
+def test_a_voice_call_that_does_not_come_about():
+    for code in ("BUSY", "NO ANSWER", "NO CARRIER"):
+        assert finished(begun("ATD0123;").receive(f"\r\n{code}\r\n".encode())).final.text == code
+
+
 def online() -> Session:
     """A call held in online command mode."""
     session = begun("ATD*99***1#")

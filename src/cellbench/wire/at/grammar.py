@@ -16,7 +16,7 @@ CALL_CODES = frozenset({"NO CARRIER", "BUSY", "NO ANSWER", "NO DIALTONE", "RING"
 """Result codes of calls (V.250 5.7.1): final only for a command that makes or resumes one; RING never is."""
 
 _DIALS = frozenset({"D", "A", "O", "+CGDATA", "+USODL"})
-_CONNECTS = frozenset({"D", "A", "O", "+CGDATA", "+USODL"})
+_CONNECTS = frozenset({"D", "O", "+CGDATA", "+USODL"})
 _DIRECT_LINK = re.compile(r"[67]")  # operations of +UFTPC that end in CONNECT (LENA-R8 guide 9.3.2.2)
 _DEFAULT_TIME_S = 10.0  # for a command that the catalogue does not know: what public drivers wait
 
@@ -49,6 +49,7 @@ class Plan:
     abortable: bool
     secrets: tuple[tuple[int, int], ...] = ()
     secret_payload: bool = False
+    voice: bool = False  # makes or takes a voice call: CONNECT is its end, and no data mode follows
 
 
 class Grammar:
@@ -105,12 +106,14 @@ class Grammar:
         times = [command.response_time_s(call.form) for call, command in known]
         secrets, secret_payload = _secrets(line, known, self.series)
         linked = any(_opens_direct_link(line, call) for call in calls)
+        voice = "A" in names or ("D" in names and line.rstrip().endswith(";"))
         return Plan(
             line=line, shown=_blanked(line, secrets), names=frozenset(names), wire=_wire(line),
             echo=line.encode("latin-1"), calls=calls, prefixes=frozenset(prefixes),
             open_text=bool(unknown) or any(command.info == "" for _, command in known),
             sole_read=self._sole_read(known, calls),
-            dials=bool(names & _DIALS) or bool(unknown) or linked, connects=bool(names & _CONNECTS) or linked,
+            dials=bool(names & _DIALS) or bool(unknown) or linked,
+            connects=(bool(names & _CONNECTS) and not voice) or linked, voice=voice,
             prompts="".join(sorted(prompt for prompt in prompts if prompt)), changes_form="V" in names,
             watched=not watch.isdisjoint(names),
             timeout_s=max(times + [_DEFAULT_TIME_S] * len(unknown), default=1.0),

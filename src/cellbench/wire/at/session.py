@@ -246,6 +246,9 @@ class Session:
         if text.partition(":")[0] in plan.prefixes and text != self._greeting:
             self._info.append(text)
             return
+        if plan.voice and text.startswith("CONNECT"):
+            self._speaking(text, events)
+            return
         if self._payload_echo and raw.strip(_NOT_ECHOED) in self._payload_echo:
             return
         prefix = prefix_of(text)
@@ -255,6 +258,13 @@ class Session:
             events.append(UrcHeard(prefix, text))
         else:
             self._info.append(text)
+
+    def _speaking(self, text: str, events: list[SessionEvent]) -> None:
+        """CONNECT of a voice call: the port stays in command mode (LENA-R8 guide 7.3.1, Table 18)."""
+        events.append(Finished(tuple(self._info), Final(text, 1, True)))
+        self._state = self._rest
+        self._overdue = None
+        self._end_command()
 
     def _begun(self, events: list[SessionEvent]) -> None:
         """The echo came: whatever came before it belongs to something earlier."""

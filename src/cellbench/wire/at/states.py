@@ -56,7 +56,7 @@ TRANSITIONS: Mapping[State, Mapping[Signal, State]] = MappingProxyType({
     _S.ONLINE: {_G.BEGIN: _S.SENT, _G.GIVE_UP: _S.ONLINE, _G.CARRIER_LOST: _S.IDLE, **_ALWAYS},
 })
 
-HOLDS_CALL = frozenset({"D", "A", "O", "+CGDATA"})
+HOLDS_CALL = frozenset({"D", "O", "+CGDATA"})
 """Commands whose CONNECT is a call, which the escape leaves held; a direct link (+UFTPC, +USODL) ends with
 the escape."""
 
