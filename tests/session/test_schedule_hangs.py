@@ -237,5 +237,8 @@ def test_turns_of_a_procedure(project: Callable) -> None:
         Turn("service-mqtt", False), Turn("service-mqttsn", False), Turn("services", False)), "it is behind"
     resolver = Procedure((), "t", depends_on=("network", "service:dns"), needs=far)
     assert turns_for(model, "a", resolver) == (Turn("services", True),), "it does not say which"
+    asked = Procedure((), "t", depends_on=("service:ftps",), needs=("far-side:report",))
+    assert turns_for(model, "a", asked) == (Turn("service-ftp", True), Turn("services", False)), (
+        "a server tells of its last client")
     with pytest.raises(NotPossible, match="rig bare has no hub"):
         turns_for(model, "a", Procedure((), "t", uses=("hub",)))

@@ -2,7 +2,8 @@
 
 A procedure that needs ``far-side:server`` disturbs servers: those that it names in ``depends_on`` (the
 resolver, which nearly all name, aside), or all when it names none. It runs while no other slot's procedure
-depends on a service of that kind; procedures that disturb nothing run beside each other. A procedure that
+depends on a service of that kind. So does one that needs ``far-side:report``: a server tells of its last
+client, whoever that was. Procedures that do neither run beside each other. A procedure that
 ``uses`` a class of instruments has those of the rig for itself. Turns are kernel locks on files in the run's
 folder: first come, first served, and a worker that dies leaves none behind. Who waits too long is told who
 has it.
@@ -26,6 +27,7 @@ from cellbench.rig.schema import RigFile, ServicesFarSide
 from cellbench.session.procedure import Procedure
 
 DISTURBS = "far-side:server"
+_ASKS = "far-side:report"
 _REMOTE = "far-side:remote-"
 _SERVICES = "services"
 _RESOLVER = "dn"
@@ -65,7 +67,7 @@ def turns_for(model: RigFile, slot: str, marked: Procedure | None) -> tuple[Turn
     if _must_be_told_apart(model, slot, marked) or (DISTURBS in marked.needs and not own):
         found.append(Turn(_SERVICES, True))
     elif kinds:
-        alone = own if DISTURBS in marked.needs else frozenset()
+        alone = own if {DISTURBS, _ASKS} & set(marked.needs) else frozenset()
         behind = {_BEHIND[kind] for kind in kinds if kind in _BEHIND} - kinds
         found.append(Turn(_SERVICES, False))
         found += [Turn(f"service-{kind}", kind in alone) for kind in kinds | behind]
