@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from cellbench.catalogue.model import Series
-from cellbench.virtual.device.config import luhn_digit, swapped
+from cellbench.virtual.device.config import luhn_digit
+from cellbench.virtual.uicc.coding import swapped
 
 Make = Callable[..., Any]
 

@@ -37,6 +37,15 @@ COMMANDS = (
         info="+UPINCNT",
     ),
     command(
+        "+UCUSATA",
+        "Toolkit interface; 4: the state of the SIM is told",
+        "srt",
+        r6_app_note("+UCUSATA=4"),
+        number("mode", (0, 4)),
+        series=R6_ONLY,
+        info="+UCUSATA",
+    ),
+    command(
         "+CLCK",
         "Facility lock",
         "st",

@@ -192,6 +192,14 @@ class Behaviour(UartFacts):
     udconf_refused_error: int = fact("+CME ERROR number of a +UDCONF that is not there.", X, "", r8=4, r6=4)
     csim_refusal_unquoted: bool = fact(
         "+CSIM answers a lone 6Cxx without quotes.", G, "LENA-R8 guide Table 46, doubtful", r8=True, r6=False)
+    csim_follows_t0: bool = fact(
+        "What 61xx and 6Cxx promise is fetched before +CSIM and +CGLA answer; else they show it.",
+        G, "LENA-R8 guide Table 46; LARA-R6: taken as the same", r8=True, r6=True)
+    ccho_named: bool = fact("+CCHO answers +CCHO: <session>, else the number alone.",
+                            X, "27.007 8.45 prints it alone, facts sheet 9 with the name", r8=False, r6=True)
+    sim_hot_insertion: bool = fact(
+        "A card put in while the module runs is started at once, where GPIO5 is the detection.",
+        X, "facts sheet 9: +UDCONF=50 or sim_hotplug, remembered", r8=True, r6=True)
     channel_needs_length: bool = fact(
         "MANAGE CHANNEL with length 00 is refused with 6C01.", G, "LENA-R8 guide Table 46", r8=True, r6=False)
     channel_1_in_use: bool = fact(

@@ -9,35 +9,18 @@ from typing import Any
 from cellbench.catalogue.modules.model import ModuleProfile
 from cellbench.virtual.device.behaviour import Behaviour, behaviour_for
 from cellbench.virtual.device.pace import Timing
+from cellbench.virtual.uicc.files import CURRENT_APPLICATION
+from cellbench.virtual.uicc.profile import CardProfile, FileChange
 
-__all__ = ["Behaviour", "ElementaryFile", "ModuleConfig", "NetworkFacts", "SimFacts", "Timing", "config_for"]
-
-
-@dataclass(frozen=True, slots=True)
-class ElementaryFile:
-    """One elementary file of the SIM; ``record`` 0 is a transparent file."""
-
-    number: int
-    name: str
-    content: bytes
-    writable: bool = False
-    record: int = 0
+__all__ = ["Behaviour", "ModuleConfig", "NetworkFacts", "SimFacts", "Timing", "config_for"]
 
 
 @dataclass(frozen=True, slots=True)
 class SimFacts:
     """The card in the slot."""
 
-    imsi: str = "222885850018994"
-    iccid: str = "8939883485100059944F"
-    pin: str | None = None  # None: the PIN lock is off
-    pin_code: str = "1234"
-    puk: str = "12345678"
-    numbers: tuple[tuple[str, str, int], ...] = ()  # alpha, number, type of +CNUM
-    files: tuple[ElementaryFile, ...] = ()
+    profile: CardProfile = field(default_factory=CardProfile)
     present: bool = True
-    logical_channels: int = 3
-    apdus: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +50,7 @@ class ModuleConfig:
 
 
 _OPERATORS = {"22288": ("I WIND", "WIND"), "22201": ("I TIM", "TIM")}
-_FILE_SIZES = {28531: 14, 28643: 18, 28542: 11}
+_IMSI, _IN_MASTER = 28423, 0x2F
 
 
 def config_for(profile: ModuleProfile, world: Mapping[str, Any], *, timing: Timing = Timing.FAST,
@@ -120,36 +103,21 @@ def _counted_iccid(iccid: str, index: int) -> str:
     return body + luhn_digit(body) + iccid[19:]
 
 
-def swapped(digits: str) -> bytes:
-    """Digits as nibbles swapped in pairs, F filled (TS 24.008 10.5.1.4, TS 102 221 13.2)."""
-    padded = digits if len(digits) % 2 == 0 else digits + "F"
-    return bytes.fromhex("".join(padded[place + 1] + padded[place] for place in range(0, len(padded), 2)))
-
-
-def imsi_file(imsi: str) -> bytes:
-    """EF_IMSI of an IMSI (TS 31.102 4.2.2): length, parity nibble, digits swapped."""
-    coded = swapped("9" + imsi) if len(imsi) % 2 else swapped("1" + imsi + "F")
-    return bytes([len(coded)]) + coded.ljust(8, b"\xff")
-
-
 def _sim(world: Mapping[str, Any], index: int) -> SimFacts:
-    imsi_0 = str(_first(world["imsi"]))
-    imsi = f"{int(imsi_0) + index:015d}"
-    iccid = _counted_iccid(str(_first(world["iccid"])), index)
-    files = [ElementaryFile(12258, "ICCID", swapped(iccid)),
-             ElementaryFile(28589, "AD", bytes([0, 0, 0, 2]))]  # TS 31.102 4.2.18: two digits of MNC
+    """The world's card; its files stand in the USIM, 2Fxx in the MF."""
+    imsi = f"{int(str(_first(world['imsi']))) + index:015d}"
+    files = []
     for number, facts in world.get("ef", {}).items():
-        size = int(facts.get("bytes", _FILE_SIZES.get(number, 0)))
-        content = bytes.fromhex(str(facts["hex"])) if "hex" in facts else b"\xff" * size
-        if number == 28423:
-            content = imsi_file(imsi)
-        files.append(ElementaryFile(int(number), str(facts["name"]), content,
-                                    bool(facts.get("writable", False)), int(facts.get("record", 0))))
+        if number == _IMSI or "hex" not in facts:
+            continue
+        path = (int(number),) if int(number) >> 8 == _IN_MASTER else (CURRENT_APPLICATION, int(number))
+        files.append(FileChange(path, bytes.fromhex(str(facts["hex"]))))
     pin = world.get("pin")
-    return SimFacts(imsi=imsi, iccid=iccid, pin=None if pin in (None, "none") else str(pin),
-                    files=tuple(files),
-                    logical_channels=int(world.get("logical_channels", 3)),
-                    apdus={str(name): str(value) for name, value in world.get("apdu", {}).items()})
+    enabled = pin not in (None, "none")
+    return SimFacts(CardProfile(
+        imsi=imsi, iccid=_counted_iccid(str(_first(world["iccid"])), index), pin_enabled=enabled,
+        pin=str(pin) if enabled else CardProfile().pin, channels=int(world.get("logical_channels", 3)),
+        files=tuple(files)))
 
 
 def _network(world: Mapping[str, Any], key: str) -> NetworkFacts:

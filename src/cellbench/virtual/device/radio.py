@@ -67,7 +67,7 @@ class Radio:
     @property
     def roaming(self) -> bool:
         """True when the network is not the SIM's own."""
-        return not self.module.config.sim.imsi.startswith(self.module.network.facts.plmn)
+        return not self.module.sim.imsi.startswith(self.module.network.facts.plmn)
 
     @property
     def own_rats(self) -> frozenset[Rat]:
@@ -266,6 +266,17 @@ class Radio:
         mode = self.module.settings.number("+CSCON")
         if mode and self._running and self.rat is Rat.LTE:
             self.module.urc(regtext.cscon(self, mode, read=False))
+
+    def card_changed(self) -> None:
+        """The card is out, or another one: leave the network, look for one with the card that is there."""
+        if not self._running or self.function != 1 or self.mode == 2:
+            return
+        was = self.registered
+        self._end_connection()
+        self.module.contexts.drop_all()
+        if was:
+            self.packet_event("ME DETACH")
+        self.start()
 
     # what the network does
     def _network_changed(self, change: Change) -> None:

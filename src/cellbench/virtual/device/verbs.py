@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from cellbench.virtual.control.verbs import Answer, ControlRefusal, Verb, only, want, want_int
-from cellbench.virtual.device import mux_verbs, update_verbs
+from cellbench.virtual.device import mux_verbs, sim_verbs, update_verbs
 from cellbench.virtual.device.dialup import DialUps
 from cellbench.virtual.device.network import Change, Rat
 from cellbench.virtual.device.power import PowerState
@@ -142,13 +142,6 @@ async def _reset(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer
     return None
 
 
-async def _sim(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
-    del rack
-    only(values, "state")
-    _module(slot).sim.present = want(values, "state", "in", "out") == "in"
-    return None
-
-
 async def _report_power(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
     del rack
     only(values, "what")
@@ -203,6 +196,7 @@ async def _report_module(rack: Rack, slot: VirtualSlot | None, values: Values) -
 
 
 VERBS: Mapping[str, Verb] = MappingProxyType({
+    **sim_verbs.VERBS,
     **mux_verbs.VERBS,
     **update_verbs.VERBS,
     **telephony_verbs.VERBS,
@@ -215,10 +209,10 @@ VERBS: Mapping[str, Verb] = MappingProxyType({
     "slow": Verb("state=on|off [ms=T]: every command takes its full declared response time, or T ms",
                  True, _slow),
     "reset": Verb(": the module restarts by itself, unannounced", True, _reset),
-    "sim": Verb("state=in|out: the card is there, or taken out", True, _sim),
 })
 
 REPORTS: Mapping[str, Verb] = MappingProxyType({
+    **sim_verbs.REPORTS,
     **mux_verbs.REPORTS,
     **update_verbs.REPORTS,
     **telephony_verbs.REPORTS,

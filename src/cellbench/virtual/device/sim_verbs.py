@@ -1,0 +1,101 @@
+"""What the control room can do to the card in a slot, and what it can ask of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from cellbench.base.errors import OperatorError
+from cellbench.virtual.control.verbs import Answer, ControlRefusal, Verb, only, want
+from cellbench.virtual.device.sim import Sim, state_of
+from cellbench.virtual.uicc.build import card_of
+from cellbench.virtual.uicc.profile import CardProfile, load_profile
+
+if TYPE_CHECKING:
+    from cellbench.virtual.rack import Rack, VirtualSlot
+
+Values = Mapping[str, str]
+_KEYS = ("state", "imsi", "profile", "card")
+
+
+def _of(slot: VirtualSlot | None) -> Sim:
+    if slot is None:
+        raise ControlRefusal("this verb needs --slot")
+    return slot.module.sim
+
+
+async def _sim(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
+    del rack
+    only(values, *_KEYS)
+    if len(values) != 1:
+        raise ControlRefusal(f"one key at a time: {', '.join(_KEYS)}")
+    sim = _of(slot)
+    if "state" in values:
+        if want(values, "state", "in", "out") == "in":
+            sim.insert()
+        else:
+            sim.remove()
+    elif "card" in values:
+        sim.remove()
+        sim.insert(_profile(values["card"]))
+    elif "imsi" in values:
+        _swap(sim, values["imsi"])
+    else:
+        _enable(sim, values["profile"])
+    return None
+
+
+def _profile(path: str) -> CardProfile:
+    """The card of a profile file, found buildable."""
+    try:
+        profile = load_profile(Path(path))
+        card_of(profile)
+    except OperatorError as error:
+        raise ControlRefusal(str(error)) from None
+    except ValueError as error:
+        raise ControlRefusal(f"{path}: {error}") from None
+    return profile
+
+
+def _swap(sim: Sim, imsi: str) -> None:
+    if imsi == "next":
+        known = (sim.profile.imsi, *sim.profile.imsis)
+        if len(known) == 1:
+            raise ControlRefusal("this card has one IMSI; name another, or put in a card with imsis")
+        place = known.index(sim.imsi) if sim.imsi in known else -1
+        imsi = known[(place + 1) % len(known)]
+    if not re.fullmatch(r"[0-9]{6,15}", imsi):
+        raise ControlRefusal("imsi is 6 to 15 digits, or next")
+    sim.swap_imsi(imsi)
+
+
+def _enable(sim: Sim, iccid: str) -> None:
+    known = [one.iccid for one in (sim.profile, *sim.profile.profiles)]
+    if iccid == "next":
+        iccid = known[(known.index(sim.iccid) + 1) % len(known)]
+    if iccid not in known or len(known) == 1:
+        raise ControlRefusal(f"profile is next, or one of {', '.join(known)}"
+                             + ("" if len(known) > 1 else "; this card is no eUICC (no profiles)"))
+    sim.enable_profile(iccid)
+
+
+async def _report(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
+    del rack
+    only(values, "what")
+    sim = _of(slot)
+    return {"state": "in" if sim.present else "out", "imsi": sim.imsi, "iccid": sim.iccid,
+            "asks": sim.pin_state.value, **state_of(sim.card)}
+
+
+VERBS: Mapping[str, Verb] = MappingProxyType({
+    "sim": Verb("state=in|out: the card is there, or taken out; imsi=N|next: a multi-IMSI card takes another "
+                "identity; profile=ICCID|next: an eUICC enables another profile; card=FILE: the card of a "
+                "profile file is put in", True, _sim),
+})
+REPORTS: Mapping[str, Verb] = MappingProxyType({
+    "sim": Verb("the card: identities, what it asks for, tries left, channels, challenges answered", True,
+                _report),
+})
