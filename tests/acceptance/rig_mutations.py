@@ -128,14 +128,15 @@ RIG = Keys({"rig": Text(NAME), "slots": Named(NAME, SLOT, least=1)}, {
                         "none": Keys({"kind": Text()})}),
     "attach_budget": Keys(may={"capacity": Number(1, 1e5, whole=True),
                                "refill_per_hour": Number(0, 1e6, above=True)}),
-    "minimum_on_time_s": Number(0, 600), "limits": Named(r"(?s).{1,200}", Text())})
+    "minimum_on_time_s": Number(0, 600), "update_silence_s": Number(5, 7200),
+    "limits": Named(r"(?s).{1,200}", Text())})
 
 # what a value may be null for: everything that is not there by default
 NULLABLE = {"variant", "ordering_code", "power", "sim", "network", "limits", "pwr_on", "reset_n", "usb_boot",
             "vusb_det", "v_int", "ri", "cts", "dcd", "uart", "aux_uart", "usb", "url", "location",
             "interface", "rate_bit_s", "pin", "number", "plmn", "user", "password", "host", "name", "port",
             "ca", "probe", "control", "launch", "station", "minimum_on_time_s", "env", "file",
-            "identity", "channels", "over_voltage_v"}
+            "update_silence_s", "identity", "channels", "over_voltage_v"}
 NEVER_NULL = {("instruments", "host"), ("instruments", "port"), ("top", "usb"), ("top", "limits"), ("probe",)}
 
 VOLTS = {"LENA-R8": (3.2, 4.5), "LARA-R6": (3.1, 4.5)}

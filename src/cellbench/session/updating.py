@@ -15,7 +15,7 @@ from cellbench.host.firmware.model import (
     Update,
     UpdateNotApplied,
 )
-from cellbench.host.xmodem import Mode
+from cellbench.host.xmodem import Check, Mode
 from cellbench.rig.capabilities import Capability, capabilities
 from cellbench.rig.dut import Dut, DutState
 from cellbench.rig.firmware import FirmwareCatalogue
@@ -86,10 +86,11 @@ class RecordingUpdater(Updater):
         self._inside = False
 
     def foat(self, package: Package, *, port: str | None = None, rate: int = 115200,
-             mode: Mode = Mode.XMODEM_1K) -> Update:
+             mode: Mode = Mode.XMODEM_1K, check: Check | None = None) -> Update:
         """As Updater.foat."""
         with self._outermost(Method.FOAT) as outermost:
-            return self._noted(super().foat(package, port=port, rate=rate, mode=mode), outermost)
+            return self._noted(super().foat(package, port=port, rate=rate, mode=mode, check=check),
+                               outermost)
 
     def install(self, package: Package, *, method: Method, port: str | None = None,
                 rate: int = 115200) -> Update:

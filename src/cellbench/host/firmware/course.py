@@ -103,13 +103,48 @@ class Course:
         for event in self.machine.receive(data, time.monotonic()):
             self._take(event)
 
+    def set_rate(self, bit_s: int) -> None:
+        """The host's rate from now on. Raises PortLost."""
+        if bit_s != self.line.rate:
+            self.line.set_rate(bit_s)
+            self.machine.cut()
+
+    def come_back(self) -> None:
+        """The port vanished: the module restarts. All is written when it goes in its silent minutes. Raises
+        what keeps the port away."""
+        if self.machine.state is _S.SILENT:
+            self._has_booted()
+        self.line.reopen(self.patience.reopen_s)
+        self.machine.cut()
+        self._suspect = self._missed = True
+        self._asked_at = time.monotonic() - _ASK_EVERY_S + _ASK_AFTER_S
+
+    def ask(self) -> bool:
+        """Ask AT at the home rate; True when the module answers, which is the end of its update mode. Raises
+        PortLost."""
+        rate = self.line.rate
+        self.set_rate(self.line.home_rate)
+        for _ in range(_QUESTIONS):
+            self.line.write(_QUESTION, Deadline.after(_WRITE_S))
+            until = time.monotonic() + _ANSWER_S
+            while (left := until - time.monotonic()) > 0:
+                heard = self.hear(left)
+                if any(isinstance(one, words.Noise | words.Accepted) and one.text == "OK" for one in heard):
+                    self._has_booted()
+                    self.machine.started()
+                    return True
+                if self.ended() is not None:
+                    return False
+        self.set_rate(rate)
+        return False
+
     def follow(self) -> Ending:
         """Until the module has told its result, or runs in normal mode. What a report raises passes on, and
         what keeps a port away."""
         heard_at = time.monotonic()
         while (ending := self.ended()) is None:
             if not self.line.is_up:
-                self._come_back()
+                self.come_back()
                 heard_at = time.monotonic()
             with contextlib.suppress(PortLost, PortStuck):
                 unreadable = self.machine.unreadable
@@ -159,20 +194,12 @@ class Course:
             if self.machine.state is not _S.SUCCEEDED:
                 self.tell(Stage.REBOOTING)
 
-    def _come_back(self) -> None:
-        """The port vanished: the module restarts. All is written when it goes in its silent minutes."""
-        if self.machine.state is _S.SILENT:
-            self._has_booted()
-        self.line.reopen(self.patience.reopen_s)
-        self._suspect = self._missed = True
-        self._asked_at = time.monotonic() - _ASK_EVERY_S + _ASK_AFTER_S
-
     def _look_for_own_rate(self, unreadable: int) -> None:
         """Bytes that nobody can read, once the package is complete: the module speaks at its own rate
         again."""
         if (self.machine.unreadable != unreadable and self.machine.state in _WRITTEN
                 and self.line.rate != self.line.home_rate):
-            self.line.set_rate(self.line.home_rate)
+            self.set_rate(self.line.home_rate)
             self._suspect = self._missed = True
             self._asked_at = 0.0
 
@@ -184,29 +211,13 @@ class Course:
             return
         if not self._suspect and silence_s < self.patience.silent_s:
             return
-        rate = self.line.rate
-        self.line.set_rate(self.line.home_rate)
-        for _ in range(_QUESTIONS):
-            self._ask()
+        self.ask()
         self._asked_at = now
-        if self.machine.state in _WRITTEN:
-            self.line.set_rate(rate)
-
-    def _ask(self) -> None:
-        """AT once, unless the module has answered."""
-        if self.machine.state not in _WRITTEN:
-            return
-        self.line.write(_QUESTION, Deadline.after(_WRITE_S))
-        until = time.monotonic() + _ANSWER_S
-        while (left := until - time.monotonic()) > 0 and self.machine.state in _WRITTEN:
-            if any(isinstance(one, words.Noise) and one.text == "OK" for one in self.hear(left)):
-                self._has_booted()
-                self.machine.started()
 
     def _late_result(self) -> Ending:
         """Normal mode came first: the result may follow; with a port that was away it may also be lost."""
         with contextlib.suppress(PortLost):
-            self.line.set_rate(self.line.home_rate)
+            self.set_rate(self.line.home_rate)
             until = time.monotonic() + (_AFTER_RETURN_S if self._missed else _AFTER_START_S)
             while (left := until - time.monotonic()) > 0 and self.ended() is Ending.STARTED:
                 self.hear(min(left, _SLICE_S))

@@ -55,8 +55,10 @@ def start(course: Course, line: str, rate: int, waits: Waits, check: Check | Non
 
 
 def await_call(course: Course, waits: Waits, check: Check | None = None) -> Ending | None:
-    """The second half of ``start``, for update mode that has begun by itself."""
-    until = time.monotonic() + waits.answer_s + waits.window_s
+    """The second half of ``start``, for update mode that has begun by itself. A module that answers AT in
+    place of calling never began: STARTED."""
+    doubt = time.monotonic() + waits.answer_s
+    until = doubt + waits.window_s
     while True:
         wanted = [call for _, call in course.calls if check is None or call is _CALL_OF[check]]
         if wanted:
@@ -64,12 +66,16 @@ def await_call(course: Course, waits: Waits, check: Check | None = None) -> Endi
         ending = course.ended()
         if ending is not None:
             return ending
-        if time.monotonic() > until:
+        now = time.monotonic()
+        if now > until:
             return Ending.SILENT
         try:
+            if now > doubt and not course.calls:
+                doubt = now + waits.answer_s
+                course.ask()
             course.hear(_SLICE_S)
         except PortLost:
-            course.line.reopen(course.patience.reopen_s)
+            course.come_back()
 
 
 def transfer(course: Course, data: bytes, mode: Mode) -> Sent:
@@ -115,7 +121,7 @@ def _aftermath(course: Course) -> Ending | None:
         try:
             course.hear(_SLICE_S)
         except PortLost:
-            course.line.reopen(course.patience.reopen_s)
+            course.come_back()
     return None
 
 

@@ -49,4 +49,4 @@ def begin(course: Course, line: str, rate: int, answer_max_s: float) -> None:
             if any(isinstance(one, Accepted | Refused) for one in heard) or course.machine.unreadable:
                 break  # the second is the new rate already
         if changes and course.machine.state is not UpdateState.REFUSED:
-            course.line.set_rate(rate)
+            course.set_rate(rate)

@@ -83,6 +83,10 @@ class UpdateMachine:
         self._line.clear()
         self._move(_I.ABORTED)
 
+    def cut(self) -> None:
+        """The line was read at another rate, or by another port: what there is of it is no line."""
+        self._line.clear()
+
     def started(self) -> None:
         """The module is in normal mode, as AT, or its coming back on USB, told."""
         self._move(_I.STARTED)

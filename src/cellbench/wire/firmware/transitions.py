@@ -75,7 +75,8 @@ TRANSITIONS: Mapping[tuple[UpdateState, UpdateInput], UpdateState] = {
     (_S.SUCCEEDED, _I.STARTED): _S.DONE,
     **{(state, _I.CODE): _S.FAILED for state in _OPEN},
     # 11.1.1: 109 s in all
-    **{(state, _I.TIMEOUT): _S.GIVEN_UP for state in (_S.LISTENING, _S.WAITING, _S.RECEIVING)},
+    **{(state, _I.TIMEOUT): _S.GIVEN_UP for state in (_S.LISTENING, _S.COMMANDED, _S.ACCEPTED, _S.WAITING,
+                                                _S.RECEIVING)},
     **{(state, moved): _S.STARTED for state in _RUNNING for moved in (_I.GREETING, _I.STARTED)},
 }
 """What is not named changes nothing. The greeting before the first word of update mode is the restart into
