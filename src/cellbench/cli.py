@@ -61,6 +61,8 @@ def _status(error: Exception) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from cellbench.session.firmware_words import add_firmware
+
     parser = argparse.ArgumentParser(
         prog="cellbench", description=("Hardware-in-the-loop tests of u-blox LENA-R8 and LARA-R6 modules.")
     )
@@ -69,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_new(commands)
     _add_runs(commands)
     _add_rig(commands)
+    add_firmware(commands)
     _add_virtual(commands)
     _add_services(commands)
     _add_records(commands)
