@@ -62,7 +62,7 @@ class Begun:
 @dataclass(frozen=True, slots=True)
 class Ground:
     """What the cells of a slot stand on. ``packages`` are those for its module; ``last_words`` takes a cell
-    whose host is about to die."""
+    whose host is about to die, ``ended`` is told each record in the process of the slot."""
 
     slot: Slot
     far: FarSide
@@ -71,6 +71,7 @@ class Ground:
     packages: tuple[Package, ...]
     pace: Pace
     last_words: Callable[[Begun], None]
+    ended: Callable[[CellRecord], None]
 
 
 @dataclass(slots=True)

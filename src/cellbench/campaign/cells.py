@@ -76,6 +76,8 @@ def _why_not(method: Method, place: Place, kind: Interruption) -> str:
             return "as after a download by FTP: +UFWINSTALL takes the stored package, however it came"
         if kind in _NETWORK:
             return "the package is stored in the module: neither server nor network has a part in it any more"
+    if method in _SERVED and kind is Interruption.WRONG_PACKAGE:
+        return "as by serial file: +UFWINSTALL takes the stored package, however it came"
     if method is Method.FLASH and kind is Interruption.WRONG_PACKAGE:
         return "a full image fits any release"
     return ""

@@ -87,6 +87,7 @@ def serve(connection: Connection, runner: Callable[[Callable[[Begun], None]], Ru
                 connection.send(Done(record, "", ""))
                 continue
         record = here.run(order.cell) if order.begun is None else here.go_on(order.begun)
+        here.ground.ended(record)
         connection.send(Done(record, here.version, here.dead))
 
 

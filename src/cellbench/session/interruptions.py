@@ -170,7 +170,7 @@ def _go(plan: _Plan, wish: Wish) -> int:
         _tell_beginning(plan, ledger)
         teller = _Teller(sum(not cell.why_not and not ledger.settled(cell.id) for cell in plan.cells))
         fast = plan.header.timing == "fast"
-        crew = Crew(ledger, plan.cells, plan.slots, lambda slot: _start(plan, slot), teller,
+        crew = Crew(ledger, plan.cells, plan.slots, lambda slot: _start(plan, slot, folder), teller,
                     _FAST_CELL_S if fast else _REAL_CELL_S, _homes(plan))
         try:
             crew.run()
@@ -251,13 +251,14 @@ class _Post:
     pace: Pace
     run: str
     controller: int
+    traces: Path
 
 
-def _start(plan: _Plan, slot: str) -> Hand:
+def _start(plan: _Plan, slot: str, folder: Path) -> Hand:
     network = plan.rig.model.network_of(slot)
     pace = FAST if plan.header.timing == "fast" else Pace()
     post = _Post(plan.rig.path, plan.declared, slot, network.apn if network else None, plan.packages[slot],
-                 pace, f"interrupt-{plan.header.matrix}", os.getpid())
+                 pace, f"interrupt-{plan.header.matrix}", os.getpid(), folder / "traces")
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_slot_process, args=(theirs, post), name=f"cells-{slot}", daemon=True)
@@ -279,7 +280,7 @@ def _slot_process(connection: Connection, post: _Post) -> None:
     def runner(last_words: Callable[[Begun], None]) -> Runner:
         slot = bench.slot(post.slot)
         return Runner(Ground(slot, bench.far_side(post.slot), ServiceMap(rig), post.apn, post.packages,
-                             post.pace, last_words))
+                             post.pace, last_words, lambda record: _keep_trace(post, transcript, record)))
 
     try:
         serve(connection, runner)
@@ -290,6 +291,15 @@ def _slot_process(connection: Connection, post: _Post) -> None:
             bench.close(cause="interruption matrix ended")
         except CellbenchError as error:
             print(f"cellbench: slot {post.slot}: {error}", file=sys.stderr)
+
+
+def _keep_trace(post: _Post, transcript: Transcript, record: CellRecord) -> None:
+    """What passed the slot's ports in a cell that is not as it must be; nothing of those that are."""
+    if not record.outcome.good and record.outcome not in _QUIET:
+        post.traces.mkdir(parents=True, exist_ok=True)
+        name = record.cell.replace("/", "_")
+        (post.traces / f"{name}.txt").write_text(transcript.export(), encoding="utf-8")
+    transcript.clear()
 
 
 def _no_events(slot: str) -> Callable[[str, str, dict[str, str]], None]:
