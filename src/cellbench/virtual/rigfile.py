@@ -6,6 +6,7 @@ Nothing in it is special to a simulation: a SCPI supply, a relay board, an RFC 2
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ ACTIVE = {"pwr_on": "low", "reset_n": "low", "usb_boot": "high", "vusb_det": "hi
 FIRMWARE = "firmware.yaml"
 RELAY_USER = "admin"
 RELAY_PASSWORD = "admin"
+FLASHER = "flasher1"
 
 
 def write_rig_file(rack: Rack) -> Path:
@@ -47,6 +49,9 @@ def write_rig_file(rack: Rack) -> Path:
     scratch.write_text(note + text, encoding="utf-8")
     os.replace(scratch, path)
     return path
+
+
+_UPDATE_SILENCE_S = 1800.0  # module facts: nobody is called dead before 30 min
 
 
 def rig_model(rack: Rack, secret: Path) -> dict[str, object]:
@@ -68,6 +73,7 @@ def rig_model(rack: Rack, secret: Path) -> dict[str, object]:
     }
     if fast:
         model["minimum_on_time_s"] = round(max(on_times) * FAST_FACTOR, 3)
+        model["update_silence_s"] = _UPDATE_SILENCE_S * FAST_FACTOR
     return model
 
 
@@ -86,6 +92,8 @@ def _instruments(rack: Rack, secret: Path) -> dict[str, object]:
     for number, port in enumerate(rack.board_ports, 1):
         found[f"relays{number}"] = {"kind": "line.numato-ethernet", "host": "127.0.0.1", "port": port,
                                     "user": RELAY_USER, "password": {"file": str(secret)}}
+    if any(slot.profile.power.has_usb_boot for slot in rack.slots.values()):
+        found[FLASHER] = _flasher()
     if rack.analyser is not None:
         analyser, port = rack.analyser
         found["analyser1"] = {"kind": "analyser.scpi", "identity": analyser.identity,
@@ -95,6 +103,19 @@ def _instruments(rack: Rack, secret: Path) -> dict[str, object]:
         found["attenuator1"] = {"kind": "attenuator.scpi", "identity": f"MN={MODEL}",
                                 "resource": f"TCPIP::127.0.0.1::{port}::SOCKET"}
     return found
+
+
+def _flasher() -> dict[str, object]:
+    """The stand-in for the maker's tool, as its own help and docs/firmware-packages.md describe it."""
+    return {
+        "kind": "flasher.command",
+        "command": [sys.executable, "-m", "cellbench.virtual.flasher", "--port", "{port}", "{image}"],
+        "progress": r"^progress (\d+)$",
+        "passed": "^Passed$",
+        "failed": [{"says": r"refused with code \d+", "owner": "unit"}],
+        "exit_codes": {"unit": [4, 5], "rig": [3], "operator": [2, 6]},
+        "timeout_s": 300.0,
+    }
 
 
 def _slot(rack: Rack, slot: VirtualSlot, index: int) -> dict[str, object]:
@@ -114,7 +135,8 @@ def _slot(rack: Rack, slot: VirtualSlot, index: int) -> dict[str, object]:
                   "current_limit_a": float(slot.current_limit_a)},
         "lines": lines,
         "ports": _ports(slot),
-        "sim": {"ref": f"sim-{index + 1}"},
+        **({"flasher": {"on": FLASHER}} if power.has_usb_boot else {}),
+        "sim": {"ref": f"sim-{index + 1}", "number": f"+{slot.module.subscriber.number}"},
         "capabilities": ["expendable"],
     }
     network = rack.world.networks[slot.profile.series]
