@@ -52,4 +52,4 @@ def test_a_relatives_manual_judges_nothing(tmp_path: Path) -> None:
     assert {judgement for _, judgement in measured.values()} == {Judgement.UNJUDGED}
     assert measured["user files"][0] == "1 lost of 1"
     assert not fails
-    assert any("as the source says: wiped (SARA-R5" in note for note in notes)
+    assert any("as told: 'wiped' (SARA-R5" in note for note in notes)

@@ -154,7 +154,7 @@ SETTINGS: tuple[StoredSetting, ...] = (
     _plain("URC +ULWM2MSTAT", "+ULWM2MSTAT"),
     *(StoredSetting(f"security profile {profile}, operation {op}", "+USECPRF", f"AT+USECPRF={profile},{op}",
                     keys=2, source=_SECURITY)
-      for profile in range(5) for op in (0, 1, 2, 3, 4, 5, 6, 9, 10)),
+      for profile in range(5) for op in (0, 1, 3, 5, 6, 9)),
 )
 """What to ask, each on the series that has the command. No question shows a password or a pre-shared key."""
 

@@ -43,7 +43,7 @@ _UNSEEN = (Change.UNREAD, Change.NONE)
 class Agreement(enum.Enum):
     """How that goes with what a source says for the method."""
 
-    AS_TOLD = "as the source says"
+    AS_TOLD = "as told"
     DIFFERS = "differs"
     NOT_TOLD = "not told by any source"
 
@@ -239,9 +239,13 @@ def _told(part: Difference) -> str:
 
 
 def _judged(row: Row) -> str:
-    source = f"{row.told.fate.value} ({row.told.source.where})"
+    if row.told.fate is Fate.UNKNOWN:
+        return Agreement.NOT_TOLD.value
+    source = f"'{row.told.fate.value}' ({row.told.source.where})"
     if not row.read:
-        return f"nothing to compare with the source: {source}"
+        return f"told is {source}"
+    if row.agrees is Agreement.NOT_TOLD:
+        return f"neither for nor against {source}"
     if row.agrees is Agreement.DIFFERS and not row.fails:
-        return f"differs from a source that does not decide: {source}"
+        return f"differs from {source}, which does not decide"
     return f"{row.agrees.value}: {source}"
