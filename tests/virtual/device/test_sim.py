@@ -18,7 +18,8 @@ def test_identities_as_the_guide_prints_them(module: Any) -> None:
     assert module.at("AT+CIMI") == ["222885850018994", "OK"]
     assert module.at("AT+CCID") == ["+CCID: 8939883485100059944F", "OK"]
     assert module.at("AT+CPIN?") == ["+CPIN: READY", "OK"]
-    assert module.at("AT+CNUM") == ["OK"]
+    (number, result) = module.at("AT+CNUM")
+    assert (number[:11], number[14:], result) == ('+CNUM: ,"+3', '50018994",145', "OK")
 
 
 def test_rows_of_crsm(module: Any) -> None:

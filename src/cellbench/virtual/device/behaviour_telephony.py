@@ -58,9 +58,6 @@ class TelephonyFacts(MessagingFacts):
 
     # short messages
     sms_places: int = fact("Places for messages in ME.", M, "LARA-R6 application note: 255", r8=255, r6=255)
-    sms_places_card: int = fact(
-        "Places for messages on a card whose file of them says nothing.", X, "cards differ, 10 to 50",
-        r8=20, r6=20)
     sms_first_index: int = fact("Index of the first place for a message.", X, "siblings", r8=1, r6=1)
     sms_errors_cms: bool = fact(
         "Commands of short messages refuse with +CMS ERROR whatever is wrong.", S, "27.005 3.2.5",

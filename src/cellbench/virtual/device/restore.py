@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cellbench.virtual.device.module import Module
 
-_KEPT = frozenset({"sms", "sms card", "identity"})  # SMS stay (LENA-R8 guide 6.2)
+_KEPT = frozenset({"sms", "identity"})  # SMS stay (LENA-R8 guide 6.2)
 _INTERFACE = ("+IPR", "+ICF", "+IFC", "&K", "+UPSV", "+USIO")  # nvm 2 on LARA-R6
 
 

@@ -327,7 +327,7 @@ class Updater:
             for name in store.names(USER):
                 store.delete(name, USER)
         if "nvm" in words:
-            module.settings.restore_factory(lambda name: name in ("identity", "sms", "sms card"))
+            module.settings.restore_factory(lambda name: name in ("identity", "sms"))
         if "sms" in words:
             module.settings.forget("sms")
 

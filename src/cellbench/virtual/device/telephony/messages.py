@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 from cellbench.virtual.device.telephony.store import (
     UNREAD,
     Both,
-    CardRecords,
+    CardFile,
     CardStore,
     Entry,
-    KeptRecords,
     ModuleStore,
     Store,
     free_place,
@@ -59,17 +58,9 @@ class Messages:
     # stores
     def store(self, name: str) -> Store:
         """ME, SM or MT."""
-        own, card = ModuleStore(self._module), CardStore(self.card_records)
+        own, card = ModuleStore(self._module), CardStore(CardFile(self._module.sim))
         stores: dict[str, Store] = {"ME": own, "SM": card, "MT": Both(own, card)}
         return stores[name]
-
-    @property
-    def card_records(self) -> CardRecords:
-        """EF SMS, or what stands for it while the card has none."""
-        sim = self._module.sim
-        if isinstance(sim, CardRecords) and sim.sms_records():
-            return sim
-        return KeptRecords(self._module)
 
     def chosen(self, place: int) -> tuple[str, Store]:
         """The store that +CPMS names for reading and deleting (0), writing and sending (1), receiving (2)."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 from cellbench.virtual.net.telephone.fields import Malformed, Reader, take_centre
 from cellbench.virtual.net.telephone.tpdu import SUBMIT, Deliver, StatusReport, Submit
+from cellbench.virtual.uicc.layout import SMS
 
 if TYPE_CHECKING:
     from cellbench.virtual.device.module import Module
+    from cellbench.virtual.device.sim import Sim
 
 UNREAD, READ, UNSENT, SENT = 0, 1, 2, 3  # <stat> of 27.005 3.1
-KEPT, CARD = "sms", "sms card"  # settings; +UFACTORY leaves both alone (LENA-R8 guide 6.2)
+KEPT = "sms"  # the setting; +UFACTORY leaves it alone (LENA-R8 guide 6.2)
 RECORD = 176
 _STATUS = {UNREAD: 3, READ: 1, UNSENT: 7, SENT: 5}  # of 31.102 4.2.25
 _STATS = {status: stat for stat, status in _STATUS.items()}
@@ -61,7 +63,6 @@ class Store(Protocol):
         ...
 
 
-@runtime_checkable
 class CardRecords(Protocol):
     """EF SMS as the card gives it."""
 
@@ -101,24 +102,22 @@ class ModuleStore:
         self._module.settings.store(KEPT, stored)
 
 
-class KeptRecords:
-    """Records of a card that has no file of its own for them."""
+class CardFile:
+    """EF SMS of the card in the slot; no records while there is none that can be used."""
 
-    def __init__(self, module: Module) -> None:
-        self._module = module
+    def __init__(self, sim: Sim) -> None:
+        self._sim = sim
 
     def sms_records(self) -> tuple[bytes, ...]:
         """All records."""
-        stored = self._module.settings.mapping(CARD)
-        empty = b"\x00" + b"\xff" * (RECORD - 1)
-        return tuple(bytes.fromhex(str(stored[str(place)])) if str(place) in stored else empty
-                     for place in range(self._module.config.behaviour.sms_places_card))
+        ef = self._sim.file(SMS) if self._sim.usable else None
+        return () if ef is None else tuple(ef.read(number) for number in range(1, ef.records + 1))
 
     def write_sms(self, place: int, record: bytes) -> None:
         """Write a record."""
-        stored = self._module.settings.mapping(CARD)
-        stored[str(place)] = record.hex()
-        self._module.settings.store(CARD, stored)
+        ef = self._sim.file(SMS) if self._sim.usable else None
+        if ef is not None and place < ef.records:
+            ef.write(place + 1, record)
 
 
 class CardStore:

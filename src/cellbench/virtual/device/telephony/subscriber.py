@@ -63,7 +63,12 @@ class Subscriber:
     def number(self) -> str:
         """International digits, "" without a card."""
         sim = self._module.sim
-        return number_of(sim.imsi) if sim.present else ""
+        if not sim.present:
+            return ""
+        imsi, told = sim.imsi, sim.profile.numbers
+        if told and imsi == sim.profile.imsi:
+            return told[0][1].removeprefix("+")
+        return number_of(imsi)
 
     @property
     def reachable(self) -> bool:
