@@ -49,6 +49,7 @@ from cellbench.host.errors import AtError
 from cellbench.host.files import BadFileName, FileDiffers, FileMissing, Files, NoRoom
 from cellbench.host.firmware.fingerprint import Fingerprint, fingerprint_of
 from cellbench.host.firmware.fingerprint import compare as compare_fingerprints
+from cellbench.host.firmware.flashing import FlashFailed
 from cellbench.host.firmware.model import (
     Method,
     Package,
@@ -126,29 +127,28 @@ from cellbench.session.run import RUN, Run
 from cellbench.session.updating import Packages, RecordingUpdater
 
 __all__ = [
-    "Aborted", "AtError", "BadFileName", "Boot", "CellbenchError", "CertificateKind",
-    "CertificateMissing", "Certificates", "Channel", "ClientError", "ClientNetworkError",
-    "ClientServiceError", "CoapClient", "CoapMethod", "CoapProfile", "CoapResponse", "CoapServer",
-    "CoapTransport", "CurrentProfile", "CurrentWatch", "Datagram", "DialCommand", "Dut", "DutState",
-    "EndKind", "Equipment", "Escape", "FarSide", "FileDiffers", "FileMissing", "Files", "Fingerprint",
-    "FirmwareCatalogue", "FirmwareRecovery", "FtpClient", "FtpEntry", "FtpLink", "FtpServer", "HangUp",
+    "Aborted", "AtError", "BadFileName", "Boot", "CellbenchError", "CertificateKind", "CertificateMissing",
+    "Certificates", "Channel", "ClientError", "ClientNetworkError", "ClientServiceError", "CoapClient",
+    "CoapMethod", "CoapProfile", "CoapResponse", "CoapServer", "CoapTransport", "CurrentProfile",
+    "CurrentWatch", "Datagram", "DialCommand", "Dut", "DutState", "EndKind", "Equipment", "Escape",
+    "FarSide", "FileDiffers", "FileMissing", "Files", "Fingerprint", "FirmwareCatalogue",
+    "FirmwareRecovery", "FlashFailed", "FtpClient", "FtpEntry", "FtpLink", "FtpServer", "HangUp",
     "HttpClient", "HttpServer", "Identity", "Judgement", "Limit", "MessageForm", "Method", "MqttClient",
     "MqttMessage", "MqttServer", "MqttSettingNotKept", "MqttSnClient", "MqttSnGateway", "MqttSnMessage",
-    "MqttSnTopic", "MqttSnWill", "MqttWill", "Mux", "MuxCount", "MuxEnded", "MuxParameters",
-    "MuxRefused", "MuxSilent", "Network", "NetworkError", "NoRoom", "NoRoute", "NoSession",
-    "NotApplicable", "NotPossible", "OperatorError", "Owner", "Package", "PackageKind", "Packages",
-    "Pin", "PinLevel", "Ping", "PowerState", "PppAuth", "PppAuthRefused", "PppDial", "PppEnd",
-    "PppFailed", "PppLink", "PppLost", "PppNoAnswer", "PppRefused", "PppReset", "PppTcp", "PppUdp",
-    "PppUnreachable", "PppdLink", "Procedure", "ProductLimits", "Psk", "RadioMeter", "RawTalk",
-    "Recorder", "RecordingUpdater", "Recovery", "RecoveryPath", "Response", "RigError", "Run",
-    "Security", "SecurityProfile", "ServerCheck", "Service", "ServiceError", "SessionData",
-    "SessionKind", "Slot", "Socket", "SocketClosed", "Sockets", "Stage", "StateCurrent", "Subscription",
-    "TlsVersion", "Told", "TopicKind", "UnitError", "Update", "UpdateError", "UpdateEvent",
-    "UpdateNotApplied", "UpdateRefused", "UpdateSilent", "Updater", "UrcTimeout", "UsbRest",
-    "XmodemMode", "client_of", "coap_probe", "compare_fingerprints", "current_run", "fingerprint_of",
-    "ftp_probe", "http_probe", "limits_for", "load_firmware", "login_of", "md5_of", "mqtt_probe",
-    "mqttsn_probe", "open_equipment", "procedure", "radio_meter", "record_preservation", "recorder_of",
-    "root_of", "serial_of", "tcp_probe", "tls_probe",
+    "MqttSnTopic", "MqttSnWill", "MqttWill", "Mux", "MuxCount", "MuxEnded", "MuxParameters", "MuxRefused",
+    "MuxSilent", "Network", "NetworkError", "NoRoom", "NoRoute", "NoSession", "NotApplicable",
+    "NotPossible", "OperatorError", "Owner", "Package", "PackageKind", "Packages", "Pin", "PinLevel",
+    "Ping", "PowerState", "PppAuth", "PppAuthRefused", "PppDial", "PppEnd", "PppFailed", "PppLink",
+    "PppLost", "PppNoAnswer", "PppRefused", "PppReset", "PppTcp", "PppUdp", "PppUnreachable", "PppdLink",
+    "Procedure", "ProductLimits", "Psk", "RadioMeter", "RawTalk", "Recorder", "RecordingUpdater",
+    "Recovery", "RecoveryPath", "Response", "RigError", "Run", "Security", "SecurityProfile",
+    "ServerCheck", "Service", "ServiceError", "SessionData", "SessionKind", "Slot", "Socket",
+    "SocketClosed", "Sockets", "Stage", "StateCurrent", "Subscription", "TlsVersion", "Told", "TopicKind",
+    "UnitError", "Update", "UpdateError", "UpdateEvent", "UpdateNotApplied", "UpdateRefused",
+    "UpdateSilent", "Updater", "UrcTimeout", "UsbRest", "XmodemMode", "client_of", "coap_probe",
+    "compare_fingerprints", "current_run", "fingerprint_of", "ftp_probe", "http_probe", "limits_for",
+    "load_firmware", "login_of", "md5_of", "mqtt_probe", "mqttsn_probe", "open_equipment", "procedure",
+    "radio_meter", "record_preservation", "recorder_of", "root_of", "serial_of", "tcp_probe", "tls_probe",
 ]
 
 

@@ -45,18 +45,20 @@ def test_no_usb_without_vusb_det(dut_at: Callable[[DutState], Dut], slot: Slot) 
 
 
 @procedure(
-    "R8:5.2.4", "R8:5.4",
+    "R8:5.2.4", "R8:5.4", "R8:11.3.1", "R8:11.3.1.1", "R8:11.3.1.1.1",
     title="With USB_BOOT high at the boot there is the update port of Table 8 and no AT interface",
     needs=("cut-power", "drive-usb-boot"),
 )
 def test_usb_boot(dut_at: Callable[[DutState], Dut], slot: Slot, record: Recorder) -> None:
-    """0525:A4A7, one port, no AT on it nor on the UART; with USB_BOOT low the configuration is back."""
+    """0525:A4A7 at the slot's place, one port with a driver bound, no AT on it nor on the UART; with USB_BOOT
+    low the configuration is back."""
     before = slot.ports.enumeration and slot.ports.view(BACK_S).device.id
     dut_at(DutState.OFF)
     slot.power_on(usb_boot=True, sync=False)
     if slot.model.ports.usb is not None:
         view = slot.ports.view(BACK_S)
         assert (view.device.vid, view.device.pid) == (0x0525, 0xA4A7)
+        assert view.device.location == slot.model.ports.usb.location
         assert [port.role for port in view.ports()] == ["fw-update"]
         assert not slot.ports.answers("fw-update")
         record.note(view.device.words)
