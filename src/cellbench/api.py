@@ -20,6 +20,7 @@ from cellbench.base.protocols import FarSide
 from cellbench.host.certificates import CertificateKind, CertificateMissing, Certificates, md5_of
 from cellbench.host.channel import Channel
 from cellbench.host.clients.blame import ClientError, ClientNetworkError, ClientServiceError, tcp_probe
+from cellbench.host.clients.calls import CallClient, CallState, VoiceCall
 from cellbench.host.clients.coap import (
     CoapClient,
     CoapMethod,
@@ -45,6 +46,16 @@ from cellbench.host.clients.mqttsn_model import (
     TopicKind,
 )
 from cellbench.host.clients.probes import ftp_probe, http_probe, mqtt_probe, tls_probe
+from cellbench.host.clients.sms import SmsClient
+from cellbench.host.clients.sms_model import (
+    SmsAlphabet,
+    SmsMessage,
+    SmsNetworkError,
+    SmsRefused,
+    SmsReport,
+    SmsStatus,
+    SmsStore,
+)
 from cellbench.host.errors import AtError
 from cellbench.host.files import BadFileName, FileDiffers, FileMissing, Files, NoRoom
 from cellbench.host.firmware.fingerprint import Fingerprint, fingerprint_of
@@ -127,28 +138,30 @@ from cellbench.session.run import RUN, Run
 from cellbench.session.updating import Packages, RecordingUpdater
 
 __all__ = [
-    "Aborted", "AtError", "BadFileName", "Boot", "CellbenchError", "CertificateKind", "CertificateMissing",
-    "Certificates", "Channel", "ClientError", "ClientNetworkError", "ClientServiceError", "CoapClient",
-    "CoapMethod", "CoapProfile", "CoapResponse", "CoapServer", "CoapTransport", "CurrentProfile",
-    "CurrentWatch", "Datagram", "DialCommand", "Dut", "DutState", "EndKind", "Equipment", "Escape",
-    "FarSide", "FileDiffers", "FileMissing", "Files", "Fingerprint", "FirmwareCatalogue",
-    "FirmwareRecovery", "FlashFailed", "FtpClient", "FtpEntry", "FtpLink", "FtpServer", "HangUp",
-    "HttpClient", "HttpServer", "Identity", "Judgement", "Limit", "MessageForm", "Method", "MqttClient",
-    "MqttMessage", "MqttServer", "MqttSettingNotKept", "MqttSnClient", "MqttSnGateway", "MqttSnMessage",
-    "MqttSnTopic", "MqttSnWill", "MqttWill", "Mux", "MuxCount", "MuxEnded", "MuxParameters", "MuxRefused",
-    "MuxSilent", "Network", "NetworkError", "NoRoom", "NoRoute", "NoSession", "NotApplicable",
-    "NotPossible", "OperatorError", "Owner", "Package", "PackageKind", "Packages", "Pin", "PinLevel",
-    "Ping", "PowerState", "PppAuth", "PppAuthRefused", "PppDial", "PppEnd", "PppFailed", "PppLink",
-    "PppLost", "PppNoAnswer", "PppRefused", "PppReset", "PppTcp", "PppUdp", "PppUnreachable", "PppdLink",
-    "Procedure", "ProductLimits", "Psk", "RadioMeter", "RawTalk", "Recorder", "RecordingUpdater",
-    "Recovery", "RecoveryPath", "Response", "RigError", "Run", "Security", "SecurityProfile",
-    "ServerCheck", "Service", "ServiceError", "SessionData", "SessionKind", "Slot", "Socket",
-    "SocketClosed", "Sockets", "Stage", "StateCurrent", "Subscription", "TlsVersion", "Told", "TopicKind",
-    "UnitError", "Update", "UpdateError", "UpdateEvent", "UpdateNotApplied", "UpdateRefused",
-    "UpdateSilent", "Updater", "UrcTimeout", "UsbRest", "XmodemMode", "client_of", "coap_probe",
-    "compare_fingerprints", "current_run", "fingerprint_of", "ftp_probe", "http_probe", "limits_for",
-    "load_firmware", "login_of", "md5_of", "mqtt_probe", "mqttsn_probe", "open_equipment", "procedure",
-    "radio_meter", "record_preservation", "recorder_of", "root_of", "serial_of", "tcp_probe", "tls_probe",
+    "Aborted", "AtError", "BadFileName", "Boot", "CallClient", "CallState", "CellbenchError",
+    "CertificateKind", "CertificateMissing", "Certificates", "Channel", "ClientError", "ClientNetworkError",
+    "ClientServiceError", "CoapClient", "CoapMethod", "CoapProfile", "CoapResponse", "CoapServer",
+    "CoapTransport", "CurrentProfile", "CurrentWatch", "Datagram", "DialCommand", "Dut", "DutState",
+    "EndKind", "Equipment", "Escape", "FarSide", "FileDiffers", "FileMissing", "Files", "Fingerprint",
+    "FirmwareCatalogue", "FirmwareRecovery", "FlashFailed", "FtpClient", "FtpEntry", "FtpLink", "FtpServer",
+    "HangUp", "HttpClient", "HttpServer", "Identity", "Judgement", "Limit", "MessageForm", "Method",
+    "MqttClient", "MqttMessage", "MqttServer", "MqttSettingNotKept", "MqttSnClient", "MqttSnGateway",
+    "MqttSnMessage", "MqttSnTopic", "MqttSnWill", "MqttWill", "Mux", "MuxCount", "MuxEnded",
+    "MuxParameters", "MuxRefused", "MuxSilent", "Network", "NetworkError", "NoRoom", "NoRoute", "NoSession",
+    "NotApplicable", "NotPossible", "OperatorError", "Owner", "Package", "PackageKind", "Packages", "Pin",
+    "PinLevel", "Ping", "PowerState", "PppAuth", "PppAuthRefused", "PppDial", "PppEnd", "PppFailed",
+    "PppLink", "PppLost", "PppNoAnswer", "PppRefused", "PppReset", "PppTcp", "PppUdp", "PppUnreachable",
+    "PppdLink", "Procedure", "ProductLimits", "Psk", "RadioMeter", "RawTalk", "Recorder",
+    "RecordingUpdater", "Recovery", "RecoveryPath", "Response", "RigError", "Run", "Security",
+    "SecurityProfile", "ServerCheck", "Service", "ServiceError", "SessionData", "SessionKind", "Slot",
+    "SmsAlphabet", "SmsClient", "SmsMessage", "SmsNetworkError", "SmsRefused", "SmsReport", "SmsStatus",
+    "SmsStore", "Socket", "SocketClosed", "Sockets", "Stage", "StateCurrent", "Subscription", "TlsVersion",
+    "Told", "TopicKind", "UnitError", "Update", "UpdateError", "UpdateEvent", "UpdateNotApplied",
+    "UpdateRefused", "UpdateSilent", "Updater", "UrcTimeout", "UsbRest", "VoiceCall", "XmodemMode",
+    "client_of", "coap_probe", "compare_fingerprints", "current_run", "fingerprint_of", "ftp_probe",
+    "http_probe", "limits_for", "load_firmware", "login_of", "md5_of", "mqtt_probe", "mqttsn_probe",
+    "number_of", "open_equipment", "procedure", "radio_meter", "record_preservation", "recorder_of",
+    "root_of", "serial_of", "tcp_probe", "tls_probe",
 ]
 
 
@@ -201,6 +214,15 @@ def login_of(equipment: Equipment, role: str) -> tuple[str, str]:
     """User name and password of a service as the rig file gives them, each "" where it gives none."""
     place = ServiceMap(equipment.rig).place(role)
     return place.user or "", place.password or ""
+
+
+def number_of(equipment: Equipment, slot: str) -> str:
+    """The telephone number of a slot's SIM as the rig file names it; NotPossible when it names none."""
+    sim = equipment.rig.model.slots[slot].sim
+    if sim is None or sim.number is None:
+        raise NotPossible(f"the rig file names no telephone number for slot {slot}",
+                          remedy=f"name it under slots.{slot}.sim.number")
+    return sim.number
 
 
 def serial_of(run: Run, slot: str) -> str:

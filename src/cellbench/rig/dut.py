@@ -13,11 +13,13 @@ from cellbench.catalogue.modules.model import ModuleProfile
 from cellbench.host.answer import Answer
 from cellbench.host.certificates import Certificates
 from cellbench.host.channel import Channel
+from cellbench.host.clients.calls import CallClient
 from cellbench.host.clients.coap import CoapClient
 from cellbench.host.clients.ftp import FtpClient
 from cellbench.host.clients.http import HttpClient
 from cellbench.host.clients.mqtt import MqttClient
 from cellbench.host.clients.mqttsn import MqttSnClient
+from cellbench.host.clients.sms import SmsClient
 from cellbench.host.errors import AtError
 from cellbench.host.files import Files
 from cellbench.host.mux import Mux
@@ -118,6 +120,15 @@ class Dut:
     def sockets(self) -> Sockets:
         """Sockets as objects: ``with dut.sockets.tcp() as one: one.connect(host, 7)``."""
         return Sockets(self.at)
+
+    @property
+    def calls(self) -> CallClient:
+        """Voice calls: dial, answer, hang up, what +CLCC lists."""
+        return CallClient(self.at)
+
+    def sms(self) -> SmsClient:
+        """Short messages: ``with dut.sms() as sms: sms.send("+39...", "Hello")``."""
+        return SmsClient(self.at)
 
     def http(self, profile: int = 0) -> HttpClient:
         """The HTTP client on a profile: ``dut.http().use(HttpServer("httpbin.org")).get("/")``."""

@@ -28,6 +28,7 @@ from cellbench.rig.schema import (
     RigFile,
     Service,
     SeveralFarSides,
+    Sim,
     Slot,
     VirtualFarSide,
 )
@@ -226,7 +227,8 @@ def complete(declared: LoadedRig, generated: LoadedRig) -> LoadedRig:
                            f"{_named(want)}", remedy="make launch and slots agree")
     slots = {}
     for name, slot in given.slots.items():
-        stated: dict[str, object] = {"sim": asked.slots[name].sim, "network": asked.network_of(name),
+        stated: dict[str, object] = {"sim": _sim(asked.slots[name].sim, slot.sim),
+                                     "network": asked.network_of(name),
                                      "capabilities": asked.slots[name].capabilities,
                                      "imei": asked.slots[name].imei,
                                      "far_side": _far_side(asked.slots[name].far_side, given.far_side)}
@@ -242,6 +244,13 @@ def complete(declared: LoadedRig, generated: LoadedRig) -> LoadedRig:
         "far_side": _far_side(asked.far_side, given.far_side) or given.far_side})
     return LoadedRig(generated.path, model, generated.sha256, declared.limits, generated.document,
                      declared.firmware or generated.firmware)
+
+
+def _sim(stated: Sim | None, found: Sim | None) -> Sim | None:
+    """The SIM as stated, with the number that it was found to have where none is stated."""
+    if stated is None or found is None or stated.number:
+        return stated
+    return stated.model_copy(update={"number": found.number})
 
 
 def _is_here(host: str | None) -> bool:
