@@ -210,6 +210,19 @@ def test_states() -> None:
     with_server(scenario, slow_s=0.3)
 
 
+def test_a_slow_server_of_a_declared_rate_sends_no_faster() -> None:
+    async def scenario(server: HttpServer) -> None:
+        await server.set_state(State.SLOW)
+        began = asyncio.get_running_loop().time()
+        status, body = await curl(server, "/package")
+        assert (status, body) == (0, bytes(4000))
+        assert asyncio.get_running_loop().time() - began >= 0.4
+        await server.set_state(State.UP)
+        assert await curl(server, "/package") == (0, bytes(4000))
+
+    with_server(scenario, slow_bytes_s=8000, files={"/package": bytes(4000)})
+
+
 def test_over_tls(tmp_path: Path) -> None:
     authority = Authority()
     (tmp_path / "ca.pem").write_bytes(authority.pem)

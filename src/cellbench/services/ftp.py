@@ -23,7 +23,7 @@ from pyftpdlib.servers import FTPServer as Acceptor
 from cellbench.base.protocols import Endpoint
 from cellbench.io.tls.contexts import Prepared, server_context
 
-from .ftp_handlers import Hub, authorizer_for, control_class
+from .ftp_handlers import SLOW_BYTES_S, Hub, authorizer_for, control_class
 from .ftp_tree import Tree
 from .places import Listening, bound, here
 from .server import PLAIN_STATES, State
@@ -141,7 +141,8 @@ class FtpServer:
     """FTP on one port, data ports beside it.
 
     ``definition``: ``users`` (name → password), ``files`` and ``dates`` (see :class:`Tree`), ``tls`` (then
-    AUTH TLS is taken), ``passive_ports`` (first and last; any when left out). A user may also log in as
+    AUTH TLS is taken), ``passive_ports`` (first and last; any when left out), ``slow_bytes_s`` (the rate of
+    data connections while ``slow``). A user may also log in as
     ``<name>+reuse``: the server then refuses data connections (522) that do not resume the control
     connection's TLS session.
     """
@@ -157,6 +158,7 @@ class FtpServer:
             raise ValueError("passive_ports: first and last are expected")
         self._ports = list(range(int(first_last[0]), int(first_last[1]) + 1)) if first_last else None
         self._files, self._dates = _mapping(definition, "files"), _mapping(definition, "dates")
+        self._slow = int(str(definition.get("slow_bytes_s", SLOW_BYTES_S)))
         self._hub: Hub | None = None
         self._thread: _Thread | None = None
         self._acceptor: Any = None
@@ -170,7 +172,7 @@ class FtpServer:
         """Listen."""
         tree = Tree(self._files, self._dates)
         tree.reset()
-        self._hub = Hub(tree, authorizer_for(self._users, tree), self._prepared())
+        self._hub = Hub(tree, authorizer_for(self._users, tree), self._prepared(), self._slow)
         self._thread = _Thread()
         await self._listen()
 

@@ -57,6 +57,7 @@ class Hub:
     tree: Tree
     authorizer: DummyAuthorizer
     prepared: Prepared | None
+    slow_bytes_s: int = SLOW_BYTES_S
     state: State = State.UP
     connections: int = 0
     log: list[str] = field(default_factory=list)
@@ -138,7 +139,7 @@ class _Data(ThrottledDTPHandler):  # type: ignore[misc]
     _throttler: Any = None
 
     def __init__(self, sock: Any, cmd_channel: Any) -> None:
-        limit = SLOW_BYTES_S if cmd_channel.hub.state is State.SLOW else 0
+        limit = cmd_channel.hub.slow_bytes_s if cmd_channel.hub.state is State.SLOW else 0
         self.read_limit = self.write_limit = limit
         super().__init__(sock, cmd_channel)
 

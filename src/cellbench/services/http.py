@@ -25,18 +25,21 @@ from .tls_settings import tls_settings
 _CHUNK = 65_536
 _LARGEST_BODY = 8 * 1024 * 1024
 _IDLE_S = 60.0
+_SLOW_STEPS = 10  # pieces in a second
 
 
 class HttpServer:
     """HTTP/1.0 and 1.1 on one port; with ``definition["tls"]`` every connection begins with a handshake.
 
     ``definition["files"]``: path → content, beside the other pages. ``mute`` takes requests and never
-    answers, ``slow`` answers ``slow_s`` seconds later, ``reset`` forgets uploaded files, TLS sessions and
+    answers, ``slow`` answers ``slow_s`` seconds later or, where ``definition["slow_bytes_s"]`` is
+    given, sends bodies at that rate; ``reset`` forgets uploaded files, TLS sessions and
     what was seen.
     """
 
     def __init__(self, definition: Mapping[str, object]) -> None:
         self._slow_s = float(str(definition.get("slow_s", SLOW_S)))
+        self._slow_bytes_s = int(str(definition.get("slow_bytes_s", 0)))
         self._state = State.UP
         self._tls = tls = tls_settings(definition)
         self._place = TcpPlace(self._first)
@@ -156,7 +159,7 @@ class HttpServer:
         if self._state is State.MUTE:
             await asyncio.sleep(_IDLE_S)
             return False
-        if self._state is State.SLOW:
+        if self._state is State.SLOW and not self._slow_bytes_s:
             await asyncio.sleep(self._slow_s)
         answer = answer_to(request, self._files, self._fixed)
         self._last["status"] = str(answer.status)
@@ -173,9 +176,18 @@ class HttpServer:
                                 reason=answer.reason.encode())
         writer.write(connection.send(response) or b"")
         if not head:
-            writer.write(connection.send(h11.Data(data=answer.body)) or b"")
+            await self._send_body(connection, answer.body, writer)
         writer.write(connection.send(h11.EndOfMessage()) or b"")
         await writer.drain()
+
+    async def _send_body(self, connection: h11.Connection, body: bytes, writer: asyncio.StreamWriter) -> None:
+        rate = self._slow_bytes_s if self._state is State.SLOW else 0
+        step = max(1, rate // _SLOW_STEPS) if rate else len(body)
+        for start in range(0, len(body), step or 1):
+            writer.write(connection.send(h11.Data(data=body[start:start + step])) or b"")
+            if rate:
+                await writer.drain()
+                await asyncio.sleep(1 / _SLOW_STEPS)
 
 
 def _refuse_too_large(head: h11.Request) -> None:

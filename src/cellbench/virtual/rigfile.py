@@ -20,6 +20,7 @@ from .device.pace import FAST_FACTOR
 from .net.mapped import MappedPark
 from .packaging import write_catalogue
 from .wiring import INPUT_LINES, RELAY_LINES
+from .world.firmware import SERVERS as FIRMWARE_SERVERS
 from .world.world import HERE as WORLD
 
 if TYPE_CHECKING:
@@ -180,6 +181,8 @@ def _services(rack: Rack) -> dict[str, object]:
         if role in rack.world.clients and entry:
             certificate, key = rack.world.clients[role]
             entry |= {"client_certificate": str(certificate), "client_key": str(key)}
+        if role in FIRMWARE_SERVERS and entry:
+            entry |= _firmware_offer(rack, role)
         if entry:
             found[role] = entry
     resolver = found.get("dns-primary")
@@ -189,6 +192,21 @@ def _services(rack: Rack) -> dict[str, object]:
     for address in sorted(rack.world.blackholes)[:1]:
         found["blackhole"] = {"host": address}
     return found
+
+
+def _firmware_offer(rack: Rack, role: str) -> dict[str, object]:
+    """Who may log in to a firmware server, and where the delta for each series lies."""
+    paths = {f"{series.value.lower()}-delta": f"/fw/{series.value.lower()}/delta"
+             for series in dict.fromkeys(slot.profile.series for slot in rack.slots.values())}
+    users = rack.world.servers[role].definition.get("users")
+    login: dict[str, object] = {}
+    if isinstance(users, dict) and users:
+        user, password = next(iter(users.items()))
+        secret = rack.directory / f"{role}-password"
+        secret.write_text(f"{password}\n", encoding="utf-8")
+        secret.chmod(0o600)
+        login = {"user": str(user), "password": {"file": str(secret)}}
+    return {"paths": paths, **login}
 
 
 def _root_of(world: World, role: str) -> Path | None:

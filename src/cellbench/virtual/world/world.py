@@ -20,7 +20,7 @@ import yaml
 from cellbench.base.errors import OperatorError
 from cellbench.catalogue.model import Series
 from cellbench.catalogue.modules import profile_for
-from cellbench.virtual.world.firmware import SERVERS, served
+from cellbench.virtual.world.firmware import SERVERS, SLOW_BYTES_S, served
 
 HERE = Path(__file__).resolve().parent
 CERTIFICATES = HERE / "certs"
@@ -165,7 +165,7 @@ class World:
             plain[name] = {**_mapping(plain[name]), "tls": dict(settings)}
         packages = served(self.firmware())
         for name in SERVERS:
-            plain[name] = {**_mapping(plain[name]), "files": dict(packages)}
+            plain[name] = {**_mapping(plain[name]), "files": dict(packages), "slow_bytes_s": SLOW_BYTES_S}
         hosts = {address: {"ttl": host.ttl, "hops": host.hops} for address, host in self.icmp_hosts.items()}
         plain["icmp"] = {"server": "icmp", "hosts": hosts, "latency_s": self.icmp_latency_s}
         return plain
