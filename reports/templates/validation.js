@@ -20,7 +20,7 @@
   for (let row = 0; row < size; row++) {
     const procedure = data.procedures[all.procedure[row]];
     hay[row] = [procedure[1], procedure[0], slot(row), data.slots[all.slot[row]][1], text[all.sections[row]],
-      text[all.verdict[row]], text[all.reason[row]]].join(" ").toLowerCase();
+      text[all.verdict[row]], text[all.reason[row]], text[all.firmware[row]]].join(" ").toLowerCase();
   }
   const wanted = new Set();
   let shown = [], sort = { key: "start", down: false };
@@ -160,9 +160,9 @@
     const verdict = make("p", make("b", `${sign} ${text[all.verdict[row]]}`));
     verdict.style.color = colour;
     if (text[all.reason[row]]) verdict.append(": " + text[all.reason[row]]);
-    const facts = [slot(row), data.slots[all.slot[row]][1], text[all.sections[row]], when(row) + " UTC", text[all.took[row]], `attempt ${all.number[row]}${all.final[row] ? "" : ", repeated later"}`];
+    const facts = [slot(row), data.slots[all.slot[row]][1], text[all.sections[row]], when(row) + " UTC", text[all.took[row]], text[all.firmware[row]], `attempt ${all.number[row]}${all.final[row] ? "" : ", repeated later"}`];
     $("body").replaceChildren(make("h2", title(row)), make("p", facts.filter(Boolean).join(" · "), "quiet"), verdict,
-      ...listed("Evidence", data.evidence, row), ...measured(row), ...stepped(row), ...listed("Notes", data.notes, row), ...captured(row),
+      ...listed("Evidence", data.evidence, row), ...listed("Firmware", data.firmware, row), ...measured(row), ...stepped(row), ...listed("Notes", data.notes, row), ...captured(row),
       ...transcripts(row), make("h3", "Procedure"), make("p", make("code", id)), ...(document_ ? [make("p", document_, "document")] : []));
     $("detail").showModal();
     $("detail").scrollTop = 0;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,20 @@ from cellbench.record.attempt import (
     AttemptEnded,
     AttemptStarted,
     Event,
+    FirmwareChange,
     Kind,
     MeasurementRecord,
     Note,
     StepMark,
     TraceFile,
+)
+from cellbench.record.firmware import (
+    change_words,
+    course_words,
+    firmware_words,
+    last_version,
+    unit_firmware,
+    versions_of,
 )
 from cellbench.record.header import Header, ProcedureEntry, UnitEntry
 from cellbench.record.journal import JournalWriter
@@ -107,6 +117,33 @@ def test_journals_of_schema_1_are_read() -> None:
     assert limit == Limit(low=0.0, high=12.0, marginal=1.0, source="boot table")
     assert run.ended is not None
     assert run.ended.exit_status == 11
+
+
+def test_every_attempt_has_the_firmware_that_its_unit_ran(tmp_path: Path) -> None:
+    """As the journal tells it: identified once, changed by updates; a unit that tells none keeps the last."""
+    run = write(
+        tmp_path, (Kind.UNIT, UnitEntry("s1", imei="351", firmware="A")), ended("1", "s1"),
+        *begun_and_ended("2", "s1", ("A", "B", "foat")), ended("3", "s1"),
+        *begun_and_ended("4", "s1", ("B", "B", "fota-ftp"), ("B", "", "flash")), ended("5", "s1"),
+        (Kind.UNIT, UnitEntry("s1", imei="351", firmware="B")),
+        *begun_and_ended("6", "s1", ("B", "A", "recovery")), ended("7", "s2"))
+    told = [(one.firmware_before, one.firmware_after) for one in run.attempts]
+    assert told == [("A", "A"), ("A", "B"), ("B", "B"), ("B", ""), ("B", "B"), ("B", "A"), ("", "")]
+    assert [change.method for change in run.attempts[3].firmware] == ["fota-ftp", "flash"]
+    assert all(change.utc_ns for one in run.attempts for change in one.firmware)
+    assert versions_of(run, 0) == ("A", "B", "A")
+    assert (last_version(run, 0), unit_firmware(run, 0)) == ("A", "A → B → A")
+    assert [firmware_words(one) for one in run.attempts[:4]] == ["A", "A → B", "B", "B → none told"]
+    assert [change_words(change) for change in run.attempts[3].firmware] == [
+        "firmware B: unchanged after update by FTP", "firmware B: no version told after update by flashing"]
+    assert course_words("ABABABA") == "A → 5 more → A"
+
+
+def begun_and_ended(name: str, slot: str, *changes: tuple[str, str, str]) -> Iterator[tuple[Kind, object]]:
+    yield Kind.ATTEMPT_STARTED, AttemptStarted(name, "p", slot)
+    for before, after, method in changes:
+        yield Kind.FIRMWARE, FirmwareChange(name, before, after, method)
+    yield ended(name, slot)
 
 
 def attempt(name: str, outcome: Outcome | None, owner: Owner | None = None, procedure: str = "") -> Attempt:

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from cellbench.base.errors import OperatorError, Owner
-from cellbench.record.attempt import AttemptEnded, Event, Kind, MeasurementRecord, RunEnded
+from cellbench.record.attempt import AttemptEnded, Event, FirmwareChange, Kind, MeasurementRecord, RunEnded
 from cellbench.record.header import Header, SlotEntry, UnitEntry
 from cellbench.record.journal import JournalWriter
 from cellbench.record.measurement import Judgement, Limit
@@ -28,6 +28,7 @@ def write_run(folder: Path, name: str, *, end: bool = True) -> RunRecord:
         journal.append(Kind.MEASUREMENT, MeasurementRecord("1", "boot", value, "s", limit, Judgement.PASS, 5))
     journal.append(Kind.SERIES, SeriesRecord.of(
         "1", "current", "A", (0.0, 1.0, 2.0, 4.0), (0.01, 0.03, float("nan"), 0.02), ((1.0, "idle"),), 7))
+    journal.append(Kind.FIRMWARE, FirmwareChange("1", "02.00", "02.01", "foat", 9))
     journal.append(Kind.ATTEMPT_ENDED, AttemptEnded("1", "p", "s1", Verdict(
         Outcome.ERROR, Owner.NETWORK, "no cell", ("asked",)), 2.5, ("R8:1",)))
     journal.append(Kind.EVENT, Event("power", "s1", values={"state": "on"}))
@@ -54,6 +55,10 @@ def test_a_run_is_there_with_all_it_has(store: Store, tmp_path: Path) -> None:
     assert (run.run, run.exit_status, run.versions) == ("r1", 11, {"cellbench": "0.1.0"})
     (attempt,) = store.select(sa.select(t.attempts))
     assert (attempt.outcome, attempt.owner, attempt.evidence) == ("ERROR", "network", ["asked"])
+    assert (attempt.firmware_before, attempt.firmware_after) == ("02.00", "02.01")
+    (update,) = store.select(sa.select(t.updates))
+    assert (update.attempt, update.version_before, update.version_after, update.method) == (
+        "1", "02.00", "02.01", "foat")
     values = [(row.value, row.value_text, row.high) for row in store.select(sa.select(t.measurements))]
     assert values == [(5.0, None, 12.0), (None, "nan", 12.0), (None, "02.00", 12.0)]
     (series,) = store.select(sa.select(t.series))
@@ -74,7 +79,8 @@ def test_loading_twice_changes_nothing(store: Store, tmp_path: Path) -> None:
         assert not store.load(run)
     assert contents(store) == before
     assert {name: len(rows) for name, rows in before.items()} == {
-        "runs": 2, "slots": 2, "units": 2, "attempts": 2, "measurements": 6, "series": 2, "events": 2}
+        "runs": 2, "slots": 2, "units": 2, "attempts": 2, "measurements": 6, "series": 2, "events": 2,
+        "updates": 2}
 
 
 def test_a_run_loaded_before_its_end_is_completed(store: Store, tmp_path: Path) -> None:
@@ -83,7 +89,8 @@ def test_a_run_loaded_before_its_end_is_completed(store: Store, tmp_path: Path) 
     assert run.exit_status is None
     assert store.load(write_run(tmp_path / "late", "r1"))
     assert {name: len(rows) for name, rows in contents(store).items()} == {
-        "runs": 1, "slots": 1, "units": 1, "attempts": 1, "measurements": 3, "series": 1, "events": 1}
+        "runs": 1, "slots": 1, "units": 1, "attempts": 1, "measurements": 3, "series": 1, "events": 1,
+        "updates": 1}
     assert [row.exit_status for row in store.select(sa.select(store.tables.runs))] == [11]
 
 
@@ -137,3 +144,23 @@ def test_a_store_of_a_newer_program_is_refused(store: Store, tmp_path: Path) -> 
         connection.execute(sa.insert(store.tables.info), [{"schema": 99}])
     with pytest.raises(OperatorError, match="schema 99, newer"):
         Store.open(tmp_path / "results" / "store.sqlite")
+
+
+def test_a_store_of_schema_1_gets_what_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    with Store.open(path) as store:
+        store.load(write_run(tmp_path, "r1"))
+        with store._engine.begin() as connection:  # as the program of schema 1 made it
+            for text in ("DROP TABLE updates", "DELETE FROM store_info",
+                         "INSERT INTO store_info (schema) VALUES (1)",
+                         "ALTER TABLE attempts DROP COLUMN firmware_before",
+                         "ALTER TABLE attempts DROP COLUMN firmware_after"):
+                connection.execute(sa.text(text))
+    for _ in range(2):
+        with Store.open(path) as store:
+            (attempt,) = store.select(sa.select(store.tables.attempts))
+            assert (attempt.outcome, attempt.firmware_before, attempt.firmware_after) == ("ERROR", "", "")
+    with Store.open(path) as store:
+        assert [row.schema for row in store.select(sa.select(store.tables.info))] == [1, 2]
+        assert store.load(write_run(tmp_path, "r2"))
+        assert {row.firmware_after for row in store.select(sa.select(store.tables.attempts))} == {"", "02.01"}

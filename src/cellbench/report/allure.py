@@ -26,6 +26,7 @@ from attr import asdict
 
 from cellbench.base.errors import Owner
 from cellbench.record.attempt import Attempt, MeasurementRecord, Step
+from cellbench.record.firmware import firmware_words, unit_firmware
 from cellbench.record.rollup import verdict_of
 from cellbench.record.run import RunRecord
 from cellbench.record.verdict import Outcome, Verdict
@@ -79,6 +80,7 @@ def _result(run: RunRecord, attempt: Attempt, out: Path) -> TestResult:
         parameters=[
             Parameter(name="slot", value=attempt.slot),
             Parameter(name="attempt", value=str(attempt.number), excluded=True),
+            *_firmware(attempt),
         ],
         steps=[_step(step, attempt) for step in attempt.steps]
         or [_value(measured) for measured in attempt.measurements],
@@ -86,6 +88,12 @@ def _result(run: RunRecord, attempt: Attempt, out: Path) -> TestResult:
         start=start,
         stop=start + round((attempt.duration_s or 0) * 1000),
     )
+
+
+def _firmware(attempt: Attempt) -> list[Parameter]:
+    """What it ran on; no part of its identity, so that runs on other firmware are compared."""
+    words = firmware_words(attempt)
+    return [Parameter(name="firmware", value=words, excluded=True)] if words else []
 
 
 def _details(verdict: Verdict) -> StatusDetails | None:
@@ -217,7 +225,7 @@ def _environment(run: RunRecord) -> str:
         **{f"version {name}": value for name, value in header.versions.items()},
         **header.settings,
         **{f"instrument {one.name}": one.identity or one.kind for one in header.instruments},
-        **{f"firmware {unit.slot}": unit.firmware for unit in run.units},
+        **{f"firmware {unit.slot}": unit_firmware(run, index) for index, unit in enumerate(run.units)},
         "journal sha256": run.head,
     }
     return "".join(f"{_key(name)}={_escaped(value)}\n" for name, value in facts.items() if value)

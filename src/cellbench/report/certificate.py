@@ -12,6 +12,7 @@ from urllib.parse import quote
 import segno
 
 from cellbench.record.attempt import Attempt, MeasurementRecord
+from cellbench.record.firmware import unit_firmware
 from cellbench.record.header import UnitEntry
 from cellbench.record.measurement import Judgement
 from cellbench.record.rollup import counts, final_attempts, overall, verdict_of
@@ -121,7 +122,7 @@ def certificate_view(run: RunRecord, index: int) -> CertificateView:
         run=run.id, name=name, verdict=_HEADLINES.get(verdict.outcome, word), sign=SIGNS[word],
         colour=COLOURS[word], summary=_summary(attempts), reason=clipped(verdict.reason, 240),
         owner=verdict.owner.value if verdict.owner else "", simulated=run.header.evidence == "simulated",
-        unit=_unit_facts(run, unit), test=_test_facts(run, unit, attempts),
+        unit=_unit_facts(run, unit, unit_firmware(run, index)), test=_test_facts(run, unit, attempts),
         measurements=tuple(_measurement_row(measured) for _, measured in shown),
         procedures=(tuple(rows[:half]), tuple(rows[half:])),
         omitted=_omitted(len(measurements) - len(shown), len(attempts) - len(procedures)),
@@ -190,11 +191,11 @@ def _summary(attempts: Iterable[Attempt]) -> str:
     return f"{text}; {plural(values, 'value')} held against limits, {marginal} marginal"
 
 
-def _unit_facts(run: RunRecord, unit: UnitEntry) -> tuple[tuple[str, str], ...]:
+def _unit_facts(run: RunRecord, unit: UnitEntry, firmware: str) -> tuple[tuple[str, str], ...]:
     slot = run.slot(unit.slot)
     facts = (("Serial number", unit.serial), ("Model", unit.model or unit.series or slot.series),
              ("Ordering code", unit.identity or slot.ordering_code), ("IMEI", unit.imei),
-             ("ICCID", unit.iccid), ("Firmware", unit.firmware))
+             ("ICCID", unit.iccid), ("Firmware", firmware))
     return tuple((label, value or "not read") for label, value in facts)
 
 

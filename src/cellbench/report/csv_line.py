@@ -9,6 +9,7 @@ import csv
 from pathlib import Path
 
 from cellbench.record.attempt import MeasurementRecord
+from cellbench.record.firmware import last_version
 from cellbench.record.measurement import Judgement
 from cellbench.record.rollup import counts, final_attempts
 from cellbench.record.run import RunRecord
@@ -40,7 +41,8 @@ def _row(run: RunRecord, index: int) -> dict[str, str]:
     marginal = sum(one.judgement is Judgement.MARGINAL for one in measured)
     row = {
         "run": run.id, "serial": unit.serial, "imei": unit.imei, "iccid": unit.iccid, "model": unit.model,
-        "firmware": unit.firmware, "slot": unit.slot, "rig": run.header.rig, "evidence": run.header.evidence,
+        "firmware": last_version(run, index), "slot": unit.slot, "rig": run.header.rig,
+        "evidence": run.header.evidence,
         "started": utc_text(run.header.started_utc_ns), "ended": utc_text(run.last_utc_ns),
         "verdict": verdict.outcome.value, "owner": verdict.owner.value if verdict.owner else "",
         "reason": verdict.reason, "passed": str(found[Outcome.PASS]), "failed": str(found[Outcome.FAIL]),

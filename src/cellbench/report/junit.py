@@ -14,6 +14,7 @@ from xml.etree import ElementTree as xml
 
 from cellbench.record.attempt import Attempt
 from cellbench.record.capture import capture_words
+from cellbench.record.firmware import change_words, unit_firmware
 from cellbench.record.rollup import final_attempts, verdict_of
 from cellbench.record.run import RunRecord
 from cellbench.record.series import series_words
@@ -46,9 +47,9 @@ def _suite(root: xml.Element, run: RunRecord, slot: str, attempts: list[Attempt]
                            hostname=run.header.process.host if run.header.process else "")
     facts = {"run": run.id, "rig": run.header.rig, "evidence": run.header.evidence,
              "timing": run.header.timing, "series": run.slot(slot).series, "journal sha256": run.head}
-    for unit in run.units:
+    for index, unit in enumerate(run.units):
         if unit.slot == slot:
-            facts |= {"serial": unit.serial, "imei": unit.imei, "firmware": unit.firmware}
+            facts |= {"serial": unit.serial, "imei": unit.imei, "firmware": unit_firmware(run, index)}
     _properties(suite, facts)
     earlier: dict[str, list[Attempt]] = {}
     for attempt in run.attempts:
@@ -66,6 +67,7 @@ def _case(suite: xml.Element, attempt: Attempt, run: RunRecord, tried: list[Atte
         classname=_clean(re.sub(r"\.py(::|$)", r"\1", path).replace("/", ".").replace("::", ".")),
         time=f"{attempt.duration_s or 0:.3f}")
     facts = {f"section {number}": section for number, section in enumerate(attempt.sections, 1)}
+    facts |= {"firmware before": attempt.firmware_before, "firmware after": attempt.firmware_after}
     _properties(case, {"title": run.title(attempt.procedure), "attempt": attempt.id} | facts)
     owner = verdict.owner.value if verdict.owner else ""
     message = _clean(verdict.reason)
@@ -88,6 +90,7 @@ def _output(attempt: Attempt, tried: list[Attempt]) -> str:
     lines += [f"{one.name} = {value_words(one.value, one.unit)} "
               f"({limit_words(one.limit, one.unit) or 'no limit'}) {one.judgement.value}"
               for one in attempt.measurements]
+    lines += map(change_words, attempt.firmware)
     lines += attempt.notes
     lines += [series_words(series) for series in attempt.series]
     lines += [f"transcript: {trace.file}" for trace in attempt.traces]

@@ -12,6 +12,7 @@ from typing import Any
 from cellbench.record.attempt import Attempt, MeasurementRecord, Step
 from cellbench.record.capture import capture_words
 from cellbench.record.codec import encode
+from cellbench.record.firmware import change_words, last_version
 from cellbench.record.rollup import verdict_of
 from cellbench.record.run import RunRecord
 from cellbench.record.series import series_words
@@ -41,7 +42,8 @@ def unit_record(run: RunRecord, index: int) -> Json:
         "schema": SCHEMA,
         "name": unit_name(run, index),
         "unit": {"serial": unit.serial, "imei": unit.imei, "iccid": unit.iccid,
-                 "series": unit.series or slot.series, "model": unit.model, "firmware": unit.firmware,
+                 "series": unit.series or slot.series, "model": unit.model,
+                 "firmware": last_version(run, index),
                  "ordering_code": unit.identity or slot.ordering_code},
         "verdict": _verdict(unit_verdict(run, index)),
         "run": {"id": run.id, "started": utc_text(header.started_utc_ns), "ended": utc_text(run.last_utc_ns),
@@ -69,7 +71,7 @@ def _attempt(run: RunRecord, attempt: Attempt) -> Json:
         "duration_s": attempt.duration_s, "verdict": _verdict(verdict_of(attempt)),
         "steps": [_step(step) for step in attempt.steps],
         "measurements": [_measurement(measured) for measured in attempt.measurements],
-        "notes": [*attempt.notes, *map(series_words, attempt.series),
+        "notes": [*attempt.notes, *map(change_words, attempt.firmware), *map(series_words, attempt.series),
                   *(capture_words(one) for one in attempt.captures)],
         "transcripts": [trace.file for trace in attempt.traces],
     }

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from cellbench.base.trace import Span, TraceRecord
 from cellbench.record.attempt import Attempt
 from cellbench.record.capture import capture_words
+from cellbench.record.firmware import change_words, firmware_words
 from cellbench.record.measurement import Judgement
 from cellbench.record.rollup import final_attempts, verdict_of
 from cellbench.record.run import RunRecord
@@ -78,6 +79,8 @@ def result_columns(run: RunRecord) -> dict[str, object]:
         "steps": _side(run, _steps, ("name", "duration", "depends", "problem"), pool),
         "measurements": _side(run, _measurements, ("name", "value", "limit", "source", "judgement", "step",
                                                    "port", "first", "last"), pool),
+        "firmware": _side(run, lambda attempt: ((change_words(one),) for one in attempt.firmware), ("text",),
+                          pool),
         "notes": _side(run, _notes, ("text",), pool),
         "traces": _traces(run, pool, budget),
         "captures": _side(run, _captures, ("text", "file"), pool),
@@ -92,7 +95,7 @@ def _results(run: RunRecord, procedures: dict[str, int], slots: dict[str, int],
     base = run.header.started_utc_ns
     table: dict[str, Column] = {name: [] for name in (
         "procedure", "slot", "number", "start", "duration", "took", "outcome", "owner", "verdict", "reason",
-        "sections", "marginal", "final")}
+        "sections", "marginal", "final", "firmware")}
     for attempt in run.attempts:
         verdict = verdict_of(attempt)
         row: tuple[object, ...] = (
@@ -102,7 +105,7 @@ def _results(run: RunRecord, procedures: dict[str, int], slots: dict[str, int],
             pool(verdict.owner.value if verdict.owner else ""), pool(verdict_words(verdict)),
             pool(verdict.reason), pool(" ".join(attempt.sections)),
             int(any(one.judgement is Judgement.MARGINAL for one in attempt.measurements)),
-            int(attempt.id in last))
+            int(attempt.id in last), pool(firmware_words(attempt)))
         for column, value in zip(table.values(), row, strict=True):
             column.append(value)
     return table

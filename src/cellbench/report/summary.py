@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cellbench.record.attempt import Attempt
+from cellbench.record.firmware import unit_firmware
 from cellbench.record.measurement import Judgement
 from cellbench.record.rollup import counts, final_attempts, overall, verdict_of
 from cellbench.record.run import RunRecord
@@ -48,10 +49,11 @@ def _counted(attempts: Iterable[Attempt]) -> str:
 
 
 def _unit(run: RunRecord, slot: str) -> str:
-    unit = next((one for one in reversed(run.units) if one.slot == slot), None)
-    if unit is None:
+    index = next((index for index in reversed(range(len(run.units))) if run.units[index].slot == slot), None)
+    if index is None:
         return ""
-    facts = (unit.model or unit.series, unit.firmware, unit.serial or unit.imei)
+    unit = run.units[index]
+    facts = (unit.model or unit.series, unit_firmware(run, index), unit.serial or unit.imei)
     return "  [" + " ".join(fact for fact in facts if fact) + "]"
 
 

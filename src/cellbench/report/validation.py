@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cellbench.base.errors import Owner
 from cellbench.record.attempt import Attempt
+from cellbench.record.firmware import method_words, unit_firmware
 from cellbench.record.measurement import Judgement
 from cellbench.record.rollup import counts, final_attempts, overall, verdict_of
 from cellbench.record.run import RunRecord
@@ -85,6 +86,19 @@ class MarginalRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FirmwareRow:
+    """An update: ``index`` is the place of its result among the run's attempts."""
+
+    index: int
+    time: str
+    slot: str
+    title: str
+    before: str
+    after: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
 class ValidationView:
     """All texts of a validation report except the single results."""
 
@@ -105,6 +119,8 @@ class ValidationView:
     attention_more: int
     marginal: tuple[MarginalRow, ...]
     marginal_more: int
+    updates: tuple[FirmwareRow, ...]
+    updates_more: int
     matrices: tuple[Matrix, ...]
     coverage: tuple[str, ...]
     times: tuple[Plot, ...]
@@ -128,6 +144,7 @@ def validation_view(run: RunRecord, font: str = "") -> ValidationView:
     attention = [attempt for attempt in final if verdict_of(attempt).outcome in _TROUBLE]
     attention.sort(key=lambda attempt: OUTCOMES.index(verdict_of(attempt).outcome))
     marginal = _marginal(run, final, index)
+    updates = _updates(run)
     drawn, not_drawn = courses(run, font)
     header = run.header
     return ValidationView(
@@ -140,6 +157,7 @@ def validation_view(run: RunRecord, font: str = "") -> ValidationView:
         attention=tuple(result_row(run, attempt, index[attempt.id]) for attempt in attention[:MOST_LISTED]),
         attention_more=max(0, len(attention) - MOST_LISTED),
         marginal=tuple(marginal[:MOST_LISTED]), marginal_more=max(0, len(marginal) - MOST_LISTED),
+        updates=tuple(updates[:MOST_LISTED]), updates_more=max(0, len(updates) - MOST_LISTED),
         matrices=guides, coverage=tuple(coverage_words(matrix) for matrix in guides),
         times=time_plots(run, font), histograms=histograms(run, font), courses=drawn, courses_more=not_drawn,
         gaps=gaps(run, guides),
@@ -199,10 +217,10 @@ def _slots(run: RunRecord) -> tuple[tuple[str, ...], ...]:
     """Slot, series, model, firmware, IMEI, ICCID, serial number; one line for each unit seen."""
     rows = []
     for slot in run.slots:
-        units = [unit for unit in run.units if unit.slot == slot.slot]
-        for unit in units:
-            rows.append((slot.slot, unit.series or slot.series, unit.model or slot.variant, unit.firmware,
-                         unit.imei, unit.iccid, unit.serial))
+        units = [(index, unit) for index, unit in enumerate(run.units) if unit.slot == slot.slot]
+        for index, unit in units:
+            rows.append((slot.slot, unit.series or slot.series, unit.model or slot.variant,
+                         unit_firmware(run, index), unit.imei, unit.iccid, unit.serial))
         if not units:
             rows.append((slot.slot, slot.series, slot.variant, "", "", "", "not identified"))
     return tuple(rows)
@@ -237,6 +255,13 @@ def _marginal(run: RunRecord, final: tuple[Attempt, ...], index: dict[str, int])
     return [MarginalRow(index[attempt.id], spoken(one.name), run.title(attempt.procedure), attempt.slot,
                         value_words(one.value, one.unit), limit_words(one.limit, one.unit))
             for attempt in final for one in attempt.measurements if one.judgement is Judgement.MARGINAL]
+
+
+def _updates(run: RunRecord) -> list[FirmwareRow]:
+    """Every update of the run, earlier attempts' too: the unit has them behind it."""
+    return [FirmwareRow(index, time_words(one.utc_ns), attempt.slot, run.title(attempt.procedure), one.before,
+                        one.after or "none told", method_words(one.method))
+            for index, attempt in enumerate(run.attempts) for one in attempt.firmware]
 
 
 def _environment(run: RunRecord) -> tuple[tuple[str, str], ...]:

@@ -20,7 +20,7 @@ from cellbench.base.errors import OperatorError
 from cellbench.base.extras import optional
 from cellbench.record.attempt import Attempt
 from cellbench.record.run import RunRecord
-from cellbench.store.tables import SCHEMA, Tables, build_tables
+from cellbench.store.tables import ADDED, SCHEMA, Tables, build_tables
 
 Row = dict[str, Any]
 
@@ -124,15 +124,21 @@ class Store:
                                "what": timed.event.what, "slot": timed.event.slot,
                                "detail": timed.event.detail, "details": dict(timed.event.values)}
                               for position, timed in enumerate(run.events)]
+        yield tables.updates, [
+            {"run": run.id, "attempt": attempt.id, "position": position, "version_before": change.before,
+             "version_after": change.after, "method": change.method, "utc_ns": change.utc_ns}
+            for attempt in run.attempts for position, change in enumerate(attempt.firmware)]
 
     def _prepare(self) -> None:
         with self._working() as connection:
             self._tables.metadata.create_all(connection)
-            connection.execute(self._insert(self._tables.info).on_conflict_do_nothing(), [{"schema": SCHEMA}])
             found = connection.execute(sa.select(sa.func.max(self._tables.info.c.schema))).scalar_one()
-        if found > SCHEMA:
-            raise OperatorError(f"the store has schema {found}, newer than this program's {SCHEMA}",
-                                remedy="use the newer cellbench")
+            if found is not None and found > SCHEMA:
+                raise OperatorError(f"the store has schema {found}, newer than this program's {SCHEMA}",
+                                    remedy="use the newer cellbench")
+            for table, names in ADDED.items():
+                _add_columns(connection, self._tables.metadata.tables[table], names)
+            connection.execute(self._insert(self._tables.info).on_conflict_do_nothing(), [{"schema": SCHEMA}])
 
     def _insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
         if self._engine.dialect.name == "postgresql":
@@ -156,6 +162,15 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _add_columns(connection: sa.Connection, table: sa.Table, names: Sequence[str]) -> None:
+    """Give a table of an older store the columns that it lacks; rows that are there have "" in them."""
+    there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+    for name in names:
+        if name not in there:
+            clause = sa.schema.CreateColumn(table.c[name]).compile(dialect=connection.dialect)
+            connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {clause}"))
 
 
 def _shown(url: str) -> str:
@@ -187,7 +202,8 @@ def _attempt_row(run: str, attempt: Attempt) -> Row:
         "outcome": verdict.outcome.value if verdict else None,
         "owner": verdict.owner.value if verdict and verdict.owner else None,
         "reason": verdict.reason if verdict else "", "evidence": list(verdict.evidence) if verdict else [],
-        "sections": list(attempt.sections)}
+        "sections": list(attempt.sections), "firmware_before": attempt.firmware_before,
+        "firmware_after": attempt.firmware_after}
 
 
 def _measurement_rows(run: str, attempt: Attempt) -> Iterator[Row]:

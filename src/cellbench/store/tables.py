@@ -5,11 +5,12 @@ Every table's key is what names the thing in the journal, so a row can be there 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-SCHEMA = 1
+SCHEMA = 2
 
 _NAMES = {
     "pk": "pk_%(table_name)s",
@@ -17,6 +18,10 @@ _NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_name)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
 }
+
+
+ADDED: Mapping[str, tuple[str, ...]] = {"attempts": ("firmware_before", "firmware_after")}
+"""Columns that came with schema 2, by table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +37,13 @@ class Tables:
     measurements: sa.Table
     series: sa.Table
     events: sa.Table
+    updates: sa.Table
 
     @property
     def of_run(self) -> tuple[sa.Table, ...]:
         """The tables with a ``run`` column beside ``runs`` itself."""
-        return self.slots, self.units, self.attempts, self.measurements, self.series, self.events
+        return (self.slots, self.units, self.attempts, self.measurements, self.series, self.events,
+                self.updates)
 
 
 def build_tables() -> Tables:
@@ -44,7 +51,8 @@ def build_tables() -> Tables:
     metadata = sa.MetaData(naming_convention=_NAMES)
     return Tables(
         metadata, _info(metadata), _runs(metadata), _slots(metadata), _units(metadata),
-        _attempts(metadata), _measurements(metadata), _series(metadata), _events(metadata))
+        _attempts(metadata), _measurements(metadata), _series(metadata), _events(metadata),
+        _updates(metadata))
 
 
 def _run_key() -> sa.Column[str]:
@@ -53,6 +61,11 @@ def _run_key() -> sa.Column[str]:
 
 def _text(name: str, *, index: bool = False) -> sa.Column[str]:
     return sa.Column(name, sa.Text, nullable=False, default="", index=index)
+
+
+def _added(name: str) -> sa.Column[str]:
+    """A column that stores of an older schema get when they are opened."""
+    return sa.Column(name, sa.Text, nullable=False, server_default="", default="")
 
 
 def _time(name: str) -> sa.Column[int]:
@@ -91,7 +104,8 @@ def _attempts(metadata: sa.MetaData) -> sa.Table:
         _text("procedure", index=True), _text("slot"), sa.Column("unit", sa.Integer),
         sa.Column("number", sa.Integer, nullable=False), _time("utc_ns"), sa.Column("duration_s", sa.Float),
         sa.Column("outcome", sa.Text), sa.Column("owner", sa.Text), _text("reason"),
-        sa.Column("evidence", sa.JSON, nullable=False), sa.Column("sections", sa.JSON, nullable=False))
+        sa.Column("evidence", sa.JSON, nullable=False), sa.Column("sections", sa.JSON, nullable=False),
+        *(_added(name) for name in ADDED["attempts"]))
 
 
 def _measurements(metadata: sa.MetaData) -> sa.Table:
@@ -118,3 +132,10 @@ def _events(metadata: sa.MetaData) -> sa.Table:
         "events", metadata, _run_key(),
         sa.Column("position", sa.Integer, primary_key=True, autoincrement=False), _time("utc_ns"),
         _text("what"), _text("slot"), _text("detail"), sa.Column("details", sa.JSON, nullable=False))
+
+
+def _updates(metadata: sa.MetaData) -> sa.Table:
+    return sa.Table(
+        "updates", metadata, _run_key(), sa.Column("attempt", sa.Text, primary_key=True),
+        sa.Column("position", sa.Integer, primary_key=True, autoincrement=False), _text("version_before"),
+        _text("version_after"), _text("method"), _time("utc_ns"))
