@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cellbench.base.clock import Deadline
-from cellbench.base.errors import CellbenchError, NotPossible
+from cellbench.base.errors import NotPossible
 from cellbench.catalogue.modules.model import UsbComposition
 from cellbench.host.channel import Channel
 from cellbench.host.firmware.line import UpdateLine
@@ -116,17 +116,6 @@ def _node(slot: Slot, view: UsbView, role: str) -> Path:
     return ports[number].node
 
 
-def boot_mode_shown(slot: Slot) -> bool:
-    """True when the port of boot mode, and nothing else, stands at the slot's place on the bus."""
-    if slot.model.ports.usb is None or not slot.profile.power.has_usb_boot:
-        return False
-    device = slot.ports.scene().device()
-    if device is None:
-        return False
-    return any((one.vid, one.pid) == (device.vid, device.pid) and one.selected_by == "usb_boot"
-               for one in slot.profile.usb)
-
-
 def rejoin(slot: Slot, roles: list[str], keep: Channel, timeout_s: float) -> None:
     """Open the other ports anew after a restart; those that the module no longer has are left closed.
     ``keep`` stays the same object."""
@@ -141,11 +130,3 @@ def rejoin(slot: Slot, roles: list[str], keep: Channel, timeout_s: float) -> Non
         if role in slot.roles():
             slot.channel(role).sync(timeout_s)
 
-
-def quiet(action: Callable[[], object]) -> bool:
-    """Whether an action that a module in update mode may keep from working did."""
-    try:
-        action()
-    except CellbenchError:
-        return False
-    return True

@@ -41,6 +41,7 @@ from cellbench.host.xmodem import Check, Mode, Sent
 from cellbench.rig.destructive import own_unit
 from cellbench.rig.dut import Dut
 from cellbench.rig.flashing import flash
+from cellbench.rig.recovering import Recoverer
 from cellbench.rig.update_ports import UARTS, composition_of, line_of, rejoin, role_of
 from cellbench.wire.firmware.events import Call, Refused
 from cellbench.wire.firmware.machine import UpdateMachine
@@ -133,8 +134,14 @@ class Updater:
         return flash(self.dut, package, self.report)
 
     def recover(self, package: Package | None) -> Recovery:
-        """Bring the module back after an interruption."""
-        raise NotPossible("recovery is not there yet")
+        """Bring the module back to AT after an interruption, whatever it does: ``package`` is the one that
+        was under way.
+
+        The supply is switched on where it is off; a module that is on is neither reset nor cut off as long
+        as it may be writing. Raises UpdateRefused when update mode wants another package, UpdateError when
+        boot mode wants an image and none is given; what keeps the bench from looking.
+        """
+        return Recoverer(self, package).run()
 
     # -- inside ----------------------------------------------------------------------------------
 
