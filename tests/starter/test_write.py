@@ -21,7 +21,9 @@ def test_every_file_for_the_bench_has_no_mistake(tmp_path: Path, rig: FirstRig) 
     assert ("rigs/virtual.yaml" in names) is (rig is FirstRig.VIRTUAL)
     for path in written:
         text = path.read_text()
-        assert "@" not in text.replace("@procedure", "").replace("\n\t@", ""), f"{path}: a mark is not filled"
+        if path.suffix != ".json":  # a schema is copied as it is
+            marks = text.replace("@procedure", "").replace("\n\t@", "")
+            assert "@" not in marks, f"{path}: a mark is not filled"
         if path.suffix == ".yaml":
             assert validate_file(path) == (), path
         if path.suffix == ".json":
