@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING
 
 from cellbench.catalogue.modules import profile_for
 from cellbench.instruments.flasher.model import Entry
-from cellbench.instruments.flasher.settings import CommandFlasherSettings, SshFlasherSettings, ToolSettings
+from cellbench.instruments.flasher.settings import (
+    CommandFlasherSettings,
+    FlasherUse,
+    SshFlasherSettings,
+    ToolSettings,
+)
 from cellbench.instruments.kinds import InstrumentClass, find_kind
-from cellbench.rig.schema import FlasherUse, Slot
+from cellbench.rig.schema import Slot
 from cellbench.rig.strict import nearest
 from cellbench.rig.yamlpos import KeyPath
 

@@ -43,7 +43,7 @@ from cellbench.rig.host_turn import HostTurn
 from cellbench.rig.slot import PowerState, Slot
 from cellbench.rig.usb_loss import explain_loss
 
-__all__ = ["flash", "in_boot_mode"]
+__all__ = ["boot_port", "flash", "in_boot_mode", "other_in_boot_mode"]
 
 _TRACE = "flasher"  # the port's name in the transcript
 _TURN_S = 1800.0
@@ -87,6 +87,39 @@ def in_boot_mode(slot: Slot) -> bool:
     return device is not None and _is_boot_port(slot, device)
 
 
+def boot_port(slot: Slot) -> tuple[UsbDevice, str]:
+    """The slot's module in boot mode and the node of its port, waited for as long as a boot may take.
+
+    RigError when it came up otherwise; what keeps it off USB as SlotPorts.view.
+    """
+    view = slot.ports.view(slot.timing.boot_max_s)
+    if not _is_boot_port(slot, view.device):
+        raise RigError(f"slot {slot.name}: the module started as {view.device.words}, not in boot mode",
+                       remedy="USB_BOOT must be high while it starts: look at that line and its wiring")
+    return view.device, str(view.nodes[0])
+
+
+def other_in_boot_mode(slot: Slot, tool_is_told_the_place: bool) -> RigError | None:
+    """Why the tool must not be begun: another slot's module is in boot mode, or, for a tool that takes what
+    it finds, one of no slot. None when neither is."""
+    scene = slot.ports.scene()
+    for device in list_devices(scene.sysfs, scene.dev):
+        if device.location == scene.location or not _is_boot_port(slot, device):
+            continue
+        other = slot.usb_elsewhere.get(device.location)
+        if other is not None:
+            return RigError(
+                f"slot {slot.name}: the module of slot {other} is in boot mode too, at {device.location}: "
+                "the tool could take it for this one",
+                remedy=f"start the module of slot {other} with USB_BOOT low, or flash it first")
+        if not tool_is_told_the_place:
+            return RigError(
+                f"slot {slot.name}: {device.words} at {device.location} belongs to no slot, and a tool that "
+                "is not told a place could take it",
+                remedy="unplug it, or give the tool's command {port} or {location}")
+    return None
+
+
 def _is_boot_port(slot: Slot, device: UsbDevice) -> bool:
     return any((one.vid, one.pid) == (device.vid, device.pid) for one in slot.profile.usb
                if one.selected_by == "usb_boot")
@@ -97,11 +130,12 @@ def _needed(slot: Slot) -> FlasherAccess:
     lacks = []
     if slot.flasher is None:
         lacks.append("a flashing tool under flasher (docs/flashing.md)")
+    has_pin = slot.profile.power.has_usb_boot
     entry = slot.flasher.entry if slot.flasher is not None else Entry.USB_BOOT
-    if entry is Entry.USB_BOOT and not slot.profile.power.has_usb_boot and slot.flasher is not None:
-        lacks.append(f"an entry other than usb-boot: {slot.profile.variant} has no USB_BOOT pin")
-    elif entry is Entry.USB_BOOT and "usb_boot" not in slot.model.lines.driven():
+    if entry is Entry.USB_BOOT and has_pin and "usb_boot" not in slot.model.lines.driven():
         lacks.append("USB_BOOT under lines.usb_boot")
+    elif entry is Entry.USB_BOOT and not has_pin and slot.flasher is not None:
+        lacks.append(f"an entry other than usb-boot: {slot.profile.variant} has no USB_BOOT pin")
     if entry is not Entry.RUNNING and (slot.model.power is None or slot.lease is None):
         lacks.append("a supply output under power")
     if slot.flasher is None or lacks:
@@ -166,7 +200,9 @@ class _Flashing:
             slot.events("flash", "the module's USB is on another host: its boot mode, and that of others "
                         f"there, were not looked at ({self.tool.identity()})", {})
         else:
-            port, location = port or self._boot_port(), slot.model.ports.usb.location
+            device, node = boot_port(slot)
+            slot.events("flash", f"boot mode: {device.words} at {device.location}, {node}", {})
+            port, location = port or node, device.location
             self._nobody_else()
         return self.tool.flash(self._job(port, location), self._heard)
 
@@ -189,41 +225,13 @@ class _Flashing:
 
     # -- boot mode -----------------------------------------------------------------------------------------
 
-    def _boot_port(self) -> str:
-        """The node of the port of Table 8 at this slot's location."""
-        slot = self.slot
-        view = slot.ports.view(slot.timing.boot_max_s)
-        if not _is_boot_port(slot, view.device):
-            raise RigError(f"slot {slot.name}: the module started as {view.device.words}, not in boot mode",
-                           remedy="USB_BOOT must be high while it starts: look at that line and its wiring")
-        slot.events("flash", f"boot mode: {view.device.words} at {view.device.location}, {view.nodes[0]}", {})
-        return str(view.nodes[0])
-
     def _nobody_else(self) -> None:
         """RigError when another module that the tool could take is in boot mode."""
         deadline = Deadline.after(_OTHERS_GO_S)
-        while (found := self._others()) is not None:
+        while (found := other_in_boot_mode(self.slot, self.tool.is_told_the_place)) is not None:
             if deadline.expired:
                 raise found
             time.sleep(_POLL_S)
-
-    def _others(self) -> RigError | None:
-        slot, scene = self.slot, self.slot.ports.scene()
-        for device in list_devices(scene.sysfs, scene.dev):
-            if device.location == scene.location or not _is_boot_port(slot, device):
-                continue
-            other = slot.usb_elsewhere.get(device.location)
-            if other is not None:
-                return RigError(
-                    f"slot {slot.name}: the module of slot {other} is in boot mode too, at "
-                    f"{device.location}: the tool could take it for this one",
-                    remedy=f"start the module of slot {other} with USB_BOOT low, or flash it first")
-            if not self.tool.is_told_the_place:
-                return RigError(
-                    f"slot {slot.name}: {device.words} at {device.location} belongs to no slot, and "
-                    f"{self.access.name}, which is not told a place, could take it",
-                    remedy="unplug it, or give the command {port} or {location}")
-        return None
 
     def _leave_boot_mode(self, cause: str) -> None:
         """USB_BOOT released, the supply off: boot mode has no orderly switch-off."""

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from cellbench.catalogue.model import Series
-from cellbench.instruments.flasher.model import Entry
+from cellbench.instruments.flasher.settings import FlasherUse
 from cellbench.instruments.settings import Host, InstrumentSettings, Secret, Strict, TcpPort, Text
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,31}$")]
@@ -219,22 +219,6 @@ class Traces(Strict):
     """Seconds kept for each port."""
     run_mib: Annotated[float, Field(gt=0, le=1_000_000)] = 512.0
     """Mebibytes that one process of a run writes at most; later traces are left out, and that is said."""
-
-
-class FlasherUse(Strict):
-    """The tool that writes full images to the module of a slot."""
-
-    on: Name
-    """Name of an instrument of a `flasher.` kind."""
-    entry: Entry | None = None
-    """How the module comes to take an image: `usb-boot` (USB_BOOT high at its start), `running` (the tool
-    sends a running module there), `power-on` (the tool waits when the module is switched on). Unset:
-    `usb-boot` on series that have USB_BOOT; for the others no public source tells, so it is stated."""
-    port: Text | None = None
-    """Serial port where the module takes the image, as the tool's host calls it (`COM7`); unset: with
-    `usb-boot`, the one that appears at the slot's USB location."""
-    rate_bit_s: Annotated[int, Field(ge=300, le=4_000_000)] | None = None
-    """What `{rate}` in the tool's command line is, in bit/s."""
 
 
 class Sim(Strict):

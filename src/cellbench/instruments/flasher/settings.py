@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from cellbench.instruments.flasher.model import Entry
 from cellbench.instruments.settings import Host, InstrumentSettings, Strict, TcpPort, Text
 
 PLACEHOLDERS: Mapping[str, str] = {
@@ -148,6 +149,22 @@ class ManualFlasherSettings(InstrumentSettings):
     """The tool and where it is, in the person's words: `EasyFlash on the laptop beside the bench`."""
     answer_within_s: Annotated[float, Field(ge=1, le=3600)] = 1800.0
     """How long to wait for the person's answer, in seconds."""
+
+
+class FlasherUse(Strict):
+    """The tool that writes full images to the module of a slot."""
+
+    on: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,31}$")]
+    """Name of an instrument of a `flasher.` kind."""
+    entry: Entry | None = None
+    """How the module comes to take an image: `usb-boot` (USB_BOOT high at its start), `running` (the tool
+    sends a running module there), `power-on` (the tool waits when the module is switched on). Unset:
+    `usb-boot` on series that have USB_BOOT; for the others no public source tells, so it is stated."""
+    port: Text | None = None
+    """Serial port where the module takes the image, as the tool's host calls it (`COM7`); unset: with
+    `usb-boot`, the one that appears at the slot's USB location."""
+    rate_bit_s: Annotated[int, Field(ge=300, le=4_000_000)] | None = None
+    """What `{rate}` in the tool's command line is, in bit/s."""
 
 
 def placeholders(argument: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from cellbench.base.errors import CellbenchError
 from cellbench.guardian.client import GuardianClient
 from cellbench.guardian.errors import EquipmentHeld
 from cellbench.guardian.plan import EquipmentPlan
+from cellbench.instruments.kinds import InstrumentClass, find_kind
 from cellbench.io.usb import UsbDevice, list_devices
 from cellbench.rig.build import equipment_plan
 from cellbench.rig.check import all_secrets
@@ -35,8 +36,10 @@ def look_at_secrets(scene: Scene) -> Iterator[Look]:
 
 
 def look_at_instruments(scene: Scene, guardian: GuardianClient) -> list[Look]:
-    """Reach every instrument, several at a time; afterwards compare what they say with the file."""
-    names = tuple(scene.rig.model.instruments)
+    """Reach every instrument that the guardian opens, several at a time; afterwards compare what they say
+    with the file."""
+    model = scene.rig.model.instruments
+    names = tuple(name for name in model if find_kind(model[name].kind).serves is not InstrumentClass.FLASHER)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         troubles = dict(zip(names, pool.map(lambda name: _reach(scene, guardian, name), names), strict=True))
     for name, more in _compare(scene).items():
