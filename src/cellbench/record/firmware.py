@@ -27,11 +27,12 @@ def method_words(method: str) -> str:
 def change_words(change: FirmwareChange) -> str:
     """One update as a sentence."""
     how = f"update {method_words(change.method)}".rstrip()
+    before = change.before or "unknown"
     if not change.after:
-        return f"firmware {change.before}: no version told after {how}"
+        return f"firmware {before}: no version told after {how}"
     if change.before == change.after:
         return f"firmware {change.before}: unchanged after {how}"
-    return f"firmware {change.before} {ARROW} {change.after}: {how}"
+    return f"firmware {before} {ARROW} {change.after}: {how}"
 
 
 def firmware_words(attempt: Attempt) -> str:

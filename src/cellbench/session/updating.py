@@ -12,7 +12,9 @@ from cellbench.host.firmware.model import (
     Package,
     PackageKind,
     Recovery,
+    Unserved,
     Update,
+    UpdateError,
     UpdateNotApplied,
 )
 from cellbench.host.xmodem import Check, Mode
@@ -20,7 +22,7 @@ from cellbench.rig.capabilities import Capability, capabilities
 from cellbench.rig.dut import Dut, DutState
 from cellbench.rig.firmware import FirmwareCatalogue
 from cellbench.rig.firmware_route import Module, pick, route
-from cellbench.rig.updating import Report, Updater
+from cellbench.rig.updating import Begun, Report, Updater
 from cellbench.session.equipment import Equipment
 from cellbench.session.recorder import Recorder
 
@@ -72,18 +74,20 @@ class Packages:
         return dut.identify(sim=False).firmware
 
     def _no_flashing(self) -> str:
-        if Capability.DRIVE_USB_BOOT in capabilities(self.equipment.rig.model, self.slot):
+        if Capability.FLASH in capabilities(self.equipment.rig.model, self.slot):
             return ""
-        return f"slot {self.slot} does not drive USB_BOOT"
+        return f"slot {self.slot} names no flashing tool"
 
 
 class RecordingUpdater(Updater):
-    """An updater whose updates stand in the attempt's record, with the versions before and after."""
+    """An updater whose updates stand in the attempt's record, with the versions before and after, be they
+    refused or not."""
 
     def __init__(self, dut: Dut, record: Recorder, *, report: Report | None = None) -> None:
         super().__init__(dut, report=report)
         self._record = record
         self._inside = False
+        self._after: str | None = None
 
     def foat(self, package: Package, *, port: str | None = None, rate: int = 115200,
              mode: Mode = Mode.XMODEM_1K, check: Check | None = None) -> Update:
@@ -97,6 +101,14 @@ class RecordingUpdater(Updater):
         """As Updater.install."""
         with self._outermost(method) as outermost:
             return self._noted(super().install(package, method=method, port=port, rate=rate), outermost)
+
+    def unserved(self, *, port: str | None = None, rate: int = 115200) -> Unserved:
+        """As Updater.unserved."""
+        with self._outermost(Method.FOAT) as outermost:
+            found = super().unserved(port=port, rate=rate)
+        if outermost:
+            self._record.firmware(found.before, found.after, Method.FOAT.value)
+        return found
 
     def flash(self, package: Package) -> Update:
         """As Updater.flash."""
@@ -114,6 +126,10 @@ class RecordingUpdater(Updater):
                               f"{found.seconds:.1f} s")
         return found
 
+    def _settled(self, begun: Begun, *, stuck: bool = False) -> str:
+        self._after = super()._settled(begun, stuck=stuck)
+        return self._after
+
     def _noted(self, update: Update, outermost: bool) -> Update:
         if outermost:
             self._record.firmware(update.before, update.after, update.method.value)
@@ -123,11 +139,16 @@ class RecordingUpdater(Updater):
     def _outermost(self, method: Method | None) -> Iterator[bool]:
         """True for what the procedure asked for: what an update or a recovery is made of is not recorded."""
         outermost, self._inside = not self._inside, True
+        if outermost:
+            self._after = None
         try:
             yield outermost
-        except UpdateNotApplied as error:
+        except UpdateError as error:
             if outermost:
-                self._record.firmware(error.before, error.after, method.value if method else "recovery")
+                before, after = self.before, self._after or ""
+                if isinstance(error, UpdateNotApplied):
+                    before, after = error.before, error.after
+                self._record.firmware(before, after, method.value if method else "recovery")
             raise
         finally:
             if outermost:
