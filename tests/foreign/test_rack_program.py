@@ -159,7 +159,7 @@ REFUSALS: tuple[tuple[str | None, str, str], ...] = (
     (R8, "network colour=red", "colour= is not known here; it takes state"),
     (R8, "call end=1", "no call that the far side could end"),
     (R8, "call number=Bob", "is no telephone number"),
-    (R8, "call", "one key at a time"),
+    (R8, "call end=1 strangers=busy", "one key at a time"),
     (R8, "sms from=+39012", "text= is missing"),
     (R8, "sms text=Hello class=4", "out of range 0 to 3"),
     (R8, "line name=rts state=on port=at", "has no RTS"),

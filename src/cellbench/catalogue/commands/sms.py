@@ -9,6 +9,7 @@ from .building import command, either, number
 
 _SEND_TIME = guess("150 to 180 s, remembered")
 _STORE_TIME = guess("10 to 55 s, remembered")
+# a number of 20 digits in the character set UCS2 has 80 characters
 _PLACES = ("ME", "SM", "MT")
 
 COMMANDS = (
@@ -55,7 +56,7 @@ COMMANDS = (
         "Service centre",
         "srt",
         standard("27.005 3.3.1"),
-        either("sca", longest=32),
+        either("sca", longest=80),
         number("tosca", (0, 255), optional=True),
     ),
     command(
@@ -73,7 +74,7 @@ COMMANDS = (
         "Send a message",
         "st",
         standard("27.005 3.5.1, 4.3"),
-        either("da_or_length", longest=32),
+        either("da_or_length", longest=80),
         number("toda", (0, 255), optional=True),
         info="+CMGS",
         needs_pin=True,
@@ -89,7 +90,7 @@ COMMANDS = (
         "st",
         standard("27.005 3.5.2"),
         number("index", (0, 1024)),
-        either("da", optional=True, longest=32),
+        either("da", optional=True, longest=80),
         number("toda", (0, 255), optional=True),
         info="+CMSS",
         needs_pin=True,
@@ -102,7 +103,7 @@ COMMANDS = (
         "Store a message",
         "xst",
         standard("27.005 3.5.3, 4.4"),
-        either("oa_or_length", optional=True, longest=32),
+        either("oa_or_length", optional=True, longest=80),
         number("tooa", (0, 255), optional=True),
         either("stat", optional=True),
         info="+CMGW",

@@ -195,7 +195,9 @@ class Arrival:
 
     def __init__(self, client: SmsClient, channel: Channel) -> None:
         self._client = client
-        channel.ensure("AT+CNMI=2,1")
+        # LENA-R8 stores it by itself, LARA-R6 forgets it (module facts 10): written only where it is not so
+        if channel.send("AT+CNMI?").value("+CNMI")[:2] != (2, 1):
+            channel.send("AT+CNMI=2,1")
         self._expected: Expectation = channel.expect("+CMTI")
 
     def wait(self, timeout_s: float) -> SmsMessage:
@@ -210,6 +212,11 @@ class Arrival:
             return self._client.read(index)
         finally:
             self._client.use(reading)
+
+    @property
+    def came(self) -> bool:
+        """True when a message was told of that ``wait`` has not given yet."""
+        return bool(self._expected.heard)
 
     def __enter__(self) -> Arrival:
         return self

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Values = Mapping[str, str]
 _HIDDEN = ("withheld", "hidden")
-_SENDER = "+39000000001"
+_CALLER = _SENDER = "+390402529400"  # LENA-R8 guide Table 18
 _WHY = MappingProxyType({
     17: "the module is in a call", 20: "the module is not registered, or nothing carries a call there",
     88: "the variant has no voice"})
@@ -42,7 +42,7 @@ async def _call(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
     del rack
     only(values, "number", "end", "strangers")
     module = _module(slot)
-    if len(values) != 1:
+    if len(values) > 1:
         raise ControlRefusal("one key at a time: number=N, end=1, or strangers=...")
     if "strangers" in values:
         kinds = {one.value: one for one in Outside}
@@ -50,8 +50,8 @@ async def _call(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
     elif "end" in values:
         _hang_up(module)
     else:
-        hidden = values["number"] in _HIDDEN
-        number = None if hidden else written(_number(values, "number"))
+        asked = {"number": _CALLER, **values}
+        number = None if asked["number"] in _HIDDEN else written(_number(asked, "number"))
         cause = module.subscriber.network.call_in(module.subscriber, number)
         if cause is not None:
             raise ControlRefusal(f"the call does not come through: {_WHY.get(cause, f'cause {cause}')}")
@@ -129,10 +129,10 @@ async def _report(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answe
 
 
 VERBS: Mapping[str, Verb] = MappingProxyType({
-    "call": Verb("number=N (or withheld), end=1, or strangers=answers|rings|busy|rejects|unassigned: a voice "
+    "call": Verb("[number=N|withheld], end=1, or strangers=answers|rings|busy|rejects|unassigned: a voice "
                  "call comes in, the far side hangs up, or what a call to a number outside the rack meets",
                  True, _call),
-    "sms": Verb("from=N text=T|hex=OCTETS [class=0..3]: a short message comes in; or centre=up|silent, "
+    "sms": Verb("[from=N] text=T|hex=OCTETS [class=0..3]: a short message comes in; or centre=up|silent, "
                 "refuse=CAUSE|none: the service centre, for all modules", True, _sms),
 })
 REPORTS: Mapping[str, Verb] = MappingProxyType({

@@ -1,0 +1,252 @@
+"""Short messages: LENA-R8 guide 6.2, 7.3 and 8.1.1; both series by 3GPP TS 27.005.
+
+Messages that were in the module stay; what a procedure stores or receives it deletes again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from cellbench.api import (
+    AtError,
+    Dut,
+    DutState,
+    FarSide,
+    Recorder,
+    SmsAlphabet,
+    SmsClient,
+    SmsMessage,
+    SmsNetworkError,
+    SmsStatus,
+    procedure,
+)
+
+from .telephone import MESSAGE_S
+
+BOTH = ("LENA-R8", "LARA-R6")
+SENT = ("far-side:sms",)
+NETWORK = ("network",)
+TO = "+390402529400"  # a number that nothing is sent to
+DutAt = Callable[[DutState], Dut]
+
+
+def _word() -> str:
+    """A text that no other message has."""
+    return f"cellbench {secrets.token_hex(4)}"
+
+
+@contextmanager
+def _kept(sms: SmsClient) -> Iterator[None]:
+    """What is stored in the block is deleted after it."""
+    before = set(sms.listed())
+    try:
+        yield
+    finally:
+        for index in set(sms.listed()) - before:
+            sms.delete(index)
+
+
+@contextmanager
+def _of(dut: Dut) -> Iterator[SmsClient]:
+    with dut.sms() as sms, _kept(sms):
+        yield sms
+
+
+def _come(dut: Dut, sms: SmsClient, far_side: FarSide, text: str) -> SmsMessage:
+    """The far side sends a text and the module tells of it."""
+    with sms.arrival() as arrival:
+        far_side.act("sms", text=text)
+        return arrival.wait(MESSAGE_S)
+
+
+@procedure("R8:6.2", title="AT+UFACTORY=2,1 does not delete messages", series=BOTH, needs=("expendable",))
+def test_factory_restore_keeps_messages(dut: Dut) -> None:
+    """A message in the store is there after the reboot that restores, and reads the same."""
+    text = _word()
+    with dut.sms() as sms:
+        index = sms.store(TO, text)
+    try:
+        dut.send("AT+UFACTORY=2,1")
+        dut.reboot()
+        with dut.sms() as sms:
+            found = sms.read(index)
+        assert (found.party, found.text, found.status) == (TO, text, SmsStatus.UNSENT)
+    finally:
+        with dut.sms() as sms:
+            if index in sms.listed():
+                sms.delete(index)
+
+
+@procedure(title="Messages stay over a power cycle", series=BOTH, needs=("cut-power",))
+def test_power_cycle_keeps_messages(dut_at: DutAt) -> None:
+    """3GPP TS 27.005 3.5.3: what is stored is stored."""
+    text = _word()
+    with dut_at(DutState.READY).sms() as sms:
+        index = sms.store(TO, text)
+    dut_at(DutState.OFF)
+    with dut_at(DutState.READY).sms() as sms:
+        try:
+            assert sms.read(index).text == text
+        finally:
+            sms.delete(index)
+
+
+@procedure(title="Store, list, read and delete", series=BOTH)
+def test_store(dut: Dut, record: Recorder) -> None:
+    """The count of +CPMS follows; an index that holds nothing is refused with +CMS ERROR 321."""
+    with _of(dut) as sms:
+        store = sms.stores()[1]
+        record.note(f"{store.name}: {store.used} of {store.places} places used")
+        text = _word()
+        index = sms.store(TO, text)
+        assert sms.stores()[1].used == store.used + 1
+        assert sms.listed()[index] is SmsStatus.UNSENT
+        found = sms.read(index)
+        assert (found.party, found.text, found.alphabet) == (TO, text, SmsAlphabet.GSM)
+        sms.delete(index)
+        assert index not in sms.listed()
+        assert sms.stores()[1].used == store.used
+        with pytest.raises(AtError) as refused:
+            sms.read(index)
+        assert getattr(refused.value, "number", None) == 321
+
+
+@procedure(title="The store on the card: SM", series=BOTH)
+def test_card_store(dut: Dut, record: Recorder) -> None:
+    """A message goes to the card and is read from there; the choice of stores is put back."""
+    with dut.sms() as sms:
+        before = [store.name for store in sms.stores()]
+        sms.use("SM", "SM", before[2])
+        try:
+            with _kept(sms):
+                store = sms.stores()[1]
+                record.note(f"the card has {store.places} places, {store.used} used")
+                text = _word()
+                assert sms.read(sms.store(TO, text)).text == text
+                assert sms.stores()[1].used == store.used + 1
+        finally:
+            sms.use(*before)
+
+
+@procedure(title="ESC at the prompt sends and stores nothing", series=BOTH)
+@pytest.mark.parametrize("command", ["+CMGW", "+CMGS"])
+def test_escape(dut: Dut, command: str) -> None:
+    """3GPP TS 27.005 3.5.1, 3.5.3."""
+    with _of(dut) as sms:
+        before = sms.listed()
+        assert dut.send(f'AT{command}="{TO}"', payload=b"0041\x1b", check=False).final is not None
+        assert sms.listed() == before
+    assert dut.send("AT").ok
+
+
+@procedure(title="A message that is not registered for is not sent", series=BOTH)
+def test_without_network(registered: Dut) -> None:
+    """+CMS ERROR of the network; nothing else changes."""
+    registered.spend_attach("COPS=2")
+    registered.send("AT+COPS=2")
+    try:
+        with registered.sms() as sms, pytest.raises(SmsNetworkError):
+            sms.send(TO, _word())
+    finally:
+        registered.send("AT+COPS=0")
+    registered.register()
+
+
+# coming in
+@procedure("R8:8.1.1", title="A message comes in: +CMTI names store and index", series=BOTH,
+           depends_on=NETWORK, needs=SENT)
+def test_incoming(registered: Dut, far_side: FarSide, record: Recorder) -> None:
+    """AT+CNMI=2,1; the text is as it was sent, unread before and read after."""
+    with _of(registered) as sms:
+        text = _word()
+        found = _come(registered, sms, far_side, text)
+        record.note(f"from {found.party} at {found.at}, centre {found.centre}")
+        assert found.text == text
+        assert found.status is SmsStatus.UNREAD
+        assert found.party
+        assert sms.read(found.index).status is SmsStatus.READ
+
+
+@procedure("R8:8.1.1", title="+CMTI waits while the port is busy", series=BOTH, depends_on=NETWORK,
+           needs=SENT)
+def test_told_later(registered: Dut, far_side: FarSide) -> None:
+    """With <mode> 2 the URC is kept until the prompt of a command is over."""
+    with _of(registered) as sms, sms.arrival() as arrival:
+        def busy(prompt: str) -> bytes:
+            del prompt
+            far_side.act("sms", text=_word())
+            assert not registered.at.wait_until(lambda: arrival.came, 1.0), "+CMTI inside a prompt"
+            return b"\x1b"
+
+        registered.at.send(f'AT+CMGW="{TO}"', ask=busy, check=False)
+        assert arrival.wait(MESSAGE_S).status is SmsStatus.UNREAD
+
+
+@procedure("R8:7.3", title="Messages come in 2G, too", depends_on=NETWORK, needs=("far-side:sms",
+                                                                                 "far-side:network"))
+def test_in_2g(registered: Dut, far_side: FarSide) -> None:
+    """The network chooses circuit or packet switched transport."""
+    far_side.act("network", rat="2g")
+    try:
+        registered.register()
+        with _of(registered) as sms:
+            text = _word()
+            assert _come(registered, sms, far_side, text).text == text
+    finally:
+        far_side.act("network", rat="lte")
+        registered.register()
+
+
+# between two slots
+@procedure("R8:7.3", title="A message from this module to another one", series=BOTH, slots=2,
+           depends_on=NETWORK)
+@pytest.mark.parametrize("text", ["plain: {0} ^[]{{}}~\\|", "UCS2: {0} Ωψ猫"], ids=["GSM alphabet", "UCS2"])
+def test_between_two(dut_at: DutAt, peer_at: DutAt, own_number: str, peer_number: str, text: str) -> None:
+    """It arrives as it was sent, from this module's number."""
+    sender, receiver = dut_at(DutState.REGISTERED), peer_at(DutState.REGISTERED)
+    said = text.format(_word())
+    with _of(sender) as mine, _of(receiver) as theirs, theirs.arrival() as arrival:
+        mine.send(peer_number, said)
+        found = arrival.wait(MESSAGE_S)
+        assert found.text == said
+        assert found.party.lstrip("+")[-9:] == own_number.lstrip("+")[-9:]
+
+
+@procedure("R8:7.3", title="A stored message is sent, with a report of its arrival", series=BOTH, slots=2,
+           depends_on=NETWORK)
+def test_stored_with_report(dut_at: DutAt, peer_at: DutAt, peer_number: str) -> None:
+    """+CMGW, +CMSS: it counts as sent; +CMGS with a request: +CDSI names the report."""
+    sender, receiver = dut_at(DutState.REGISTERED), peer_at(DutState.REGISTERED)
+    with _of(sender) as mine, _of(receiver) as theirs, theirs.arrival() as arrival:
+        text = _word()
+        index = mine.store(peer_number, text)
+        mine.send_stored(index)
+        assert mine.listed()[index] is SmsStatus.SENT
+        assert arrival.wait(MESSAGE_S).text == text
+        before = sender.send("AT+CNMI?").value("+CNMI")
+        sender.send("AT+CNMI=2,1,0,2")
+        try:
+            with sender.at.expect("+CDSI") as reported:
+                reference = mine.send(peer_number, _word(), report=True)
+                arrival.wait(MESSAGE_S)
+                place = reported.wait(MESSAGE_S).fields[1]
+            assert isinstance(place, int)
+            report = mine.read_report(place)
+            assert (report.reference, report.arrived) == (reference, True)
+        finally:
+            sender.send("AT+CNMI=" + ",".join(str(one) for one in before))
+
+
+@procedure("R8:7.3", title="A PDU that came goes on as a PDU", series=BOTH, slots=2, depends_on=NETWORK)
+def test_pdu_mode(dut_at: DutAt, peer_at: DutAt, peer_number: str) -> None:
+    """The PDU that the module itself made of a text is sent in PDU mode and arrives as that text."""
+    sender, receiver = dut_at(DutState.REGISTERED), peer_at(DutState.REGISTERED)
+    with _of(sender) as mine, _of(receiver) as theirs, theirs.arrival() as arrival:
+        text = _word()
+        pdu = mine.read_pdu(mine.store(peer_number, text))
+        mine.send_pdu(pdu, len(pdu) - 1 - pdu[0])
+        assert arrival.wait(MESSAGE_S).text == text
