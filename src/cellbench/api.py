@@ -58,6 +58,8 @@ from cellbench.host.clients.sms_model import (
 )
 from cellbench.host.errors import AtError
 from cellbench.host.files import BadFileName, FileDiffers, FileMissing, Files, NoRoom
+from cellbench.host.firmware.download import PackageDiffers, PackageNotOffered, PackageStore
+from cellbench.host.firmware.download import Stored as StoredPackage
 from cellbench.host.firmware.fingerprint import Fingerprint, fingerprint_of
 from cellbench.host.firmware.fingerprint import compare as compare_fingerprints
 from cellbench.host.firmware.flashing import FlashFailed
@@ -75,6 +77,7 @@ from cellbench.host.firmware.model import (
     UpdateRefused,
     UpdateSilent,
 )
+from cellbench.host.firmware.offer import ftp_offer, http_offer
 from cellbench.host.firmware.model import Recovery as FirmwareRecovery
 from cellbench.host.mux import Mux, MuxCount, Recovery
 from cellbench.host.mux_line import MuxEnded, MuxRefused, MuxSilent
@@ -114,6 +117,7 @@ from cellbench.host.security import (
 )
 from cellbench.host.sockets import Datagram, Socket, SocketClosed, Sockets
 from cellbench.host.urclog import UrcTimeout
+from cellbench.host.xmodem import Check as XmodemCheck
 from cellbench.host.xmodem import Mode as XmodemMode
 from cellbench.record.measurement import Judgement, Limit
 from cellbench.rig.current import CurrentProfile, CurrentWatch, StateCurrent
@@ -148,20 +152,21 @@ __all__ = [
     "MqttClient", "MqttMessage", "MqttServer", "MqttSettingNotKept", "MqttSnClient", "MqttSnGateway",
     "MqttSnMessage", "MqttSnTopic", "MqttSnWill", "MqttWill", "Mux", "MuxCount", "MuxEnded",
     "MuxParameters", "MuxRefused", "MuxSilent", "Network", "NetworkError", "NoRoom", "NoRoute", "NoSession",
-    "NotApplicable", "NotPossible", "OperatorError", "Owner", "Package", "PackageKind", "Packages", "Pin",
-    "PinLevel", "Ping", "PowerState", "PppAuth", "PppAuthRefused", "PppDial", "PppEnd", "PppFailed",
-    "PppLink", "PppLost", "PppNoAnswer", "PppRefused", "PppReset", "PppTcp", "PppUdp", "PppUnreachable",
-    "PppdLink", "Procedure", "ProductLimits", "Psk", "RadioMeter", "RawTalk", "Recorder",
-    "RecordingUpdater", "Recovery", "RecoveryPath", "Response", "RigError", "Run", "Security",
-    "SecurityProfile", "ServerCheck", "Service", "ServiceError", "SessionData", "SessionKind", "Slot",
-    "SmsAlphabet", "SmsClient", "SmsMessage", "SmsNetworkError", "SmsRefused", "SmsReport", "SmsStatus",
-    "SmsStore", "Socket", "SocketClosed", "Sockets", "Stage", "StateCurrent", "Subscription", "TlsVersion",
-    "Told", "TopicKind", "UnitError", "Update", "UpdateError", "UpdateEvent", "UpdateNotApplied",
-    "UpdateRefused", "UpdateSilent", "Updater", "UrcTimeout", "UsbRest", "VoiceCall", "XmodemMode",
-    "client_of", "coap_probe", "compare_fingerprints", "current_run", "fingerprint_of", "ftp_probe",
-    "http_probe", "limits_for", "load_firmware", "login_of", "md5_of", "mqtt_probe", "mqttsn_probe",
-    "number_of", "open_equipment", "procedure", "radio_meter", "record_preservation", "recorder_of",
-    "root_of", "serial_of", "tcp_probe", "tls_probe",
+    "NotApplicable", "NotPossible", "OperatorError", "Owner", "Package", "PackageDiffers", "PackageKind",
+    "PackageNotOffered", "PackageStore", "Packages", "Pin", "PinLevel", "Ping", "PowerState", "PppAuth",
+    "PppAuthRefused", "PppDial", "PppEnd", "PppFailed", "PppLink", "PppLost", "PppNoAnswer", "PppRefused",
+    "PppReset", "PppTcp", "PppUdp", "PppUnreachable", "PppdLink", "Procedure", "ProductLimits", "Psk",
+    "RadioMeter", "RawTalk", "Recorder", "RecordingUpdater", "Recovery", "RecoveryPath", "Response",
+    "RigError", "Run", "Security", "SecurityProfile", "ServerCheck", "Service", "ServiceError",
+    "SessionData", "SessionKind", "Slot", "SmsAlphabet", "SmsClient", "SmsMessage", "SmsNetworkError",
+    "SmsRefused", "SmsReport", "SmsStatus", "SmsStore", "Socket", "SocketClosed", "Sockets", "Stage",
+    "StateCurrent", "StoredPackage", "Subscription", "TlsVersion", "Told", "TopicKind", "UnitError",
+    "Update", "UpdateError", "UpdateEvent", "UpdateNotApplied", "UpdateRefused", "UpdateSilent", "Updater",
+    "UrcTimeout", "UsbRest", "VoiceCall", "XmodemMode", "client_of", "coap_probe", "compare_fingerprints",
+    "current_run", "fingerprint_of", "ftp_offer", "ftp_probe", "http_offer", "http_probe", "limits_for",
+    "load_firmware", "login_of", "md5_of", "mqtt_probe", "mqttsn_probe", "number_of", "open_equipment",
+    "procedure", "radio_meter", "record_preservation", "recorder_of", "root_of", "serial_of", "tcp_probe",
+    "tls_probe",
 ]
 
 
