@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cellbench.rig.docs import files, limits_schema, rig_schema
+from cellbench.rig.docs import files, firmware_schema, limits_schema, rig_schema
 
 
 def test_committed_documents_are_current(root):
@@ -11,7 +11,7 @@ def test_committed_documents_are_current(root):
 
 
 def test_every_key_says_what_it_is():
-    for schema in (rig_schema(), limits_schema()):
+    for schema in (rig_schema(), limits_schema(), firmware_schema()):
         for name, model in {"the file": schema, **schema["$defs"]}.items():
             assert name == "the file" or model.get("description"), name
             for key, field in model.get("properties", {}).items():

@@ -1,4 +1,5 @@
-"""Write docs/rig-file.md, the tables of docs/limits.md and the JSON schemas from the models.
+"""Write docs/rig-file.md, the tables of docs/limits.md and docs/firmware.md and the JSON schemas from the
+models.
 
 ``python -m cellbench.rig.docs`` writes them; a test sees that the committed files are current.
 """
@@ -13,6 +14,7 @@ from typing import Any
 
 from cellbench.instruments.kinds import BUILT_IN
 from cellbench.instruments.settings import FORMS
+from cellbench.rig.firmware import FirmwareFile
 from cellbench.rig.limits import LimitsFile
 from cellbench.rig.load import rig_model
 
@@ -39,10 +41,10 @@ For completion and checks in an editor, begin the file with
 What the checks know beyond single values: instruments that slots name exist, are of the right class and
 have that channel, pin or input; nothing is used twice; variant and ordering code exist and belong
 together; voltage and current limit lie within the facts of the module's profile; lines fit the series; a
-secret's file lies outside the repository; limits and certificate files exist; what a virtual rack gives is
-never called measured. With `launch`, slots name no power, lines or ports: the rack's own file does.
+secret's file lies outside the repository; limits, certificate files and the firmware catalogue exist; what a
+virtual rack gives is never called measured. With `launch`, slots name no power, lines or ports: the rack's own file does.
 """
-_LIMITS_BEGIN, _LIMITS_END = "<!-- generated: keys -->", "<!-- end of generated -->"
+_BEGIN, _END = "<!-- generated: keys -->", "<!-- end of generated -->"
 
 
 def rig_schema() -> dict[str, Any]:
@@ -57,31 +59,35 @@ def limits_schema() -> dict[str, Any]:
             "title": "Cellbench limits file"}
 
 
+def firmware_schema() -> dict[str, Any]:
+    """The JSON schema of firmware catalogues."""
+    return {"$schema": _DIALECT, **_tidy(FirmwareFile.model_json_schema(mode="validation")),
+            "title": "Cellbench firmware catalogue"}
+
+
 def rig_page() -> str:
     """docs/rig-file.md."""
     return "\n".join([_RIG_HEAD, *_sections(rig_schema(), "The file")]).rstrip() + "\n"
 
 
-def limits_tables() -> str:
-    """The generated part of docs/limits.md."""
-    return "\n".join(_sections(limits_schema(), "The file")).rstrip() + "\n"
-
-
-def with_limits_tables(page: str) -> str:
-    """docs/limits.md with its generated part renewed."""
-    before, _, rest = page.partition(_LIMITS_BEGIN)
-    _, _, after = rest.partition(_LIMITS_END)
-    return f"{before}{_LIMITS_BEGIN}\n\n{limits_tables()}\n{_LIMITS_END}{after}"
+def with_tables(page: str, schema: Mapping[str, Any]) -> str:
+    """A page with its generated part, the tables of a file's keys, renewed."""
+    before, _, rest = page.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    tables = "\n".join(_sections(schema, "The file")).rstrip()
+    return f"{before}{_BEGIN}\n\n{tables}\n\n{_END}{after}"
 
 
 def files(root: Path) -> Mapping[Path, str]:
     """Every generated file below a repository's root, with its text."""
-    limits = root / "docs" / "limits.md"
+    limits, firmware = root / "docs" / "limits.md", root / "docs" / "firmware.md"
     return {
         root / "docs" / "rig-file.md": rig_page(),
-        limits: with_limits_tables(limits.read_text(encoding="utf-8")),
+        limits: with_tables(limits.read_text(encoding="utf-8"), limits_schema()),
+        firmware: with_tables(firmware.read_text(encoding="utf-8"), firmware_schema()),
         root / "reports" / "schema" / "rig.schema.json": _json(rig_schema()),
         root / "reports" / "schema" / "limits.schema.json": _json(limits_schema()),
+        root / "reports" / "schema" / "firmware.schema.json": _json(firmware_schema()),
     }
 
 
