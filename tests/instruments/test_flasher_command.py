@@ -60,10 +60,10 @@ def test_what_the_slot_does_not_say_is_missed_before_the_tool_runs():
 
 
 def test_progress_is_told_in_percent_and_once_each():
-    code = r"print('0.4%\r7 %\r7 %\r', end=''); print('\x1b[2K33,6 %'); print('140 %'); print('100%', end='')"
+    code = r"print('0.4%\r7 %\r7 %\r\x1b[2K33,6 %\n\b\b(50%)\b\b140 %\n100%', end='')"
     ending, events = run(flasher(code, progress=r"([\d.,]+) ?%"))
     assert ending.passed
-    assert [one.percent for one in events if isinstance(one, Progress)] == [0, 7, 34, 100]
+    assert [one.percent for one in events if isinstance(one, Progress)] == [0, 7, 34, 50, 100]
 
 
 @pytest.mark.parametrize(("code", "owner", "words"), [

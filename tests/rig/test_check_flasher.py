@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from cellbench.base.errors import FileErrors, NotPossible
@@ -105,3 +107,21 @@ def test_what_a_launch_starts_brings_its_own_tools(rig_file):
     launched = ("rig: line1\n", "rig: line1\nevidence: simulated\nlaunch: cellbench virtual up\n")
     with pytest.raises(FileErrors, match=r"slots\.a2\.flasher: flasher must come from the rack that launch"):
         load_rig(rig_file(launched, TOOLS, at_lena("{on: tool1}")))
+
+
+def test_the_examples_of_the_documentation_are_good(root, rig_file):
+    """docs/flashing.md: every tool and slot that it shows, in one file each."""
+    text = (root / "docs" / "flashing.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.S)
+    assert len(blocks) == 4
+    for number, block in enumerate(blocks):
+        series = "LARA-R6" if "entry: power-on" in block else "LENA-R8"
+        whole = block if block.startswith("instruments:") else f"instruments:\n{block}"
+        if "slots:" not in whole:
+            whole += "slots:\n  a1:\n    flasher: {on: hand1}\n"
+        ports = "" if "ports:" in whole else "ports: {usb: {location: 1-2.1}}"
+        if "a1: {" in whole:
+            whole = whole.replace("a1: {", f"a1: {{series: {series}, {ports}, ")
+        else:
+            whole = whole.replace("  a1:\n", f"  a1:\n    series: {series}\n    {ports}\n")
+        assert validate_file(rig_file(text=f"rig: doc\n{whole}", name=f"doc{number}.yaml")) == (), whole

@@ -10,7 +10,7 @@ from cellbench.base.errors import Owner
 from cellbench.instruments.flasher.model import Ending
 from cellbench.instruments.flasher.settings import FailedWords, ToolSettings
 
-_LINE_END = re.compile(rb"[\r\n]+")  # a tool that draws a bar ends its lines with CR alone
+_LINE_END = re.compile(rb"[\r\n\b]+")  # a tool that draws its progress goes back by CR or backspaces
 # ECMA-48: what a terminal's escape sequences look like (CSI, OSC, and the short ones)
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _LONGEST = 4096
