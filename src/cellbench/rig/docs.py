@@ -41,8 +41,9 @@ For completion and checks in an editor, begin the file with
 What the checks know beyond single values: instruments that slots name exist, are of the right class and
 have that channel, pin or input; nothing is used twice; variant and ordering code exist and belong
 together; voltage and current limit lie within the facts of the module's profile; lines fit the series; a
-secret's file lies outside the repository; limits, certificate files and the firmware catalogue exist; what a
-virtual rack gives is never called measured. With `launch`, slots name no power, lines or ports: the rack's own file does.
+secret's file lies outside the repository; limits, certificate files and the firmware catalogue exist; what
+a virtual rack gives is never called measured. With `launch`, slots name no power, lines or ports: the rack's
+own file does.
 """
 _BEGIN, _END = "<!-- generated: keys -->", "<!-- end of generated -->"
 
