@@ -162,11 +162,11 @@ __all__ = [
     "SmsRefused", "SmsReport", "SmsStatus", "SmsStore", "Socket", "SocketClosed", "Sockets", "Stage",
     "StateCurrent", "StoredPackage", "Subscription", "TlsVersion", "Told", "TopicKind", "UnitError",
     "Update", "UpdateError", "UpdateEvent", "UpdateNotApplied", "UpdateRefused", "UpdateSilent", "Updater",
-    "UrcTimeout", "UsbRest", "VoiceCall", "XmodemCheck", "XmodemMode", "client_of", "coap_probe", "compare_fingerprints",
-    "current_run", "fingerprint_of", "ftp_offer", "ftp_probe", "http_offer", "http_probe", "limits_for",
-    "load_firmware", "login_of", "md5_of", "mqtt_probe", "mqttsn_probe", "number_of", "open_equipment",
-    "procedure", "radio_meter", "record_preservation", "recorder_of", "root_of", "serial_of", "tcp_probe",
-    "tls_probe",
+    "UrcTimeout", "UsbRest", "VoiceCall", "XmodemCheck", "XmodemMode", "client_of", "coap_probe",
+    "compare_fingerprints", "current_run", "fingerprint_of", "ftp_offer", "ftp_probe", "http_offer",
+    "http_probe", "limits_for", "load_firmware", "login_of", "md5_of", "mqtt_probe", "mqttsn_probe",
+    "number_of", "open_equipment", "procedure", "radio_meter", "record_preservation", "recorder_of",
+    "root_of", "serial_of", "tcp_probe", "tls_probe",
 ]
 
 
