@@ -121,6 +121,7 @@ from cellbench.host.xmodem import Check as XmodemCheck
 from cellbench.host.xmodem import Mode as XmodemMode
 from cellbench.record.measurement import Judgement, Limit
 from cellbench.rig.current import CurrentProfile, CurrentWatch, StateCurrent
+from cellbench.rig.destructive import NotOurUnit, OwnUnit, own_unit
 from cellbench.rig.dut import Dut, DutState, Identity
 from cellbench.rig.firmware import FirmwareCatalogue, load_firmware
 from cellbench.rig.firmware_route import NoRoute
@@ -143,30 +144,31 @@ from cellbench.session.updating import Packages, RecordingUpdater
 
 __all__ = [
     "Aborted", "AtError", "BadFileName", "Boot", "CallClient", "CallState", "CellbenchError",
-    "CertificateKind", "CertificateMissing", "Certificates", "Channel", "ClientError", "ClientNetworkError",
-    "ClientServiceError", "CoapClient", "CoapMethod", "CoapProfile", "CoapResponse", "CoapServer",
-    "CoapTransport", "CurrentProfile", "CurrentWatch", "Datagram", "DialCommand", "Dut", "DutState",
-    "EndKind", "Equipment", "Escape", "FarSide", "FileDiffers", "FileMissing", "Files", "Fingerprint",
-    "FirmwareCatalogue", "FirmwareRecovery", "FlashFailed", "FtpClient", "FtpEntry", "FtpLink", "FtpServer",
-    "HangUp", "HttpClient", "HttpServer", "Identity", "Judgement", "Limit", "MessageForm", "Method",
-    "MqttClient", "MqttMessage", "MqttServer", "MqttSettingNotKept", "MqttSnClient", "MqttSnGateway",
-    "MqttSnMessage", "MqttSnTopic", "MqttSnWill", "MqttWill", "Mux", "MuxCount", "MuxEnded",
-    "MuxParameters", "MuxRefused", "MuxSilent", "Network", "NetworkError", "NoRoom", "NoRoute", "NoSession",
-    "NotApplicable", "NotPossible", "OperatorError", "Owner", "Package", "PackageDiffers", "PackageKind",
-    "PackageNotOffered", "PackageStore", "Packages", "Pin", "PinLevel", "Ping", "PowerState", "PppAuth",
-    "PppAuthRefused", "PppDial", "PppEnd", "PppFailed", "PppLink", "PppLost", "PppNoAnswer", "PppRefused",
-    "PppReset", "PppTcp", "PppUdp", "PppUnreachable", "PppdLink", "Procedure", "ProductLimits", "Psk",
-    "RadioMeter", "RawTalk", "Recorder", "RecordingUpdater", "Recovery", "RecoveryPath", "Response",
-    "RigError", "Run", "Security", "SecurityProfile", "ServerCheck", "Service", "ServiceError",
-    "SessionData", "SessionKind", "Slot", "SmsAlphabet", "SmsClient", "SmsMessage", "SmsNetworkError",
-    "SmsRefused", "SmsReport", "SmsStatus", "SmsStore", "Socket", "SocketClosed", "Sockets", "Stage",
-    "StateCurrent", "StoredPackage", "Subscription", "TlsVersion", "Told", "TopicKind", "UnitError",
-    "Update", "UpdateError", "UpdateEvent", "UpdateNotApplied", "UpdateRefused", "UpdateSilent", "Updater",
-    "UrcTimeout", "UsbRest", "VoiceCall", "XmodemCheck", "XmodemMode", "client_of", "coap_probe",
+    "CertificateKind", "CertificateMissing", "Certificates", "Channel", "ClientError",
+    "ClientNetworkError", "ClientServiceError", "CoapClient", "CoapMethod", "CoapProfile", "CoapResponse",
+    "CoapServer", "CoapTransport", "CurrentProfile", "CurrentWatch", "Datagram", "DialCommand", "Dut",
+    "DutState", "EndKind", "Equipment", "Escape", "FarSide", "FileDiffers", "FileMissing", "Files",
+    "Fingerprint", "FirmwareCatalogue", "FirmwareRecovery", "FlashFailed", "FtpClient", "FtpEntry",
+    "FtpLink", "FtpServer", "HangUp", "HttpClient", "HttpServer", "Identity", "Judgement", "Limit",
+    "MessageForm", "Method", "MqttClient", "MqttMessage", "MqttServer", "MqttSettingNotKept",
+    "MqttSnClient", "MqttSnGateway", "MqttSnMessage", "MqttSnTopic", "MqttSnWill", "MqttWill", "Mux",
+    "MuxCount", "MuxEnded", "MuxParameters", "MuxRefused", "MuxSilent", "Network", "NetworkError",
+    "NoRoom", "NoRoute", "NoSession", "NotApplicable", "NotOurUnit", "NotPossible", "OperatorError",
+    "OwnUnit", "Owner", "Package", "PackageDiffers", "PackageKind", "PackageNotOffered", "PackageStore",
+    "Packages", "Pin", "PinLevel", "Ping", "PowerState", "PppAuth", "PppAuthRefused", "PppDial", "PppEnd",
+    "PppFailed", "PppLink", "PppLost", "PppNoAnswer", "PppRefused", "PppReset", "PppTcp", "PppUdp",
+    "PppUnreachable", "PppdLink", "Procedure", "ProductLimits", "Psk", "RadioMeter", "RawTalk",
+    "Recorder", "RecordingUpdater", "Recovery", "RecoveryPath", "Response", "RigError", "Run", "Security",
+    "SecurityProfile", "ServerCheck", "Service", "ServiceError", "SessionData", "SessionKind", "Slot",
+    "SmsAlphabet", "SmsClient", "SmsMessage", "SmsNetworkError", "SmsRefused", "SmsReport", "SmsStatus",
+    "SmsStore", "Socket", "SocketClosed", "Sockets", "Stage", "StateCurrent", "StoredPackage",
+    "Subscription", "TlsVersion", "Told", "TopicKind", "UnitError", "Update", "UpdateError",
+    "UpdateEvent", "UpdateNotApplied", "UpdateRefused", "UpdateSilent", "Updater", "UrcTimeout",
+    "UsbRest", "VoiceCall", "XmodemCheck", "XmodemMode", "client_of", "coap_probe",
     "compare_fingerprints", "current_run", "fingerprint_of", "ftp_offer", "ftp_probe", "http_offer",
     "http_probe", "limits_for", "load_firmware", "login_of", "md5_of", "mqtt_probe", "mqttsn_probe",
-    "number_of", "open_equipment", "procedure", "radio_meter", "record_preservation", "recorder_of",
-    "root_of", "serial_of", "tcp_probe", "tls_probe",
+    "number_of", "open_equipment", "own_unit", "procedure", "radio_meter", "record_preservation",
+    "recorder_of", "root_of", "serial_of", "tcp_probe", "tls_probe",
 ]
 
 
