@@ -71,7 +71,7 @@ def config_for(profile: ModuleProfile, world: Mapping[str, Any], *, timing: Timi
         imei=_counted_imei(str(_first(module["imei"])), index),
         timing=timing,
         behaviour=behaviour_for(profile.series, behaviour),
-        sim=_sim(world["sim"], index, key),
+        sim=SimFacts(world_card(world["sim"], key, index)),
         network=_network(world["network"], key),
     )
 
@@ -103,9 +103,9 @@ def _counted_iccid(iccid: str, index: int) -> str:
     return body + luhn_digit(body) + iccid[19:]
 
 
-def _sim(world: Mapping[str, Any], index: int, key: str) -> SimFacts:
-    """The world's card; its files stand in the USIM, 2Fxx in the MF. Its number is the slot's alone, although
-    the first cards of both series have the one IMSI that the guides print."""
+def world_card(world: Mapping[str, Any], key: str, index: int = 0) -> CardProfile:
+    """The world's card (``sim`` of its file); its files stand in the USIM, 2Fxx in the MF. Its number is the
+    slot's alone, although the first cards of both series have the one IMSI that the guides print."""
     imsi = f"{int(str(_first(world['imsi']))) + index:015d}"
     files = []
     for number, facts in world.get("ef", {}).items():
@@ -115,10 +115,10 @@ def _sim(world: Mapping[str, Any], index: int, key: str) -> SimFacts:
         files.append(FileChange(path, bytes.fromhex(str(facts["hex"]))))
     pin = world.get("pin")
     enabled = pin not in (None, "none")
-    return SimFacts(CardProfile(
+    return CardProfile(
         imsi=imsi, iccid=_counted_iccid(str(_first(world["iccid"])), index), pin_enabled=enabled,
         pin=str(pin) if enabled else CardProfile().pin, channels=int(world.get("logical_channels", 3)),
-        numbers=(("", f"+393{key[-1]}{imsi[-8:]}"),), files=tuple(files)))
+        numbers=(("", f"+393{key[-1]}{imsi[-8:]}"),), files=tuple(files))
 
 
 def _network(world: Mapping[str, Any], key: str) -> NetworkFacts:

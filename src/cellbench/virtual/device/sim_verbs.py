@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from cellbench.base.errors import OperatorError
 from cellbench.virtual.control.verbs import Answer, ControlRefusal, Verb, only, want
+from cellbench.virtual.device.config import world_card
 from cellbench.virtual.device.sim import Sim, state_of
 from cellbench.virtual.uicc.build import card_of
-from cellbench.virtual.uicc.profile import CardProfile, load_profile
+from cellbench.virtual.uicc.profile import CardProfile, load_profile, named
 
 if TYPE_CHECKING:
     from cellbench.virtual.rack import Rack, VirtualSlot
@@ -28,7 +28,6 @@ def _of(slot: VirtualSlot | None) -> Sim:
 
 
 async def _sim(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
-    del rack
     only(values, *_KEYS)
     if len(values) != 1:
         raise ControlRefusal(f"one key at a time: {', '.join(_KEYS)}")
@@ -39,8 +38,9 @@ async def _sim(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
         else:
             sim.remove()
     elif "card" in values:
+        card = _card(rack, values["card"])
         sim.remove()
-        sim.insert(_profile(values["card"]))
+        sim.insert(card)
     elif "imsi" in values:
         _swap(sim, values["imsi"])
     else:
@@ -48,10 +48,13 @@ async def _sim(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
     return None
 
 
-def _profile(path: str) -> CardProfile:
-    """The card of a profile file, found buildable."""
+def _card(rack: Rack, name: str) -> CardProfile:
+    """The world's first card, or that of a profile file, found buildable."""
+    if name == "world":
+        return world_card(rack.world.raw["sim"], "R8")  # type: ignore[arg-type]
+    path = named(name)
     try:
-        profile = load_profile(Path(path))
+        profile = load_profile(path)
         card_of(profile)
     except OperatorError as error:
         raise ControlRefusal(str(error)) from None
@@ -92,8 +95,9 @@ async def _report(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answe
 
 VERBS: Mapping[str, Verb] = MappingProxyType({
     "sim": Verb("state=in|out: the card is there, or taken out; imsi=N|next: a multi-IMSI card takes another "
-                "identity; profile=ICCID|next: an eUICC enables another profile; card=FILE: the card of a "
-                "profile file is put in", True, _sim),
+                "identity; profile=ICCID|next: an eUICC enables another profile; "
+                "card=world|NAME|FILE: another card is put in, the world's first, one that comes with the "
+                "package, or that of a profile file", True, _sim),
 })
 REPORTS: Mapping[str, Verb] = MappingProxyType({
     "sim": Verb("the card: identities, what it asks for, tries left, channels, challenges answered", True,

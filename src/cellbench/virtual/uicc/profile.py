@@ -89,6 +89,16 @@ _DIGITS = {"imsi": r"\d{6,15}", "iccid": r"\d{18,20}|\d{19}F", "pin": r"\d{4,8}"
            "spn": r"[ -~]{0,16}", "smsc": r"\+?\d{3,20}|"}
 
 
+CARDS = Path(__file__).resolve().parent / "cards"
+"""Profile files that come with the package, found by their names."""
+
+
+def named(name: str) -> Path:
+    """The profile file of a card that comes with the package, or the file that ``name`` is."""
+    shipped = CARDS / f"{name}.yaml"
+    return shipped if re.fullmatch(r"[a-z0-9\-]+", name) and shipped.exists() else Path(name)
+
+
 def load_profile(path: Path) -> CardProfile:
     """The card of a profile file. Raises OperatorError, naming file and key, when it cannot be understood."""
     try:
