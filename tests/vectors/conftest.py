@@ -266,14 +266,14 @@ class Player:
             return
         async with asyncio.timeout(WAIT_S):
             if expect in (["@"], [">"]):
-                while not self._received.endswith(expect[0].encode()):
+                while not self._received.rstrip(b" ").endswith(expect[0].encode()):
                     await self._more()
                 self._received.clear()
                 return
             while not self._whole(expect[-1]):
                 await self._more()
         lines = self._lines()
-        if row.get("send") == lines[0] != expect[0]:
+        if row.get("send", row.get("payload", "").rstrip("\x1a")) == lines[0] != expect[0]:
             lines = lines[1:]
             self._drop(1)
         self._compare(expect, lines)

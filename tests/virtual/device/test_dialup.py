@@ -123,7 +123,7 @@ def test_ways_to_dial(lara: Dialled, line: str) -> None:
     assert lara.frames()[0].startswith("c02101")
 
 
-@pytest.mark.parametrize("line", ["ATD*99***9#", "ATD*99***0#", "ATD*99***11#", "ATD0123456;", "ATD*98#",
+@pytest.mark.parametrize("line", ["ATD*99***9#", "ATD*99***0#", "ATD*99***11#", "ATD0123456", "ATD*98#",
                                   "ATD*99***1", 'AT+CGDATA="PPP",7'])
 def test_what_cannot_be_dialled(lena: Dialled, line: str) -> None:
     assert lena.at(line) == ["NO CARRIER"]

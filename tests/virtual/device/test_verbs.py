@@ -105,9 +105,8 @@ def test_faults(module: Any) -> None:
     act(module, "sim", state="in")
     act(module, "reset")
     module.until(lambda: module.module.power.boots == 2 and module.module.power.running, 40)
-    for verb in ("call", "sms"):
-        with pytest.raises(ControlRefusal, match="later"):
-            act(module, verb)
+    with pytest.raises(ControlRefusal, match="not registered"):
+        act(module, "call", number="+39012")
 
 
 def test_reports(module: Any) -> None:
