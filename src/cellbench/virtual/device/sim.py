@@ -89,11 +89,14 @@ class Sim:
             self.exchange(bytes([0x00, 0xA4, 0x04, 0x04, len(layout.USIM_AID)]) + layout.USIM_AID)
             if self._module.config.behaviour.channel_1_in_use:
                 self.exchange(bytes.fromhex("0070000001"))
-        self._check()
+        self.look()
 
-    def _check(self) -> None:
+    def look(self) -> None:
+        """What a host did to the card may have opened or blocked it."""
         if self.usable:
             self._ready.set()
+        else:
+            self._ready.clear()
         self.tell()
 
     def remove(self) -> None:
@@ -307,9 +310,9 @@ class Sim:
         """A PIN command to the card; Refusal 16 when the code is wrong, 12 or 18 when it is blocked by it."""
         answer = self.run(None, ins, 0, key, b"".join(map(padded, codes)))
         if answer == _DONE:
-            self._check()
+            self.look()
             return
-        self.tell()
+        self.look()
         if ins == 0x2C:
             raise Refusal.cme(WRONG_PASSWORD)
         blocked = PUK_NEEDED if key == PIN1 else PUK2_NEEDED

@@ -186,6 +186,7 @@ def _exchange(ctx: CommandContext, command: bytes) -> bytes:
     else:
         answer = sim.transmit(command)
     sim.serve_toolkit()
+    sim.look()
     return answer
 
 
