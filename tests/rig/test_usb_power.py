@@ -127,6 +127,16 @@ def test_the_module_leaves_usb_and_comes_back_and_rests_without_power(rack, benc
     assert settles(lambda: port in powered(rack), False)
 
 
+def test_a_module_that_is_still_booting_is_switched_off_in_order(bench, told):
+    """Its UART, opened for that, measures the rate: a first command would be lost, and with it 40 s."""
+    slot = bench.slot("r8")
+    slot.power_on(sync=False)
+    slot.close_channels()
+    slot.power_off()
+    assert ("power", {"state": "off"}) in told
+    assert ("power", {}) not in told  # "no orderly switch-off"
+
+
 def test_a_slot_with_a_hub_port_can_cut_usb(rack):
     rig = load_rig(rack)
     assert Capability.CUT_USB in capabilities(rig.model, "r8")

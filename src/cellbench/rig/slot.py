@@ -380,9 +380,18 @@ class Slot:
             return False
         return "v_int" not in self.model.lines.read() or self.lease.sense("v_int")
 
+    def _fresh_channel(self) -> Channel:
+        """The main port, opened and answering: in autobauding a first command would be swallowed, and a
+        module that is still booting hears none."""
+        role = self.roles()[0]
+        channel = self.channel(role)
+        with channel.declare_reboot(self.timing.boot_max_s):
+            self.ports.sync(role, self.timing.boot_max_s)
+        return channel
+
     def _graceful_off(self) -> float | None:
         try:
-            channel = next(iter(self.channels.values())) if self.channels else self.channel(self.roles()[0])
+            channel = next(iter(self.channels.values())) if self.channels else self._fresh_channel()
             with channel.declare_reboot(self.timing.power_off_max_s):
                 channel.send("AT+CPWROFF", timeout_s=self.timing.power_off_max_s, check=False)
                 if "v_int" in self.model.lines.read():
