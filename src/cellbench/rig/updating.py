@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from cellbench.base.errors import NotPossible
 from cellbench.catalogue.firmware_codes import SUCCESS, install_refusal, update_meaning
+from cellbench.catalogue.results import cme_number
 from cellbench.catalogue.updates import update_facts
 from cellbench.host.channel import Channel
 from cellbench.host.errors import AtTimeout
@@ -189,8 +190,8 @@ class Updater:
                                course.stage, remedy="recover brings it back")
         after = self._settled(begun, stuck=ending is Ending.CODE)
         if ending is Ending.REFUSED:
-            number = refusal.number if isinstance(refusal, Refused) else None
             text = refusal.text if refusal is not None else ""
+            number = self._number_of(refusal) if isinstance(refusal, Refused) else None
             raise UpdateRefused(f"the module refused the command: {text}", number,
                                 install_refusal(number) or text)
         code = course.machine.code
@@ -208,6 +209,12 @@ class Updater:
         raise UpdateNotApplied(
             f"the module {told} and runs {after}; it ran {begun.before} and the package leads to "
             f"{package.end}", begun.before, after)
+
+    def _number_of(self, refusal: Refused) -> int | None:
+        """The number of a +CME ERROR that may have been told as text (+CMEE=2)."""
+        if refusal.number is not None:
+            return refusal.number
+        return cme_number(refusal.text.partition(": ")[2], self.dut.profile.series)
 
     def _by_code(self, code: int, before: str, after: str) -> UpdateError:
         meaning = update_meaning(code).text
