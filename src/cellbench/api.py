@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from cellbench.base.errors import (
@@ -17,6 +19,7 @@ from cellbench.base.errors import (
     UnitError,
 )
 from cellbench.base.protocols import FarSide
+from cellbench.campaign.served import Served, find_served
 from cellbench.host.certificates import CertificateKind, CertificateMissing, Certificates, md5_of
 from cellbench.host.channel import Channel
 from cellbench.host.clients.blame import ClientError, ClientNetworkError, ClientServiceError, tcp_probe
@@ -144,31 +147,31 @@ from cellbench.session.updating import Packages, RecordingUpdater
 
 __all__ = [
     "Aborted", "AtError", "BadFileName", "Boot", "CallClient", "CallState", "CellbenchError",
-    "CertificateKind", "CertificateMissing", "Certificates", "Channel", "ClientError",
-    "ClientNetworkError", "ClientServiceError", "CoapClient", "CoapMethod", "CoapProfile", "CoapResponse",
-    "CoapServer", "CoapTransport", "CurrentProfile", "CurrentWatch", "Datagram", "DialCommand", "Dut",
-    "DutState", "EndKind", "Equipment", "Escape", "FarSide", "FileDiffers", "FileMissing", "Files",
-    "Fingerprint", "FirmwareCatalogue", "FirmwareRecovery", "FlashFailed", "FtpClient", "FtpEntry",
-    "FtpLink", "FtpServer", "HangUp", "HttpClient", "HttpServer", "Identity", "Judgement", "Limit",
-    "MessageForm", "Method", "MqttClient", "MqttMessage", "MqttServer", "MqttSettingNotKept",
-    "MqttSnClient", "MqttSnGateway", "MqttSnMessage", "MqttSnTopic", "MqttSnWill", "MqttWill", "Mux",
-    "MuxCount", "MuxEnded", "MuxParameters", "MuxRefused", "MuxSilent", "Network", "NetworkError",
-    "NoRoom", "NoRoute", "NoSession", "NotApplicable", "NotOurUnit", "NotPossible", "OperatorError",
-    "OwnUnit", "Owner", "Package", "PackageDiffers", "PackageKind", "PackageNotOffered", "PackageStore",
-    "Packages", "Pin", "PinLevel", "Ping", "PowerState", "PppAuth", "PppAuthRefused", "PppDial", "PppEnd",
-    "PppFailed", "PppLink", "PppLost", "PppNoAnswer", "PppRefused", "PppReset", "PppTcp", "PppUdp",
-    "PppUnreachable", "PppdLink", "Procedure", "ProductLimits", "Psk", "RadioMeter", "RawTalk",
-    "Recorder", "RecordingUpdater", "Recovery", "RecoveryPath", "Response", "RigError", "Run", "Security",
-    "SecurityProfile", "ServerCheck", "Service", "ServiceError", "SessionData", "SessionKind", "Slot",
-    "SmsAlphabet", "SmsClient", "SmsMessage", "SmsNetworkError", "SmsRefused", "SmsReport", "SmsStatus",
-    "SmsStore", "Socket", "SocketClosed", "Sockets", "Stage", "StateCurrent", "StoredPackage",
-    "Subscription", "TlsVersion", "Told", "TopicKind", "UnitError", "Update", "UpdateError",
-    "UpdateEvent", "UpdateNotApplied", "UpdateRefused", "UpdateSilent", "Updater", "UrcTimeout",
-    "UsbRest", "VoiceCall", "XmodemCheck", "XmodemMode", "client_of", "coap_probe",
-    "compare_fingerprints", "current_run", "fingerprint_of", "ftp_offer", "ftp_probe", "http_offer",
-    "http_probe", "limits_for", "load_firmware", "login_of", "md5_of", "mqtt_probe", "mqttsn_probe",
-    "number_of", "open_equipment", "own_unit", "procedure", "radio_meter", "record_preservation",
-    "recorder_of", "root_of", "serial_of", "tcp_probe", "tls_probe",
+    "CertificateKind", "CertificateMissing", "Certificates", "Channel", "ClientError", "ClientNetworkError",
+    "ClientServiceError", "CoapClient", "CoapMethod", "CoapProfile", "CoapResponse", "CoapServer",
+    "CoapTransport", "CurrentProfile", "CurrentWatch", "Datagram", "DialCommand", "Dut", "DutState",
+    "EndKind", "Equipment", "Escape", "FarSide", "FileDiffers", "FileMissing", "Files", "Fingerprint",
+    "FirmwareCatalogue", "FirmwareRecovery", "FlashFailed", "FtpClient", "FtpEntry", "FtpLink", "FtpServer",
+    "HangUp", "HttpClient", "HttpServer", "Identity", "Judgement", "Limit", "MessageForm", "Method",
+    "MqttClient", "MqttMessage", "MqttServer", "MqttSettingNotKept", "MqttSnClient", "MqttSnGateway",
+    "MqttSnMessage", "MqttSnTopic", "MqttSnWill", "MqttWill", "Mux", "MuxCount", "MuxEnded",
+    "MuxParameters", "MuxRefused", "MuxSilent", "Network", "NetworkError", "NoRoom", "NoRoute", "NoSession",
+    "NotApplicable", "NotOurUnit", "NotPossible", "OperatorError", "OwnUnit", "Owner", "Package",
+    "PackageDiffers", "PackageKind", "PackageNotOffered", "PackageStore", "Packages", "Pin", "PinLevel",
+    "Ping", "PowerState", "PppAuth", "PppAuthRefused", "PppDial", "PppEnd", "PppFailed", "PppLink",
+    "PppLost", "PppNoAnswer", "PppRefused", "PppReset", "PppTcp", "PppUdp", "PppUnreachable", "PppdLink",
+    "Procedure", "ProductLimits", "Psk", "RadioMeter", "RawTalk", "Recorder", "RecordingUpdater",
+    "Recovery", "RecoveryPath", "Response", "RigError", "Run", "Security", "SecurityProfile", "Served",
+    "ServerCheck", "Service", "ServiceError", "SessionData", "SessionKind", "Slot", "SmsAlphabet",
+    "SmsClient", "SmsMessage", "SmsNetworkError", "SmsRefused", "SmsReport", "SmsStatus", "SmsStore",
+    "Socket", "SocketClosed", "Sockets", "Stage", "StateCurrent", "StoredPackage", "Subscription",
+    "TlsVersion", "Told", "TopicKind", "UnitError", "Update", "UpdateError", "UpdateEvent",
+    "UpdateNotApplied", "UpdateRefused", "UpdateSilent", "Updater", "UrcTimeout", "UsbRest", "VoiceCall",
+    "XmodemCheck", "XmodemMode", "client_of", "coap_probe", "compare_fingerprints", "current_run",
+    "fingerprint_of", "ftp_offer", "ftp_probe", "http_offer", "http_probe", "limits_for", "load_firmware",
+    "login_of", "md5_of", "mqtt_probe", "mqttsn_probe", "number_of", "open_equipment", "own_unit",
+    "procedure", "radio_meter", "record_preservation", "recorder_of", "root_of", "serial_of",
+    "served_package", "tcp_probe", "tls_probe",
 ]
 
 
@@ -230,6 +233,13 @@ def number_of(equipment: Equipment, slot: str) -> str:
         raise NotPossible(f"the rig file names no telephone number for slot {slot}",
                           remedy=f"name it under slots.{slot}.sim.number")
     return sim.number
+
+
+def served_package(equipment: Equipment, slot: str, method: Method, packages: Sequence[Package]) -> Served:
+    """The package that the rig's firmware server offers for the module in a slot, by FTP or HTTP; see
+    campaign.served.find_served."""
+    series = equipment.bench.slot(slot).profile.series.value
+    return find_served(ServiceMap(equipment.rig), method, series, packages)
 
 
 def serial_of(run: Run, slot: str) -> str:

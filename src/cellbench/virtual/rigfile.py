@@ -20,6 +20,7 @@ from .device.pace import FAST_FACTOR
 from .net.mapped import MappedPark
 from .packaging import write_catalogue
 from .wiring import INPUT_LINES, RELAY_LINES
+from .world.firmware import OFFERED as FIRMWARE_OFFERED
 from .world.firmware import SERVERS as FIRMWARE_SERVERS
 from .world.world import HERE as WORLD
 
@@ -195,9 +196,10 @@ def _services(rack: Rack) -> dict[str, object]:
 
 
 def _firmware_offer(rack: Rack, role: str) -> dict[str, object]:
-    """Who may log in to a firmware server, and where the delta for each series lies."""
-    paths = {f"{series.value.lower()}-delta": f"/fw/{series.value.lower()}/delta"
-             for series in dict.fromkeys(slot.profile.series for slot in rack.slots.values())}
+    """Who may log in to a firmware server, and where the packages for each series lie."""
+    paths = {f"{series.value.lower()}-{what}": f"/fw/{series.value.lower()}/{what}"
+             for series in dict.fromkeys(slot.profile.series for slot in rack.slots.values())
+             for what in FIRMWARE_OFFERED}
     users = rack.world.servers[role].definition.get("users")
     login: dict[str, object] = {}
     if isinstance(users, dict) and users:

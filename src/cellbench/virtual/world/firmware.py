@@ -15,6 +15,8 @@ SERVERS = ("ftp-firmware", "http-firmware")
 SLOW_BYTES_S = 8192
 """What a slow server sends in a second: a package takes some seconds, as over a weak link."""
 _SERVED = (PackageDefect.WRONG_START, PackageDefect.CORRUPT, PackageDefect.UNSIGNED)
+OFFERED = ("delta", *(defect.value for defect in _SERVED))
+"""Names of the packages in the folder of a series."""
 
 
 @functools.cache
