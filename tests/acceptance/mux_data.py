@@ -32,6 +32,7 @@ from cellbench.catalogue.modules import profile_for
 from cellbench.host.channel import Channel
 from cellbench.host.datamode import DataMode
 from cellbench.host.mux import Mux, Recovery
+from cellbench.host.mux_line import MuxSilent
 from cellbench.host.mux_settings import MuxParameters
 from cellbench.host.transcript import Transcript
 from cellbench.io.ports import open_pipe
@@ -258,12 +259,24 @@ def bad_line(bench: Bench, size: int, clean: int) -> dict[str, object]:
         began = time.monotonic()
         for channel in mux.channels.values():
             if channel.in_data_mode:
-                channel.reopen()
+                reopen(channel)
         found = mux.recover()
         recovered_s = time.monotonic() - began
         after = exchange(mux, clean)
     return {"flows": flows, "count": count, "module": told, "found": found, "recovered_s": recovered_s,
             "after": after}
+
+
+def reopen(channel: Channel) -> None:
+    """The module may still be busy with the rubbish; HASTY gives it little time for each try."""
+    until = time.monotonic() + STALL_S
+    while True:
+        try:
+            channel.reopen()
+            return
+        except MuxSilent:
+            if time.monotonic() > until:
+                raise
 
 
 # -- the bar -----------------------------------------------------------------------------------------
