@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 import yaml
@@ -145,7 +146,7 @@ def both_on(bench):
 
 @pytest.mark.parametrize(("keys", "sentence"), [
     (("ports", "usb"), r"was switched off, and a device stays at its USB location 1-1\.\d"),
-    pytest.param(("lines", "v_int"), r"was switched off, and its V_INT stays high", marks=pytest.mark.soak),
+    (("lines", "v_int"), r"was switched off, and its V_INT stays high"),
     (("ports", "uart"), r"\(told before it was switched off\) is expected, and a\.at0 leads to the one with"),
     (("power", "channel"), r"its supply channel gives 0\.0\d\d A, so that another supply feeds it"),
 ])
@@ -165,6 +166,31 @@ def test_a_path_that_is_another_slots_is_found(bench_with, impatient):
     dut.at.sync(30)
     with pytest.raises(NotOurUnit, match=r"IMEI \d+ .*: 1-1\.\d \(slot b\) appeared on USB, and not 1-1\.\d"):
         own_unit(slot, dut)
+
+
+def test_a_neighbour_that_restarts_meanwhile_is_no_sign(bench_with):
+    bench = bench_with()
+    slot, dut = dut_of(bench)
+    other, neighbour = dut_of(bench, "b")
+    assert slot.lease.powered_beside() == {"b"}
+    done, restarts = threading.Event(), []
+
+    def restart():
+        while not done.is_set():
+            restarts.append(neighbour.reboot_only())
+
+    thread = threading.Thread(target=restart)
+    thread.start()
+    began = len(bench_with.events)
+    try:
+        own_unit(slot, dut)
+    finally:
+        done.set()
+        thread.join(60)
+    assert restarts
+    assert [event[2] for event in bench_with.events[began:] if event[0] == "a"].count("supply on") == 1
+    other.power_off()
+    assert slot.lease.powered_beside() == set()
 
 
 def test_without_usb_the_other_signs_count(bench_with):

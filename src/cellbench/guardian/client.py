@@ -171,6 +171,11 @@ class Lease:
         finally:
             self._ask("unhold")
 
+    def powered_beside(self) -> frozenset[str]:
+        """The other slots whose modules may be on now, whoever leases them from this guardian."""
+        leases = cast("list[Mapping[str, object]]", self._client.state()["leases"])
+        return frozenset(str(one["slot"]) for one in leases if one.get("powered")) - {self.slot}
+
     def close(self) -> None:
         """Give the slot back: lines released, supply off, read back. Closing twice does nothing."""
         if self._closed:

@@ -48,6 +48,12 @@ class SlotLease:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     watched: list[tuple[int, Cause]] = field(default_factory=list)
     dead: set[Cause] = field(default_factory=set)
+    on: bool = False  # its output was switched on and not off since
+
+    @property
+    def powered(self) -> bool:
+        """Whether its module may be on: always where nothing switches its supply."""
+        return self.on or self.slot.output is None
 
     @property
     def slot(self) -> SlotPlan:

@@ -77,6 +77,7 @@ class Operations:
 
     async def _power_on(self, lease: SlotLease, args: Args) -> Result:
         plan, on = _output(lease)
+        lease.on = True
         await self._release_lines(lease)
         state = await _abortable(
             lambda gone: on(
@@ -89,6 +90,7 @@ class Operations:
     async def _inrush(self, lease: SlotLease, args: Args) -> Result:
         plan, on = _output(lease)
         seconds = _seconds(args)
+        lease.on = True
         await self._release_lines(lease)
         await on(lambda handle: output.prepare_inrush(handle, plan))
         await on(lambda handle: output.enable(handle, plan))
@@ -105,6 +107,7 @@ class Operations:
         plan, on = _output(lease)
         tripped = await on(lambda handle: output.trip_of(handle, plan.channel), urgent=True)
         await on(lambda handle: output.switch_off(handle, plan.channel), urgent=True)
+        lease.on = False
         await self._release_lines(lease)
         how = "hard" if args.get("hard") else "orderly"
         trip = f" (its {tripped} protection had tripped)" if tripped else ""

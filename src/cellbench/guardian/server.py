@@ -265,6 +265,7 @@ class Guardian:
                     "controller_pid": lease.held.controller_pid,
                     "since": utc_text(lease.held.since_utc_ns),
                     "ending": lease.given_up.is_set(),
+                    "powered": lease.powered,
                 }
                 for lease in self._book.leases
             ],

@@ -23,7 +23,7 @@ from cellbench.rig.slot import PowerState, Slot
 
 __all__ = ["NotOurUnit", "OwnUnit", "own_unit"]
 
-_TRIES = 3  # a neighbour that was booting already shows once, a wrong wire each time
+_TRIES = 3  # what somebody plugs in meanwhile shows once, a wrong wire each time
 _HOLD_S = 30.0
 _GONE_S = 10.0
 _SETTLE_S = 0.5  # nothing else may appear so shortly after
@@ -201,9 +201,7 @@ class _Interlock:
         for location in sorted(self._locations() - before):
             if location == self._path:
                 seen.own_path = True
-            elif not self._path and location not in self._slot.usb_elsewhere:
-                continue  # the file names no USB for this slot, and its module may show there all the same
-            elif location not in seen.others:
+            elif location not in seen.others and not self._explained(location):
                 seen.others.append(location)
         if self._slot.model.power is not None:
             amperes = self._slot.reading().current_a
@@ -211,6 +209,14 @@ class _Interlock:
                 seen.peak_a = max(amperes, seen.peak_a or 0.0)
         if "v_int" in self._slot.model.lines.read() and self._slot.lease is not None:
             seen.v_int = self._slot.lease.sense("v_int")
+
+    def _explained(self, location: str) -> bool:
+        """True for a path that appears without this slot's doing: of a neighbour that has supply and restarts
+        by itself, or of this slot's own module where the file names no USB for it."""
+        other = self._slot.usb_elsewhere.get(location)
+        if other is None:
+            return not self._path
+        return self._slot.lease is not None and other in self._slot.lease.powered_beside()
 
     def _locations(self) -> set[str]:
         roots = self._slot.roots
