@@ -31,7 +31,7 @@ bench = _bench.bench  # fixtures: modules on a virtual internet, inside the test
 play = _bench.play
 
 SERIES = {"r8": "LENA-R8", "r6": "LARA-R6"}
-PURPOSES = ("gsm", "ubx", "chat", "fuzz")
+PURPOSES = ("gsm", "ubx", "chat", "fuzz", "sim")
 READY_S = 60.0
 
 

@@ -89,7 +89,7 @@ async def _report(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answe
     del rack
     only(values, "what")
     sim = _of(slot)
-    return {"state": "in" if sim.present else "out", "imsi": sim.imsi, "iccid": sim.iccid,
+    return {"state": "in" if sim.present else "out", "status": sim.status.name.lower(), "imsi": sim.imsi, "iccid": sim.iccid,
             "asks": sim.pin_state.value, **state_of(sim.card)}
 
 
