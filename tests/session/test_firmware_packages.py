@@ -15,8 +15,10 @@ from cellbench.host.firmware.model import (
     PackageKind,
     Recovery,
     RecoveryPath,
+    Stage,
     Told,
     Update,
+    UpdateEvent,
     UpdateNotApplied,
     UpdateRefused,
 )
@@ -24,7 +26,7 @@ from cellbench.record.attempt import Kind
 from cellbench.record.header import Header
 from cellbench.record.journal import JournalWriter
 from cellbench.record.run import read_run
-from cellbench.rig.updating import Updater
+from cellbench.rig.updating import Report, Updater
 from cellbench.session.recorder import Recorder
 from cellbench.session.updating import RecordingUpdater
 from cellbench.virtual.packaging import write_catalogue
@@ -76,8 +78,13 @@ class Played(Updater):
     """An updater whose ways end as they are told to; what it is made of is made with itself, as the real
     one's recovery is."""
 
-    def __init__(self, ends: dict[str, Callable[[], object]]) -> None:
-        self.ends, self.before, self.last = ends, OLD, None
+    def __init__(self, ends: dict[str, Callable[[], object]], *, report: Report) -> None:
+        self.ends, self.report, self.before = ends, report, OLD
+
+    def follow(self, *stages: Stage) -> None:
+        """Tell stages, as an update does that goes on."""
+        for number, stage in enumerate(stages):
+            self.report(UpdateEvent(stage, number, float(number)))
 
     def foat(self, package, **how):  # type: ignore[no-untyped-def]
         return self.ends["foat"]()
@@ -91,11 +98,11 @@ class Played(Updater):
 
 
 class Recording(RecordingUpdater, Played):
-    """The recording updater over the played one."""
+    """The recording updater over the played one, which needs no module."""
 
     def __init__(self, record: Recorder, ends: dict[str, Callable[[], object]]) -> None:
-        Played.__init__(self, ends)
-        self._record, self._inside, self._after = record, False, None
+        RecordingUpdater.__init__(self, ends, record, report=lambda event: self.seen.append(event))  # type: ignore[arg-type]
+        self.seen: list[UpdateEvent] = []
 
 
 def update(method: Method, before: str, after: str) -> Update:
@@ -133,3 +140,30 @@ def test_every_update_is_recorded_once_refused_or_not(tmp_path: Path) -> None:
         (OLD, NEW, "foat"), ("", NEW, "flash"), (OLD, NEW, "recovery"), (NEW, OLD, "foat"), (OLD, "", "foat")]
     assert attempt.notes == (f"recovered: boot mode, {NEW}, 2.0 s",)
     assert Kind.FIRMWARE == "firmware"
+
+
+def test_each_stage_is_a_step(tmp_path: Path) -> None:
+    journal = JournalWriter.create(tmp_path / "journal.jsonl", Header("r", 1, "rig"))
+    record = Recorder(journal, "1")
+    package = Package(tmp_path / "x", Series.LENA_R8, PackageKind.DELTA, OLD, NEW, 1, "", "")
+
+    def good() -> object:
+        one.follow(Stage.RECEIVING, Stage.RECEIVING, Stage.WRITING, Stage.DONE)
+        return update(Method.FOAT, OLD, NEW)
+
+    def bad() -> object:
+        one.follow(Stage.RECEIVING)
+        raise UpdateRefused("168", 168, "does not fit")
+
+    one = Recording(record, {"foat": good})
+    with record.step("around"):
+        one.foat(package)
+        one.ends["foat"] = bad
+        with pytest.raises(UpdateRefused):
+            one.foat(package)
+    journal.close()
+    (attempt,) = read_run(tmp_path).attempts
+    assert [(step.name, step.problem) for step in attempt.steps] == [
+        ("around", ""), ("update: receiving", ""), ("update: writing", ""), ("update: receiving", "168")]
+    assert all(step.duration_s is not None for step in attempt.steps)
+    assert len(one.seen) == 5

@@ -12,9 +12,11 @@ from cellbench.host.firmware.model import (
     Package,
     PackageKind,
     Recovery,
+    Stage,
     Unserved,
     Update,
     UpdateError,
+    UpdateEvent,
     UpdateNotApplied,
 )
 from cellbench.host.xmodem import Check, Mode
@@ -81,13 +83,17 @@ class Packages:
 
 class RecordingUpdater(Updater):
     """An updater whose updates stand in the attempt's record, with the versions before and after, be they
-    refused or not."""
+    refused or not. Each stage of an update is a step of the procedure: its time is in the report, its name
+    in the progress of the run."""
 
     def __init__(self, dut: Dut, record: Recorder, *, report: Report | None = None) -> None:
-        super().__init__(dut, report=report)
+        super().__init__(dut, report=self._follow)
         self._record = record
         self._inside = False
         self._after: str | None = None
+        self._told = report
+        self._stage: Stage | None = None
+        self._steps = contextlib.ExitStack()
 
     def foat(self, package: Package, *, port: str | None = None, rate: int = 115200,
              mode: Mode = Mode.XMODEM_1K, check: Check | None = None) -> Update:
@@ -135,14 +141,24 @@ class RecordingUpdater(Updater):
             self._record.firmware(update.before, update.after, update.method.value)
         return update
 
+    def _follow(self, event: UpdateEvent) -> None:
+        if event.stage is not self._stage:
+            self._stage = event.stage
+            self._steps.close()
+            if event.stage is not Stage.DONE:
+                self._steps.enter_context(self._record.step(f"update: {event.stage.value}"))
+        if self._told is not None:
+            self._told(event)
+
     @contextlib.contextmanager
     def _outermost(self, method: Method | None) -> Iterator[bool]:
         """True for what the procedure asked for: what an update or a recovery is made of is not recorded."""
         outermost, self._inside = not self._inside, True
         if outermost:
-            self._after = None
+            self._after = self._stage = None
         try:
-            yield outermost
+            with self._steps if outermost else contextlib.nullcontext():
+                yield outermost
         except UpdateError as error:
             if outermost:
                 before, after = self.before, self._after or ""
