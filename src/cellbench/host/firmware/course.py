@@ -130,6 +130,7 @@ class Course:
             while (left := until - time.monotonic()) > 0:
                 heard = self.hear(left)
                 if any(isinstance(one, words.Noise | words.Accepted) and one.text == "OK" for one in heard):
+                    self._missed = True
                     self._has_booted()
                     self.machine.started()
                     return True

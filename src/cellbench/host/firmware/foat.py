@@ -33,6 +33,7 @@ _SLICE_S = 0.05
 _SLOWER = 4.0  # than predicted, for repeated blocks
 _SPARE_S = 120.0
 _AFTERMATH_S = 30.0  # how long a module that ended a transfer may take to say why
+_CAN = b"\x18"
 _CALL_OF = {Check.CRC: Call.CRC, Check.CHECKSUM: Call.CHECKSUM}
 
 
@@ -114,6 +115,7 @@ def offer(course: Course, data: bytes, mode: Mode) -> tuple[Ending, Sent | None]
 def _aftermath(course: Course) -> Ending | None:
     until = time.monotonic() + _AFTERMATH_S
     course.machine.aborted()
+    course.hand(course.line.recent.rpartition(_CAN)[2])  # the transfer stopped reading at the second CAN
     while time.monotonic() < until:
         ending = course.ended()
         if ending is not None:

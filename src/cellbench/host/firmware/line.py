@@ -19,13 +19,15 @@ class UpdateLine:
     """Borrows an AT channel's port as a context manager; afterwards the channel has it again, at the rate it
     had before, and tells the module its settings at its next sync.
 
-    ``reopen(seconds)`` opens a port that vanished again, wherever it is then, and raises what keeps it away.
+    ``recent`` is what the last read gave. ``reopen(seconds)`` opens a port that vanished again, wherever it is
+    then, and raises what keeps it away.
     """
 
     def __init__(self, channel: Channel, home_rate: int, reopen: Reopen) -> None:
         self.channel = channel
         self.home_rate = home_rate
         self.rate = home_rate
+        self.recent = b""
         self._reopen = reopen
         self._data = bytearray()
 
@@ -54,6 +56,7 @@ class UpdateLine:
         with link.mutex:
             data = bytes(self._data[:limit])
             del self._data[:limit]
+        self.recent = data
         return data
 
     def write(self, data: bytes, deadline: Deadline) -> None:
