@@ -66,13 +66,15 @@ def test_patterns_choose_cells_and_one_that_fits_none_is_refused() -> None:
 
 def test_what_is_documented_of_an_update_over_at_differs_by_series() -> None:
     old, again = RecoveryPath.OLD_FIRMWARE, RecoveryPath.XMODEM_AGAIN
-    assert documented_ways(Series.LENA_R8, Method.FOAT, Stage.RECEIVING) == {old}
-    assert documented_ways(Series.LARA_R6, Method.FOAT, Stage.RECEIVING) == {old, again}
+    new, install = RecoveryPath.NEW_FIRMWARE, RecoveryPath.INSTALL_AGAIN
+    assert documented_ways(Series.LENA_R8, Method.FOAT, Stage.RECEIVING, powered=False) == {old}
+    assert documented_ways(Series.LARA_R6, Method.FOAT, Stage.RECEIVING, powered=False) == {old, again}
     for series in Series:
-        assert documented_ways(series, Method.FOAT, Stage.WRITING) == {again, RecoveryPath.NEW_FIRMWARE}
-        assert documented_ways(series, Method.FTP, Stage.WRITING) == {
-            RecoveryPath.INSTALL_AGAIN, RecoveryPath.NEW_FIRMWARE}
-        assert documented_ways(series, Method.HTTP, Stage.DOWNLOADING) == {old}
+        assert documented_ways(series, Method.FOAT, Stage.RECEIVING, powered=True) == {old, new, again}
+        for powered in (False, True):
+            assert documented_ways(series, Method.FOAT, Stage.WRITING, powered=powered) == {again, new}
+            assert documented_ways(series, Method.FTP, Stage.WRITING, powered=powered) == {install, new}
+        assert documented_ways(series, Method.HTTP, Stage.DOWNLOADING, powered=False) == {old}
 
 
 def test_the_whole_update_is_compared_with() -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from cellbench.base.errors import CellbenchError, NotPossible, Owner
 from cellbench.base.protocols import FarSide
 from cellbench.campaign.cells import Cell
-from cellbench.campaign.hands import CAUSE, Interrupted, Interrupter, ways_of
+from cellbench.campaign.hands import CAUSE, SLOW, Interrupted, Interrupter, ways_of
 from cellbench.campaign.marks import look, plant
 from cellbench.campaign.oracle import Judgement, Seen, judge
 from cellbench.campaign.served import ROLES, Served, find_served
@@ -221,6 +221,8 @@ class Runner:
         dut.register()
         dut.activate(apn=self.ground.apn)
         served = self._find_served(cell)
+        if self.ground.far.can("server"):  # a transfer that is over at once cannot be interrupted
+            self.ground.far.act("server", name=served.role, state=SLOW)
         if cell.method is Method.FTP:
             store.by_ftp(package, served.ftp(), served.path)
         else:
@@ -265,8 +267,7 @@ class Runner:
         dut = self._dut()
         after = look(dut)
         seen.differences = compare(begun.fingerprint, after, begun.cell.method, profile=dut.profile)
-        changed = [str(one) for one in seen.differences
-                   if one.change not in (Change.KEPT, Change.UNREAD, Change.NEW)]
+        changed = [str(one) for one in seen.differences if one.change in (Change.CHANGED, Change.LOST)]
         evidence += changed[:_MOST_DIFFERENCES]
         if len(changed) > _MOST_DIFFERENCES:
             evidence.append(f"and {len(changed) - _MOST_DIFFERENCES} more differences")
@@ -308,6 +309,7 @@ class Runner:
         """Nothing was done to the unit yet: what keeps it from answering is looked at, and is no finding."""
         wrong = bench_faults(self.ground.slot)
         owner = Owner.RIG if wrong else error.owner
+        self.ground.slot.close_channels()  # a port that broke is opened anew
         recovery = self._revive(error) if owner is Owner.UNIT else None
         words = [f"before the cell: {error}", *wrong]
         if recovery is not None:

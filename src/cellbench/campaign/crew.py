@@ -93,7 +93,8 @@ def serve(connection: Connection, runner: Callable[[Callable[[Begun], None]], Ru
 
 @dataclass(slots=True)
 class Crew:
-    """All slots of a matrix at work. ``start`` starts a slot's process; ``limit_s`` is the longest that a
+    """All slots of a matrix at work; a cell that an error of somebody else kept from an answer is tried once
+    more at the end. ``start`` starts a slot's process; ``limit_s`` is the longest that a
     cell may take before its process is ended; ``tell`` is called with every record as it comes."""
 
     ledger: Ledger
@@ -106,6 +107,7 @@ class Crew:
     stopped: threading.Event = field(default_factory=threading.Event)
     _pending: list[Cell] = field(default_factory=list)
     _running: dict[str, Cell] = field(default_factory=dict)
+    _tried: set[str] = field(default_factory=set)
     _dead: dict[str, str] = field(default_factory=dict)
     _hands: dict[str, Hand] = field(default_factory=dict)
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -152,7 +154,7 @@ class Crew:
                 version = done.version
                 self.ledger.end(done.record)
                 self.tell(done.record)
-                self._release(slot, done)
+                self._release(slot, cell, done)
         except BaseException as error:
             self._trouble.append(error)
         finally:
@@ -176,7 +178,7 @@ class Crew:
                 if begun is not None or not isinstance(answer, Begun):
                     return self._lost(slot, cell, answer, began)
                 begun = answer
-                self._end_hand(slot)
+                self._end_hand(slot, at_once=True)
                 with self._changed:
                     self._hands[slot], spare = spare or self.start(slot), None
         finally:
@@ -205,17 +207,17 @@ class Crew:
         return begun if begun is not None else f"its process ended with {hand.process.exitcode}"
 
     def _lost(self, slot: str, cell: Cell, answer: object, began: float) -> Done:
-        self._end_hand(slot)
+        self._end_hand(slot, at_once=True)
         why = answer if isinstance(answer, str) else "its process died a second time"
         record = CellRecord(cell.id, CellOutcome.ERROR, slot, Owner.FRAMEWORK, f"the cell was lost: {why}",
                             seconds=time.monotonic() - began)
         return Done(record, "", "")
 
-    def _end_hand(self, slot: str) -> None:
+    def _end_hand(self, slot: str, *, at_once: bool = False) -> None:
         with self._changed:
             hand = self._hands.pop(slot, None)
         if hand is not None:
-            hand.end(at_once=True)
+            hand.end(at_once=at_once)
 
     # -- which cell next -----------------------------------------------------------------------------
 
@@ -249,9 +251,15 @@ class Crew:
             return bool(users)
         return any(other.kind is Interruption.SERVER_GONE for other in users)
 
-    def _release(self, slot: str, done: Done) -> None:
+    def _release(self, slot: str, cell: Cell, done: Done) -> None:
+        failed = not done.record.outcome.settled and done.record.outcome is not CellOutcome.NOT_POSSIBLE
+        if failed:
+            self._end_hand(slot)  # another process opens everything anew
         with self._changed:
             self._running.pop(slot, None)
+            if failed and cell.id not in self._tried:
+                self._tried.add(cell.id)
+                self._pending.append(cell)
             if done.dead:
                 self._dead[slot] = done.record.cell
             self._changed.notify_all()

@@ -15,11 +15,16 @@ _OLD, _NEW = RecoveryPath.OLD_FIRMWARE, RecoveryPath.NEW_FIRMWARE
 _BEFORE_WRITING = frozenset({Stage.COMMANDED, Stage.WAITING, Stage.RECEIVING, Stage.DOWNLOADING})
 
 
-def documented_ways(series: Series, method: Method, stage: Stage) -> frozenset[RecoveryPath]:
-    """The ways back after an interruption of a method at a stage."""
+def documented_ways(series: Series, method: Method, stage: Stage, *,
+                    powered: bool) -> frozenset[RecoveryPath]:
+    """The ways back after an interruption of a method at a stage. ``powered``: the module kept its supply, so
+    that it may go on by itself, and update mode may wait for the rest of its window."""
     if method is Method.FLASH:
         return frozenset({_OLD, _NEW, RecoveryPath.BOOT_MODE})
     again = RecoveryPath.XMODEM_AGAIN if method is Method.FOAT else RecoveryPath.INSTALL_AGAIN
+    if powered:
+        begun = stage in (Stage.WRITING, Stage.SILENT)
+        return frozenset({_NEW, again} if begun else {_OLD, _NEW, again})
     if stage in _BEFORE_WRITING:
         waits = method is Method.FOAT and WAITS_AFTER_CUT[series].value
         return frozenset({_OLD, again} if waits else {_OLD})

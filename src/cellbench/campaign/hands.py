@@ -21,6 +21,7 @@ from cellbench.rig.slot import Slot
 CAUSE = "interruption matrix"
 _SETTLE_S = 10.0
 _POLL_S = 0.02
+SLOW = "slow"  # the state of a server from which downloads are interrupted
 _LOST = {"coverage": ("lost", "normal"), "network": ("lost", "found"), "link": ("blocked", "ok")}
 
 
@@ -106,7 +107,7 @@ class Interrupter:
                 self.last_words(event.stage)
                 self.die()
             case Interruption.SERVER_GONE:
-                self._switch("server", "down", "up", name=self.server)
+                self._switch("server", "down", SLOW, name=self.server)
             case Interruption.LINK_LOST:
                 verb = next(one for one in _LOST if self.far.can(one))
                 self._switch(verb, *_LOST[verb])

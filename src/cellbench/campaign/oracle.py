@@ -127,7 +127,8 @@ def _lost(seen: Seen) -> Judgement | None:
 def _way(seen: Seen) -> Judgement | None:
     if seen.recovery is None or seen.reached is None:
         return None
-    ways = documented_ways(Series(seen.cell.series), seen.cell.method, seen.reached)
+    ways = documented_ways(Series(seen.cell.series), seen.cell.method, seen.reached,
+                           powered=seen.cell.kind not in (Interruption.SUPPLY_CUT, Interruption.HOST_KILLED))
     if seen.recovery.path in ways:
         return None
     documented = " or ".join(sorted(way.value for way in ways))

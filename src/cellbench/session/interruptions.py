@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -20,6 +21,7 @@ from cellbench.campaign.cell import FAST, Begun, Ground, Pace, Runner
 from cellbench.campaign.cells import Cell, cells_of, matching
 from cellbench.campaign.crew import Crew, Hand, serve
 from cellbench.campaign.ledger import Ledger
+from cellbench.campaign.served import ROLES
 from cellbench.campaign.units import choose
 from cellbench.catalogue.modules import profile_for
 from cellbench.guardian.processes import set_parent_death_signal
@@ -175,10 +177,20 @@ def _go(plan: _Plan, wish: Wish) -> int:
         try:
             crew.run()
         finally:
+            _servers_up(plan)
             written = write_matrix(folder)
         return _tell_end(plan, ledger, written)
     finally:
         ledger.close()
+
+
+def _servers_up(plan: _Plan) -> None:
+    """Cells leave the servers slow."""
+    far = far_side(plan.rig, next(iter(plan.slots)))
+    for role in {ROLES[cell.method] for cell in plan.cells if cell.over_network and not cell.why_not}:
+        with contextlib.suppress(CellbenchError):
+            if far.can("server"):
+                far.act("server", name=role, state="up")
 
 
 def _folder(plan: _Plan, wish: Wish) -> Path:
