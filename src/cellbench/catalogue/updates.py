@@ -36,6 +36,7 @@ class UpdateFacts:
     window_s: Known[float]  # in which the host must begin to send
     silent_s: Known[float]  # from 100 % to the result
     longest_silence_s: Known[float]  # after which a module that updates itself is given up
+    busy: Known[bool]  # it answers AT on no port while it updates itself
 
 
 _R8_CALLS = r8_guide("11.1.1")
@@ -50,14 +51,15 @@ FACTS: Mapping[Series, UpdateFacts] = MappingProxyType({
         tail=Known(",,1", r8_guide("11.1.1, Table 48")), answer_max_s=Known(20.0, _TO_OK),
         crc_calls=Known(Calls(3, 3.0), _R8_CALLS), checksum_calls=Known(Calls(10, 10.0), _R8_CALLS),
         window_s=Known(109.0, _R8_CALLS), silent_s=Known(120.0, r8_guide("11.2.2, Table 52")),
-        longest_silence_s=Known(1800.0, _DEAD)),
+        longest_silence_s=Known(1800.0, _DEAD),
+        busy=Known(True, r8_guide("11.1.1: Firmware Update Mode, from which no call can be made"))),
     Series.LARA_R6: UpdateFacts(
         uart=Known(1, sibling(_NOTE)), usb=Known(3, _PORTS),
         tail=Known(",,1", guess("as on LENA-R8; the sibling's example stops at the rate")),
         answer_max_s=Known(20.0, _TO_OK),
         crc_calls=Known(Calls(3, 3.0), _R6_CALLS), checksum_calls=Known(Calls(10, 10.0), _R6_CALLS),
         window_s=Known(109.0, _R6_CALLS), silent_s=Known(120.0, guess("as on LENA-R8")),
-        longest_silence_s=Known(1800.0, _DEAD)),
+        longest_silence_s=Known(1800.0, _DEAD), busy=Known(True, sibling(_NOTE))),
 })
 
 
