@@ -52,12 +52,12 @@ def _message(dut: Dut, record: Recorder) -> str:
     """The place of a message of our own, "" where the module stores none."""
     try:
         dut.send(_TEXT_MODE)
-        place = dut.send('AT+CMGW="+390000000001"', payload=b"kept\x1a").value("+CMGW")[0]
-        dut.send(_PDU_MODE)
+        return str(dut.send('AT+CMGW="+390000000001"', payload=b"kept\x1a").value("+CMGW")[0])
     except AtError as refused:
         record.note(f"no message was stored: {refused.message}")
         return ""
-    return str(place)
+    finally:
+        dut.send(_PDU_MODE, check=False)
 
 
 def _take_out(dut: Dut, apn: str, file: str, urc: object, message: str) -> None:
