@@ -17,7 +17,7 @@ from cellbench.guardian.start import stop as stop_guardian
 from cellbench.host.transcript import Transcript
 from cellbench.rig import destructive
 from cellbench.rig.bench import Bench
-from cellbench.rig.destructive import NotOurUnit, own_unit
+from cellbench.rig.destructive import NotOurUnit, must_be_stated, own_unit
 from cellbench.rig.dut import Dut
 from cellbench.rig.load import load_rig
 from cellbench.rig.slot import PowerState
@@ -111,6 +111,9 @@ def test_the_own_module_is_proven_once_in_a_power_session(bench_with):
 def test_another_module_than_the_expected_one_is_refused_before_anything_is_switched(bench_with):
     slot, dut = dut_of(bench_with(lambda slots: slots["a"].update(imei="490154203237518")))
     began = slot.on_since
+    with pytest.raises(NotOurUnit, match=r"with IMEI 3578\d+, the rig file says 490154203237518"):
+        must_be_stated(slot, dut.identify(sim=False).imei)
+    must_be_stated(slot, "490154203237518")
     with pytest.raises(NotOurUnit, match=r"490154203237518 \(in the rig file\) is expected, .*IMEI 3578"):
         own_unit(slot, dut)
     assert slot.on_since == began

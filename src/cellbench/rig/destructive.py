@@ -21,7 +21,7 @@ from cellbench.rig.identity import OwnUnit
 from cellbench.rig.interlock_signs import RISE_A
 from cellbench.rig.slot import PowerState, Slot
 
-__all__ = ["NotOurUnit", "OwnUnit", "own_unit"]
+__all__ = ["NotOurUnit", "OwnUnit", "must_be_stated", "own_unit"]
 
 _TRIES = 3  # what somebody plugs in meanwhile shows once, a wrong wire each time
 _HOLD_S = 30.0
@@ -75,6 +75,16 @@ def own_unit(slot: Slot, dut: Dut) -> OwnUnit:
     slot.events("identity", f"slot {slot.name} holds IMEI {proof.imei}: {', '.join(proof.signs)}",
                 {"imei": proof.imei})
     return proof
+
+
+def must_be_stated(slot: Slot, imei: str) -> None:
+    """NotOurUnit when the rig file states another IMEI for the slot than the one its module has told."""
+    stated = slot.model.imei
+    if stated is not None and stated != imei:
+        raise NotOurUnit(
+            f"slot {slot.name} holds the module with IMEI {imei}, the rig file says {stated}",
+            remedy="put the right unit in, or correct imei of the slot in the rig file",
+        )
 
 
 class _Interlock:

@@ -18,7 +18,7 @@ from cellbench.record.header import InstrumentEntry, UnitEntry
 from cellbench.record.transcript import write_transcript
 from cellbench.rig.bench import Bench
 from cellbench.rig.capabilities import Capability, require
-from cellbench.rig.destructive import NotOurUnit
+from cellbench.rig.destructive import must_be_stated
 from cellbench.rig.dut import Dut, DutState
 from cellbench.rig.load import LoadedRig, complete, load_rig
 from cellbench.rig.reboot import restart, wake
@@ -223,13 +223,7 @@ class Equipment:
             dut.slot.unit.imei = self._imeis[name]
             return
         identity = dut.identify(sim=True)
-        stated = dut.slot.model.imei
-        if stated is not None and stated != identity.imei:
-            raise NotOurUnit(
-                f"slot {name} holds the module with IMEI {identity.imei}, the rig file says {stated} "
-                f"({self.rig.where('slots', name, 'imei')})",
-                remedy="put the right unit in, or correct imei in the rig file",
-            )
+        must_be_stated(dut.slot, identity.imei)
         self._run.open_journal().append(
             Kind.UNIT,
             UnitEntry(
