@@ -123,13 +123,13 @@ class Driven:
         """Bytes on the UART."""
         self.module.uart.receive(data, self.host_rate)
 
-    _FINAL = re.compile(rb"(?:^|\n)(OK|ERROR|NO CARRIER|ABORTED|\+CM[ES] ERROR: [^\r]*)\r\n")
+    FINAL = re.compile(rb"(?:^|\n)(OK|ERROR|NO CARRIER|BUSY|NO ANSWER|ABORTED|\+CM[ES] ERROR: [^\r]*)\r\n")
 
     def at(self, line: str, seconds: float = 400.0) -> list[str]:
         """A command line and everything up to its final result code, blank lines left out."""
         self.uart.clear()
         self.send(line.encode("latin-1") + b"\r")
-        self.until(lambda: self._FINAL.search(bytes(self.uart)) is not None, seconds)
+        self.until(lambda: self.FINAL.search(bytes(self.uart)) is not None, seconds)
         return self.lines()
 
     def lines(self) -> list[str]:

@@ -32,6 +32,7 @@ COMMANDS = (
         either("mem2", *_PLACES, optional=True),
         either("mem3", *_PLACES, optional=True),
         info="+CPMS",
+        needs_pin=True,
         times=55.0,
         times_source=_STORE_TIME,
         stored=Storage.NVM,

@@ -8,9 +8,11 @@ for them here.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from types import TracebackType
 
+from cellbench.base.clock import Deadline
 from cellbench.base.errors import UnitError
 from cellbench.host.answer import Answer
 from cellbench.host.channel import Channel, Expectation
@@ -35,6 +37,7 @@ _SUBMIT_RELATIVE = 0x11
 _DAY = 167  # a relative validity period of 24 h (23.040 9.2.3.12.1)
 _UCS2 = 0x08
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{4})+")
+_SIM_BUSY, _CARD_S, _POLL_S = 314, 15.0, 0.2
 _KEPT = ("+CMGF", "+CSCS", "+CSDH")
 
 
@@ -55,6 +58,7 @@ class SmsClient:
     def __enter__(self) -> SmsClient:
         send = self._channel.send
         self._before = [_write(name, send(f"AT{name}?").value(name)) for name in _KEPT]
+        self._await_card()
         send("AT+CMGF=1")
         send("AT+CSDH=1")
         send('AT+CSCS="UCS2"')
@@ -66,6 +70,18 @@ class SmsClient:
             return
         for line in self._before:
             self._channel.send(line, check=False)
+
+    def _await_card(self) -> None:
+        """For seconds after a start the card is busy (+CMS ERROR 314) and nothing can be read or sent."""
+        deadline = Deadline.after(_CARD_S)
+        while True:
+            try:
+                self._channel.send("AT+CPMS?")
+                return
+            except CmsError as error:
+                if error.number != _SIM_BUSY or deadline.expired:
+                    raise
+            time.sleep(_POLL_S)
 
     # sending
     def send(self, number: str, text: str, *, report: bool = False) -> int:
