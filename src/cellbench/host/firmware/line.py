@@ -19,8 +19,8 @@ class UpdateLine:
     """Borrows an AT channel's port as a context manager; afterwards the channel has it again, at the rate it
     had before, and tells the module its settings at its next sync.
 
-    ``recent`` is what the last read gave. ``reopen(seconds)`` opens a port that vanished again, wherever it is
-    then, and raises what keeps it away.
+    ``recent`` is what the last read gave. ``reopen(seconds)`` opens a port that vanished again, wherever it
+    is then, and raises what keeps it away.
     """
 
     def __init__(self, channel: Channel, home_rate: int, reopen: Reopen) -> None:
