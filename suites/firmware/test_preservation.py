@@ -14,7 +14,6 @@ from cellbench.api import (
     Method,
     PackageKind,
     Packages,
-    PackageStore,
     Recorder,
     Update,
     Updater,
@@ -24,7 +23,8 @@ from cellbench.api import (
     record_preservation,
 )
 
-from .preservation import planted, quick_port
+from .fota import store_by_serial
+from .preservation import planted
 
 BOTH = ("LENA-R8", "LARA-R6")
 UPDATES = ("expendable",)
@@ -68,7 +68,7 @@ def test_install(dut: Dut, record: Recorder, package: Packages, updater: Callabl
     chosen = package()
 
     def store_and_install() -> Update:
-        PackageStore(quick_port(dut)).by_serial(chosen)
+        store_by_serial(dut, chosen)
         return updater(dut).install(chosen, method=Method.SERIAL)
 
     _preserves(dut, record, Method.SERIAL, store_and_install)
