@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from cellbench.base.errors import CellbenchError, NotPossible, Owner
+from cellbench.base.errors import CellbenchError, NotPossible, Owner, UnitError
 from cellbench.base.protocols import FarSide
 from cellbench.campaign.cells import Cell
 from cellbench.campaign.hands import CAUSE, SLOW, Interrupted, Interrupter, ways_of
@@ -91,7 +91,7 @@ class Runner:
         if lacking:
             return self._record(cell, Judgement(CellOutcome.NOT_POSSIBLE, None, lacking), began)
         try:
-            begun = self._prepare(cell, began)
+            begun = self._prepared(cell, began)
         except NotPossible as error:
             return self._record(cell, Judgement(CellOutcome.NOT_POSSIBLE, None, str(error)), began)
         except CellbenchError as error:
@@ -109,6 +109,16 @@ class Runner:
         return self._finish(begun, seen, evidence)
 
     # -- before ------------------------------------------------------------------------------------
+
+    def _prepared(self, cell: Cell, began: float) -> Begun:
+        """Ready for the update; a unit that something left in the middle of another is brought back first."""
+        try:
+            return self._prepare(cell, began)
+        except UnitError as error:
+            if bench_faults(self.ground.slot) or (back := self._revive(error)) is None:
+                raise
+            begun = self._prepare(cell, began)
+            return replace(begun, seen=(f"before: {error}; brought back by {back.path.value}",))
 
     def _prepare(self, cell: Cell, began: float) -> Begun:
         dut = self._dut()
@@ -176,8 +186,9 @@ class Runner:
         hands: Interrupter
 
         def last_words(stage: Stage) -> None:
-            self.ground.last_words(replace(begun, reached=stage, seen=tuple(hands.seen)))
+            self.ground.last_words(replace(begun, reached=stage, seen=(*begun.seen, *hands.seen)))
 
+        evidence = list(begun.seen)
         hands = Interrupter(
             self.ground.slot, self.ground.far, cell.kind, cell.place, begun.package.size,
             ROLES.get(cell.method, ""), self.ground.pace.later_s, self.ground.pace.away_s, last_words, _die)
@@ -195,7 +206,7 @@ class Runner:
                 hands.faults.append(f"what was taken away could not be put back: {error}")
         seen.reached = hands.reached
         seen.bench += hands.faults
-        return seen, hands.seen
+        return seen, evidence + hands.seen
 
     def _update(self, begun: Begun, hands: Interrupter) -> Update:
         cell, package = begun.cell, begun.package
@@ -209,8 +220,15 @@ class Runner:
             case Method.FLASH:
                 return updater.flash(package)
             case Method.FTP | Method.HTTP | Method.SERIAL:
-                self._download(begun, dut.over(dut.port(port)) if port else dut, hands)
+                self._download(begun, self._over(dut, port), hands)
                 return updater.install(package, method=cell.method, port=port)
+
+    def _over(self, dut: Dut, port: str | None) -> Dut:
+        if port is None:
+            return dut
+        other = dut.over(dut.port(port))
+        other.send("AT+CMEE=2")  # a setting of each port
+        return other
 
     def _download(self, begun: Begun, dut: Dut, hands: Interrupter) -> None:
         cell, package = begun.cell, begun.package
@@ -310,11 +328,8 @@ class Runner:
         wrong = bench_faults(self.ground.slot)
         owner = Owner.RIG if wrong else error.owner
         self.ground.slot.close_channels()  # a port that broke is opened anew
-        recovery = self._revive(error) if owner is Owner.UNIT else None
-        words = [f"before the cell: {error}", *wrong]
-        if recovery is not None:
-            words.append(f"brought back by {recovery.path.value}: {recovery.version or 'nothing runs'}")
-        return self._record(cell, Judgement(CellOutcome.ERROR, owner, "; ".join(words)), began)
+        words = "; ".join([f"before the cell: {error}", *wrong])
+        return self._record(cell, Judgement(CellOutcome.ERROR, owner, words), began)
 
     def _revive(self, error: CellbenchError) -> Recovery | None:
         """Bring a unit back that a cut matrix, or the last cell, has left in the middle of something."""

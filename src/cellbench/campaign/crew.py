@@ -17,6 +17,7 @@ from cellbench.base.errors import CellbenchError, Owner
 from cellbench.campaign.cell import Begun, Runner
 from cellbench.campaign.cells import Cell
 from cellbench.campaign.ledger import Ledger
+from cellbench.host.firmware.model import Method
 from cellbench.record.interruption import CellOutcome, CellRecord, Interruption
 
 _END_S = 20.0
@@ -243,10 +244,13 @@ class Crew:
         return cell.over_network is not at_home and cell.over_network, self._pending.index(cell)
 
     def _disturbs(self, cell: Cell) -> bool:
-        """True when this cell stops a server that another uses now, or uses one that another stops."""
+        """True when this cell stops a server that another uses now, or uses one that another stops; and while
+        another module is flashed: the tool could take one for the other in boot mode."""
+        users = [other for other in self._running.values() if other.method is cell.method]
+        if cell.method is Method.FLASH:
+            return bool(users)
         if not cell.over_network:
             return False
-        users = [other for other in self._running.values() if other.method is cell.method]
         if cell.kind is Interruption.SERVER_GONE:
             return bool(users)
         return any(other.kind is Interruption.SERVER_GONE for other in users)

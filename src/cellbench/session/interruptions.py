@@ -271,7 +271,8 @@ def _start(plan: _Plan, slot: str, folder: Path) -> Hand:
     pace = FAST if plan.header.timing == "fast" else Pace()
     post = _Post(plan.rig.path, plan.declared, slot, network.apn if network else None, plan.packages[slot],
                  pace, f"interrupt-{plan.header.matrix}", os.getpid(), folder / "traces")
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")  # what is imported is there at once
+    context.set_forkserver_preload([__name__])
     ours, theirs = context.Pipe()
     process = context.Process(target=_slot_process, args=(theirs, post), name=f"cells-{slot}", daemon=True)
     process.start()
@@ -280,7 +281,7 @@ def _start(plan: _Plan, slot: str, folder: Path) -> Hand:
 
 
 def _slot_process(connection: Connection, post: _Post) -> None:
-    set_parent_death_signal(post.controller)
+    set_parent_death_signal(os.getppid())  # of the fork server, which ends with the controller
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the controller ends the matrix
     rig = load_rig(post.rig)
     if post.declared is not None:
