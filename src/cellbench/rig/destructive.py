@@ -41,11 +41,13 @@ class NotOurUnit(RigError):
 
 @dataclass(slots=True)
 class _Seen:
-    """What one switching on showed. ``idle_a`` and ``peak_a`` are None where no current is measured;
-    ``v_int`` is None where it is not read. ``trouble``: why it did not go as it should."""
+    """What one switching on showed. ``others``: USB locations that nothing but this slot explains;
+    ``beside``: those of neighbours that have supply. ``idle_a`` and ``peak_a`` are None where no current is
+    measured; ``v_int`` is None where it is not read. ``trouble``: why it did not go as it should."""
 
     own_path: bool = False
     others: list[str] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)
     idle_a: float | None = None
     peak_a: float | None = None
     v_int: bool | None = None
@@ -137,9 +139,14 @@ class _Interlock:
         for left in reversed(range(_TRIES)):
             self._off()
             seen = self._on(shown)
-            if not left or not seen.others:
+            if not left or not self._elsewhere(seen):
                 break
         return seen
+
+    def _elsewhere(self, seen: _Seen) -> list[str]:
+        """Where a module appeared that may be this slot's: a neighbour's restart excuses only a path that
+        appeared beside the slot's own."""
+        return seen.others if seen.own_path or not self._path else [*seen.others, *seen.beside]
 
     def _off(self) -> None:
         slot = self._slot
@@ -211,8 +218,8 @@ class _Interlock:
         for location in sorted(self._locations() - before):
             if location == self._path:
                 seen.own_path = True
-            elif location not in seen.others and not self._explained(location):
-                seen.others.append(location)
+            elif location not in (*seen.others, *seen.beside):
+                (seen.beside if self._explained(location) else seen.others).append(location)
         if self._slot.model.power is not None:
             amperes = self._slot.reading().current_a
             if amperes is not None:
@@ -254,8 +261,8 @@ class _Interlock:
             self._signs.append(f"its supply channel gives {seen.peak_a:.3f} A")
 
     def _wrong(self, seen: _Seen, shown: bool) -> str:
-        if seen.others:
-            named = ", ".join(self._named(location) for location in seen.others)
+        if elsewhere := self._elsewhere(seen):
+            named = ", ".join(self._named(location) for location in elsewhere)
             return f"{named} appeared on USB, {'beside' if seen.own_path else 'and not'} {self._path or 'it'}"
         running = seen.own_path or seen.v_int is True
         if running and seen.rose is False:
@@ -272,21 +279,29 @@ class _Interlock:
     # -- who it is ---------------------------------------------------------------------------------
 
     def _compare(self, shown: bool) -> None:
-        """Ask the IMEI on every port: one module must answer on all."""
+        """Ask the IMEI on every port: one module must answer on all that it has."""
         slot = self._slot
-        answering = False
+        answering: list[str] = []
+        silent: list[str] = []
         for role in self._roles(shown):
-            patience = _BESIDE_S if answering else slot.timing.boot_max_s
-            told = self._imei(role, patience)
+            told = self._imei(role, _BESIDE_S if answering else slot.timing.boot_max_s)
             if told is None:
-                self._silent(role, answering)
-                continue
-            answering = True
-            if told != self._expected:
-                raise self._other_imei(f"{slot.name}.{role}", told)
-            self._signs.append(f"IMEI {told} on {role}")
-        role = self._role if self._role in slot.channels else next(iter(slot.channels))
-        self._dut.at = slot.channel(role)
+                silent.append(role)
+            elif told:
+                answering.append(role)
+                if told != self._expected:
+                    raise self._other_imei(f"{slot.name}.{role}", told)
+                self._signs.append(f"IMEI {told} on {role}")
+        if not answering:
+            raise AtTimeout("AT+CGSN", slot.timing.boot_max_s)
+        if silent:
+            raise NotOurUnit(
+                f"slot {slot.name}: the module with IMEI {self._expected} was switched on alone and answers "
+                f"on {answering[0]}, but not on {silent[0]}: that may lead to another module",
+                remedy=f"run `cellbench rig interlock`: {silent[0]} of two slots may be exchanged, or its "
+                "rate is another than in the rig file",
+            )
+        self._dut.at = slot.channel(self._role if self._role in answering else answering[0])
         self._dut.settle()
 
     def _roles(self, shown: bool) -> list[str]:
@@ -298,28 +313,19 @@ class _Interlock:
             roles.append(self._role)
         return roles or list(self._slot.roles()[:1])
 
-    def _silent(self, role: str, answering: bool) -> None:
-        """A port that does not answer: no sign, unless it is the one that answered before."""
-        if role == self._role and answering:
-            raise NotOurUnit(
-                f"slot {self._slot.name}: {role} answered as IMEI {self._expected} and is silent after that "
-                "module was switched off and this slot's was switched on, which answers on another port",
-                remedy=f"run `cellbench rig interlock`: {role} of two slots may be exchanged",
-            )
-        self._signs.append(f"{role} is silent")
-
     def _imei(self, role: str, patience_s: float) -> str | None:
-        """What answers at a port; None when nothing does."""
+        """The IMEI at a port; None when nothing answers, "" where the module has no such port now."""
         try:
             channel = self._slot.channel(role)
             if not self._slot.ports.sync(role, patience_s):
                 self._slot.ports.drop(role)
-                return None
+                return ""
             return channel.send("AT+CGSN", timeout_s=_ANSWER_S).text.strip().strip('"')
         except AtTimeout:
             self._slot.ports.drop(role)
             return None
-        except CellbenchError:
+        except CellbenchError as error:
             if role == self._role:
                 raise
-            return None
+            self._signs.append(f"{role} cannot be asked: {error.message}")
+            return ""
