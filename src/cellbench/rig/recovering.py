@@ -322,6 +322,8 @@ class Recoverer:
         if main not in slot.roles():
             main = role
         dut.at = slot.channel(main)
+        for one in [other for other in slot.channels if other not in (main, role)]:
+            slot.ports.drop(one)
         rejoin(slot, [one for one in slot.channels if one != role], dut.at, limit)
         slot.state = PowerState.ON
         dut.settle()
