@@ -19,7 +19,7 @@ _IN_REPOSITORY = {_SAMPLES: "rigs", _SCHEMAS: "reports/schema"}
 _WRITTEN = ("README.md", "Makefile", "pytest.ini", "requirements.txt", "guides/product.yaml",
             "suites/test_product.py")
 _LIMITS = ("limits/lena-r8.yaml", "limits/lara-r6.yaml")
-_FOR_EDITORS = ("rig.schema.json", "limits.schema.json")
+_FOR_EDITORS = ("rig.schema.json", "limits.schema.json", "firmware.schema.json")
 """Named by the first line of rig files and limits, for completion in editors."""
 _BOARDS = ("evk-r8.yaml", "evk-r6.yaml")
 _NOT_COUNTED = frozenset({".git", ".venv", "venv"})
