@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cellbench.base.errors import OperatorError
 from cellbench.catalogue.model import Series
 from cellbench.virtual.control.verbs import ControlRefusal
 from cellbench.virtual.device import verbs
@@ -123,7 +124,7 @@ def test_an_euicc_changes_its_profile(module: Any) -> None:
     """LENA-R8 guide 10.1.2: another subscription, another ICCID; what was written before stays."""
     act(module, "sim", card="euicc")
     module.until(lambda: module.module.radio.registered, 60)
-    module.at('AT+CRSM=214,28542,0,0,11,"0102030405060708090A0B"')
+    module.at('AT+CRSM=214,28542,0,0,11,"0102030422F28804D20000"')
     act(module, "sim", profile="next")
     module.until(lambda: module.module.radio.registered, 60)
     assert module.at("AT+CCID") == ["+CCID: 89398834851000600126", "OK"]
@@ -232,3 +233,27 @@ def test_t0_as_it_stands(driven: Make, series: Series) -> None:
     assert one.at('AT+CSIM=14,"00A4000C022FE2"') == ['+CSIM: 4,"9000"', "OK"]
     bare = one.config.behaviour.csim_refusal_unquoted
     assert one.at('AT+CSIM=10,"00B00000FF"') == ["+CSIM: 4,6C0A" if bare else '+CSIM: 4,"6C0A"', "OK"]
+
+
+def test_a_place_is_kept_until_it_is_erased(module: Any) -> None:
+    """LENA-R8 guide Table 45: with the three files erased a registration begins from scratch."""
+    assert module.at("AT+CRSM=176,28542,0,0,11") == ['+CRSM: 144,0,"5C36967C22F2885FC90000"', "OK"]
+    erased = {28542: 11, 28531: 14, 28643: 18}
+    for number, size in erased.items():
+        assert module.at(f'AT+CRSM=214,{number},0,0,{size},"{"FF" * size}"') == ['+CRSM: 144,0,""', "OK"]
+    module.at("AT+COPS=2")
+    assert module.at("AT+CRSM=176,28643,0,0,18") == [f'+CRSM: 144,0,"{"FF" * 18}"', "OK"]
+    module.at("AT+COPS=0")
+    module.until(lambda: module.module.radio.registered, 60)
+    for number in erased:
+        assert "22F288" in module.at(f"AT+CRSM=176,{number},0,0,0")[0]
+
+
+def test_a_card_chosen_at_the_start(driven: Make, series: Series) -> None:
+    one = driven(series, sim_card="locked")
+    one.power_up()
+    one.wake()
+    one.run(10)
+    assert one.at("AT+CPIN?") == ["+CPIN: SIM PIN", "OK"]
+    with pytest.raises(OperatorError, match="cannot be read"):
+        driven(series, sim_card="no-such-card")

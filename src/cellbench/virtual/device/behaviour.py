@@ -192,6 +192,9 @@ class Behaviour(UartFacts):
     udconf_refused_error: int = fact("+CME ERROR number of a +UDCONF that is not there.", X, "", r8=4, r6=4)
     csim_refusal_unquoted: bool = fact(
         "+CSIM answers a lone 6Cxx without quotes.", G, "LENA-R8 guide Table 46, doubtful", r8=True, r6=False)
+    sim_card: str = fact(
+        "The card in the slot: world, the name of one that comes with the package, or a profile file.",
+        X, "a choice, not a fact", r8="world", r6="world")
     csim_follows_t0: bool = fact(
         "What 61xx and 6Cxx promise is fetched before +CSIM and +CGLA answer; else they show it.",
         G, "LENA-R8 guide Table 46; LARA-R6: taken as the same", r8=True, r6=True)

@@ -9,6 +9,7 @@ from typing import Any
 from cellbench.catalogue.modules.model import ModuleProfile
 from cellbench.virtual.device.behaviour import Behaviour, behaviour_for
 from cellbench.virtual.device.pace import Timing
+from cellbench.virtual.uicc.build import profile_named
 from cellbench.virtual.uicc.files import CURRENT_APPLICATION
 from cellbench.virtual.uicc.profile import CardProfile, FileChange
 
@@ -58,8 +59,10 @@ def config_for(profile: ModuleProfile, world: Mapping[str, Any], *, timing: Timi
     """The configuration of a virtual module in a world (the parsed world file).
 
     ``index`` tells modules of one series apart: the first has the world's own IMEI and SIM, each
-    further one numbers counted up from them. ``behaviour`` changes doubtful facts by name.
+    further one numbers counted up from them. ``behaviour`` changes doubtful facts by name. Raises
+    OperatorError for a card's profile that cannot be used.
     """
+    facts = behaviour_for(profile.series, behaviour)
     key = profile.series.value.partition("-")[2]  # R8, R6: the keys of the world file
     module = world["module"][key]
     model = str(module.get("model", profile.variant))
@@ -70,8 +73,9 @@ def config_for(profile: ModuleProfile, world: Mapping[str, Any], *, timing: Timi
         firmware=str(module.get("firmware", profile.factory.get("firmware", "02.14,A00.01"))),
         imei=_counted_imei(str(_first(module["imei"])), index),
         timing=timing,
-        behaviour=behaviour_for(profile.series, behaviour),
-        sim=SimFacts(world_card(world["sim"], key, index)),
+        behaviour=facts,
+        sim=SimFacts(world_card(world["sim"], key, index) if facts.sim_card == "world"
+                     else profile_named(facts.sim_card)),
         network=_network(world["network"], key),
     )
 

@@ -180,6 +180,7 @@ class Radio:
             self._network_time()
         self._to(RadioState.REGISTERED)
         self.activity()
+        module.sim.note_place()
         if self.rat is Rat.LTE:
             module.contexts.attach()
         self.tell_indicators()

@@ -268,6 +268,22 @@ class Sim:
         states = {PinState.PIN: SimStatus.PIN, PinState.PUK: SimStatus.BLOCKED}
         return states.get(self.pin_state, SimStatus.OPERATIONAL)
 
+    def note_place(self) -> None:
+        """Where the module has registered goes into EF_LOCI, PSLOCI and EPSLOCI (TS 31.102 4.2.17, 4.2.23,
+        4.2.91), into those that are erased or name another network."""
+        network = self._module.network
+        home, area = coding.plmn(network.facts.plmn), network.area.to_bytes(2, "big")
+        temporary = (int(self.imsi[-9:] or 0) | 0xC0000000).to_bytes(4, "big")
+        places = (
+            (layout.LOCI, 4, temporary + home + area + b"\0\0"),
+            (layout.PSLOCI, 7, temporary + b"\xff\xff\xff" + home + area + b"\x01\0"),
+            (layout.EPSLOCI, 2, b"\x0b\xf6" + home + b"\x80\x01\x01" + temporary + home + area + b"\0"),
+        )
+        for fid, place, content in places:
+            ef = self.file(fid)
+            if ef is not None and bytes(ef.content[place:place + 3]) != home:
+                self.run(ef, 0xD6, 0, 0, content)
+
     # PINs
     def verify(self, pin: str) -> None:
         """+CPIN=<pin>."""

@@ -11,8 +11,8 @@ from cellbench.base.errors import OperatorError
 from cellbench.virtual.control.verbs import Answer, ControlRefusal, Verb, only, want
 from cellbench.virtual.device.config import world_card
 from cellbench.virtual.device.sim import Sim, state_of
-from cellbench.virtual.uicc.build import card_of
-from cellbench.virtual.uicc.profile import CardProfile, load_profile, named
+from cellbench.virtual.uicc.build import profile_named
+from cellbench.virtual.uicc.profile import CardProfile
 
 if TYPE_CHECKING:
     from cellbench.virtual.rack import Rack, VirtualSlot
@@ -49,18 +49,13 @@ async def _sim(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
 
 
 def _card(rack: Rack, name: str) -> CardProfile:
-    """The world's first card, or that of a profile file, found buildable."""
+    """The world's first card, or that of a profile file."""
     if name == "world":
         return world_card(rack.world.raw["sim"], "R8")  # type: ignore[arg-type]
-    path = named(name)
     try:
-        profile = load_profile(path)
-        card_of(profile)
+        return profile_named(name)
     except OperatorError as error:
         raise ControlRefusal(str(error)) from None
-    except ValueError as error:
-        raise ControlRefusal(f"{path}: {error}") from None
-    return profile
 
 
 def _swap(sim: Sim, imsi: str) -> None:
@@ -89,8 +84,8 @@ async def _report(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answe
     del rack
     only(values, "what")
     sim = _of(slot)
-    return {"state": "in" if sim.present else "out", "status": sim.status.name.lower(), "imsi": sim.imsi, "iccid": sim.iccid,
-            "asks": sim.pin_state.value, **state_of(sim.card)}
+    return {"state": "in" if sim.present else "out", "status": sim.status.name.lower(), "imsi": sim.imsi,
+            "iccid": sim.iccid, "asks": sim.pin_state.value, **state_of(sim.card)}
 
 
 VERBS: Mapping[str, Verb] = MappingProxyType({

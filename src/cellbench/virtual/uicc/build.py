@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cellbench.base.errors import OperatorError
 from cellbench.virtual.uicc import coding, layout
 from cellbench.virtual.uicc.aka import Aka
 from cellbench.virtual.uicc.card import Card
@@ -10,7 +11,7 @@ from cellbench.virtual.uicc.files import MASTER, Df, Ef, Structure, applications
 from cellbench.virtual.uicc.layout import Line
 from cellbench.virtual.uicc.milenage import Milenage
 from cellbench.virtual.uicc.pins import ADM1, ADM3, PIN1, PIN2, Pin, Pins, padded
-from cellbench.virtual.uicc.profile import CardProfile, FileChange
+from cellbench.virtual.uicc.profile import CardProfile, FileChange, load_profile, named
 
 MEMORY = 0x4286  # as the LENA-R8 guide prints it (Table 46)
 E_UTRAN = b"\x40\x00"  # access technology identifier (TS 31.102 4.2.5)
@@ -40,6 +41,19 @@ def card_of(profile: CardProfile) -> Card:
                 else Milenage(key, bytes.fromhex(profile.opc)))
     return Card(master, _pins(profile), Aka(milenage, int(profile.sqn, 16)), channels=profile.channels,
                 memory=MEMORY, iso_select=profile.iso_select)
+
+
+def profile_named(name: str) -> CardProfile:
+    """The card that comes with the package under this name, or that of a profile file. Raises OperatorError
+    when it cannot be read, understood or built."""
+    path = named(name)
+    profile = load_profile(path)
+    try:
+        for one in (profile, *profile.profiles):
+            card_of(one)
+    except ValueError as error:
+        raise OperatorError(f"{path}: {error}", remedy="docs/virtual-uicc.md describes the keys") from None
+    return profile
 
 
 def _pins(profile: CardProfile) -> Pins:
