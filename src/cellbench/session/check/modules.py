@@ -52,6 +52,7 @@ def look_at_modules(scene: Scene, skip: frozenset[str]) -> Iterator[Look]:
         troubles = [
             *_silence(scene, one),
             *_exchanged(scene, one, met),
+            *_stated(scene, one),
             *_product(scene, one),
             *_sim(scene, one),
         ]
@@ -132,6 +133,18 @@ def _exchanged(scene: Scene, one: Met, met: list[Met]) -> Iterator[Trouble]:
         if other
         else "the UART is that of a module in no slot: correct ports.uart",
     )
+
+
+def _stated(scene: Scene, one: Met) -> Iterator[Trouble]:
+    """A module with another IMEI than the file states."""
+    stated = scene.rig.model.slots[one.slot].imei
+    for role, imei in one.imei.items():
+        if stated is not None and imei != stated:
+            yield scene.error(
+                ("slots", one.slot, "imei"),
+                f"the module of slot {one.slot} tells IMEI {imei} on {role}, the file says {stated}",
+                "put the right unit in, or correct imei",
+            )
 
 
 def _product(scene: Scene, one: Met) -> Iterator[Trouble]:

@@ -12,6 +12,7 @@ from cellbench.guardian.client import GuardianClient
 from cellbench.rig.load import LoadedRig, load_rig
 from cellbench.roots.launch import launch
 from cellbench.session.check.farside import look_at_far_sides
+from cellbench.session.check.firmware import look_at_firmware
 from cellbench.session.check.flashers import look_at_flashers
 from cellbench.session.check.instruments import look_at_instruments, look_at_secrets
 from cellbench.session.check.model import Host, Look, Scene, Severity, host_error
@@ -79,6 +80,7 @@ def examine(rig: LoadedRig, host: Host, ask_modules: bool, out: TextIO) -> tuple
         show(look_at_uarts(scene, slot))
         show(look_at_usb(scene, slot))
     show(look_at_flashers(scene))
+    show(look_at_firmware(scene))
     show(look_at_far_sides(scene))
     show(look_at_strangers(scene))
     show(look_at_modem_manager(scene))
