@@ -8,6 +8,7 @@ the factory.
 
 from __future__ import annotations
 
+import binascii
 import json
 import re
 import shutil
@@ -196,6 +197,13 @@ class Line:
         """True when a prompt for data is the last thing that came."""
         return self._text in ("@", ">", "> ")
 
+    def took(self, marks: str) -> str | None:
+        """The last character that came when it is one of these, all of it taken; None when it is not."""
+        if not self._text or self._text[-1] not in marks:
+            return None
+        mark, self._text = self._text[-1], ""
+        return mark
+
     def drop(self) -> None:
         """Forget what came."""
         self._text = ""
@@ -215,6 +223,7 @@ class Player:
         self._url = entry["at"][0] if usb else entry["uart"]
         self._waiting: list[str] = []  # lines that no row has asked for yet
         self._port: Line | None = None
+        self._package = self._packaged()
 
     @property
     def port(self) -> Line:
@@ -320,8 +329,40 @@ class Player:
             time.sleep(float(value))
         elif what == "send":
             self.port.write("x" * int(value))
+        elif what == "xmodem":
+            self._xmodem()
         else:
             self.port.rate(int(value))
+
+    def _packaged(self) -> bytes:
+        """A package that fits the module, for the tables that send one."""
+        if "xmodem=delta" not in str(self._table.rows):
+            return b""
+        with tempfile.NamedTemporaryFile() as file:
+            subprocess.run([sys.executable, "-m", "cellbench", "virtual", "package", "--series",
+                            self._table.series, "--kind", "delta", file.name], check=True,
+                           capture_output=True, timeout=30)
+            return Path(file.name).read_bytes()
+
+    def _xmodem(self) -> None:
+        """The package by Xmodem-1k: with CRC as long as C is coming, else with the checksum."""
+        mark = self._mark("C\x15")
+        for number, begin in enumerate(range(0, len(self._package), 1024), start=1):
+            block = self._package[begin:begin + 1024].ljust(1024, b"\x1a")
+            head = bytes((2, number % 256, 255 - number % 256))
+            while True:
+                crc, sum_8 = binascii.crc_hqx(block, 0).to_bytes(2, "big"), bytes((sum(block) % 256,))
+                self.port.write((head + block + (crc if mark == "C" else sum_8)).decode("latin-1"))
+                answer = self._mark("\x06\x15" if number > 1 else "\x06\x15C")
+                if answer == "\x06":
+                    break
+                mark = answer if number == 1 else mark
+        self.port.write("\x04")  # ACK stands before the first line of the next row
+
+    def _mark(self, marks: str) -> str:
+        """Wait until one of some characters is the last that came; all of it is taken."""
+        found: str = self._until(lambda: self.port.took(marks), marks)
+        return found
 
     def _again(self) -> None:
         """Registered again, after a restart or a change of the radio: the old life must be over first."""

@@ -119,6 +119,6 @@ def _check_steps(steps: list[dict[str, Any]], series: Series) -> None:
         elif kind == "file":
             assert re.fullmatch(r"[A-Za-z_.]+=\d+", value)
         elif kind == "host":
-            assert re.fullmatch(r"rate=\d+|wait=[0-9.]+|send=\d+", value)
+            assert re.fullmatch(r"rate=\d+|wait=[0-9.]+|send=\d+|xmodem=(full|delta)", value)
         else:
             assert step == {"wait": "registered"}

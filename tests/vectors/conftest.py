@@ -6,7 +6,9 @@ What a table got wrong is kept for the tests to look at.
 from __future__ import annotations
 
 import asyncio
+import binascii
 import re
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from cellbench.virtual.device.config import config_for
 from cellbench.virtual.device.module import Input, Module
 from cellbench.virtual.net import verbs as net_verbs
 from cellbench.virtual.net.internet import Internet
+from cellbench.virtual.packaging import package
 from cellbench.virtual.world.world import World, load_world
 
 GUIDES = Path(__file__).resolve().parent / "guides"
@@ -192,8 +195,38 @@ class Player:
             await asyncio.sleep(float(value))
         elif what == "send":
             self._write("x" * int(value))
+        elif what == "xmodem":
+            await self._xmodem(value)
         else:
             self._rate = int(value)
+
+    async def _xmodem(self, kind: str) -> None:
+        """A package that fits the module, by Xmodem-1k: with CRC as long as C is coming, else with the
+        checksum (Chuck Forsberg, XMODEM/YMODEM protocol reference)."""
+        with tempfile.NamedTemporaryFile() as file:
+            package(Path(file.name), series=self.module.profile.series.value, kind=kind)
+            data = Path(file.name).read_bytes()
+        mark = await self._mark(b"C\x15")
+        for number, begin in enumerate(range(0, len(data), 1024), start=1):
+            block = data[begin:begin + 1024].ljust(1024, b"\x1a")
+            head = bytes((2, number % 256, 255 - number % 256))
+            while True:
+                crc, sum_8 = binascii.crc_hqx(block, 0).to_bytes(2, "big"), bytes((sum(block) % 256,))
+                self.module.uart.receive(head + block + (crc if mark == ord("C") else sum_8), self._rate)
+                answer = await self._mark(b"\x06\x15" if number > 1 else b"\x06\x15C")
+                if answer == 0x06:
+                    break
+                mark = answer if number == 1 else mark
+        self.module.uart.receive(b"\x04", self._rate)  # ACK stands before the first line of the next row
+
+    async def _mark(self, marks: bytes) -> int:
+        """Wait until one of some characters is the last that came; all of it is taken."""
+        async with asyncio.timeout(WAIT_S):
+            while not self._received or self._received[-1] not in marks:
+                await self._more()
+        mark = self._received[-1]
+        self._received.clear()
+        return mark
 
     async def command(self, line: str, end: str = "\r") -> str:
         """A command whose answer no row prints; its final result code."""
