@@ -38,8 +38,12 @@ def program(name):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """Settings that reach a server of OpenSSH's on this host, which this user may enter with a key."""
-    place = tmp_path_factory.mktemp("sshd")
+    """A server of OpenSSH's on this host."""
+    yield from serve(tmp_path_factory.mktemp("sshd"))
+
+
+def serve(place):
+    """Gives the settings that reach a server of OpenSSH's on this host, which this user enters with a key."""
     for key in ("host", "user", "other"):
         command = [program("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", str(place / key)]
         subprocess.run(command, check=True)
@@ -57,21 +61,26 @@ def server(tmp_path_factory):
     log = (place / "log").open("wb")
     process = subprocess.Popen([program("sshd"), "-D", "-e", "-f", str(place / "config")], stderr=log)
     log.close()
+    try:
+        await_server(port, process, place / "log")
+        (place / "images").mkdir()
+        yield {"host": "127.0.0.1", "ssh_port": port, "user": getpass.getuser(),
+               "identity_file": str(place / "user"), "known_hosts": str(place / "known"),
+               "directory": str(place / "images"), "place": place}
+    finally:
+        process.terminate()
+        process.wait(WAIT_S)
+
+
+def await_server(port, process, log):
     end = time.monotonic() + WAIT_S
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
+            return socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:
-            assert process.poll() is None, (place / "log").read_text()
-            assert time.monotonic() < end, (place / "log").read_text()
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < end, log.read_text()
             time.sleep(0.02)
-    (place / "images").mkdir()
-    yield {"host": "127.0.0.1", "ssh_port": port, "user": getpass.getuser(),
-           "identity_file": str(place / "user"), "known_hosts": str(place / "known"),
-           "directory": str(place / "images"), "place": place}
-    process.terminate()
-    process.wait(WAIT_S)
 
 
 @pytest.fixture
