@@ -122,6 +122,7 @@ from cellbench.host.sockets import Datagram, Socket, SocketClosed, Sockets
 from cellbench.host.urclog import UrcEvent, UrcTimeout
 from cellbench.host.xmodem import Check as XmodemCheck
 from cellbench.host.xmodem import Mode as XmodemMode
+from cellbench.host.xmodem import XmodemError
 from cellbench.record.measurement import Judgement, Limit
 from cellbench.rig.current import CurrentProfile, CurrentWatch, StateCurrent
 from cellbench.rig.destructive import NotOurUnit, OwnUnit, own_unit
@@ -167,8 +168,8 @@ __all__ = [
     "Socket", "SocketClosed", "Sockets", "Stage", "StateCurrent", "StoredPackage", "Subscription",
     "TlsVersion", "Told", "TopicKind", "UnitError", "Update", "UpdateError", "UpdateEvent",
     "UpdateNotApplied", "UpdateRefused", "UpdateSilent", "Updater", "UrcEvent", "UrcTimeout", "UsbRest",
-    "VoiceCall", "XmodemCheck", "XmodemMode", "client_of", "coap_probe", "compare_fingerprints",
-    "current_run", "fingerprint_of", "ftp_offer", "ftp_probe", "http_offer", "http_probe", "limits_for",
+    "VoiceCall", "XmodemCheck", "XmodemError", "XmodemMode", "client_of", "coap_probe",
+    "compare_fingerprints", "current_run", "fingerprint_of", "ftp_offer", "ftp_probe", "http_offer", "http_probe", "limits_for",
     "load_firmware", "login_of", "md5_of", "mqtt_probe", "mqttsn_probe", "number_of", "open_equipment",
     "own_unit", "procedure", "radio_meter", "record_preservation", "recorder_of", "root_of", "serial_of",
     "served_package", "tcp_probe", "tls_probe",
