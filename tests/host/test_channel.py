@@ -13,6 +13,7 @@ from cellbench.base.errors import FrameworkError
 from cellbench.catalogue.modules.model import Known, ModuleProfile
 from cellbench.host.channel import Channel
 from cellbench.host.death import DeathKind, DeathSign
+from cellbench.host.dialogue import Sending
 from cellbench.host.errors import (
     AtError,
     AtTimeout,
@@ -211,6 +212,33 @@ def test_text_prompt_and_the_echo_of_its_payload(channel, peer):
 
     peer.on('AT+CMGS="+4312345"', reply)
     assert channel.send('AT+CMGS="+4312345"', payload=b"hello\x1a").info == ("+CMGS: 5",)
+
+
+def test_a_long_payload_tells_how_far_it_is(channel, peer):
+    data, told = bytes(10_000), []
+    peer.on('AT+UDWNFILE="a",10000', lambda peer, line: (
+        peer.want_payload(len(data), lambda peer, data: peer.say(b"\r\n" + OK)), peer.say(b"\r\n> ")))
+    assert channel.send('AT+UDWNFILE="a",10000', ask=lambda mark: Sending(data, told.append)).ok
+    assert told == [4096, 8192, 10_000]
+    assert peer.received[-1][1] == data
+
+
+def test_nothing_more_is_sent_of_a_payload_that_the_module_has_ended(channel, peer):
+    told = []
+
+    def reply(peer, line):
+        peer.want_payload(4096, lambda peer, data: peer.say(b"\r\nERROR\r\n\r\n+UUSOCL: 0\r\n"))
+        peer.say(b"\r\n> ")
+
+    def wait_for_the_end(count):
+        told.append(count)
+        assert channel.wait_until(lambda: bool(channel.urcs.since(0)), 20.0)  # it came behind ERROR
+
+    peer.on('AT+UDWNFILE="a",10000', reply)
+    with pytest.raises(AtError):
+        channel.send('AT+UDWNFILE="a",10000', ask=lambda mark: Sending(bytes(10_000), wait_for_the_end))
+    assert told == [4096]
+    assert channel.send("AT", timeout_s=20.0).ok
 
 
 def test_a_prompt_without_payload_is_cancelled_and_said(channel, peer):

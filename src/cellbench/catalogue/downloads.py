@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from .model import Series, Source
-from .modules.model import Known
-from .sources import guess, r6_app_note, r8_error_table, r8_guide, sibling
+from .sources import guess, r6_app_note, r8_guide, sibling
 
 PACKAGE_NAME = "updatePackage.bin"
 PACKAGE_TAG = "FOAT"
@@ -29,18 +28,6 @@ WAYS: Mapping[Series, Mapping[str, Source]] = MappingProxyType({
     }),
 })
 """By which command a package comes into a module, and who says so."""
-
-MD5_TOLD: Mapping[str, Known[bool]] = MappingProxyType({
-    BY_FTP: Known(True, r8_guide("Table 49")),
-    BY_HTTP: Known(True, r8_guide("Table 50")),
-    BY_SERIAL: Known(False, r8_guide("Table 51: OK alone")),
-})
-"""Whether the result of a download tells the file's MD5."""
-
-LEFTOVER_GOES_FIRST = Known(True, r8_guide("Table 51, row 1; SARA-R5 firmware update note: before each way"))
-
-NO_PACKAGE = Known(5000, r8_error_table("FOTA package state or name mismatch"))
-"""+CME ERROR number of +UFWINSTALL without a package of the fixed name and tag."""
 
 
 @dataclass(frozen=True, slots=True)
