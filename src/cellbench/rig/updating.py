@@ -100,10 +100,11 @@ class Updater:
         with self._begun(Method.FOAT, port, rate) as begun:
             course = begun.course
             line = install.command(_UPD, self._number(begun.role), rate, self.facts.tail.value)
-            ending = foat.start(course, line, rate, self._waits(), check)
-            if ending is None:
-                ending, begun.sent = foat.offer(course, data, mode)
-        return self._ended(begun, ending, package)
+            with course.line:
+                ending = foat.start(course, line, rate, self._waits(), check)
+                if ending is None:
+                    ending, begun.sent = foat.offer(course, data, mode)
+            return self._ended(begun, ending, package)
 
     def install(self, package: Package, *, method: Method, port: str | None = None,
                 rate: int = 115200) -> Update:
@@ -111,8 +112,9 @@ class Updater:
         role at ``rate`` bit/s; ``method``: how it came there. Raises as ``foat``."""
         with self._begun(method, port, rate) as begun:
             line = install.command(_INSTALL, self._number(begun.role), rate, self.facts.tail.value)
-            ending = install.install(begun.course, line, rate, self.facts.answer_max_s.value)
-        return self._ended(begun, ending, package)
+            with begun.course.line:
+                ending = install.install(begun.course, line, rate, self.facts.answer_max_s.value)
+            return self._ended(begun, ending, package)
 
     def unserved(self, *, port: str | None = None, rate: int = 115200) -> Unserved:
         """Begin an update over AT and send nothing: what update mode says until it gives up, and the module
@@ -120,10 +122,11 @@ class Updater:
         with self._begun(Method.FOAT, port, rate) as begun:
             course = begun.course
             line = install.command(_UPD, self._number(begun.role), rate, self.facts.tail.value)
-            install.begin(course, line, rate, self.facts.answer_max_s.value)
-            ending = course.follow()
-            seconds = time.monotonic() - course.began
-        after = self._settled(begun)
+            with course.line:
+                install.begin(course, line, rate, self.facts.answer_max_s.value)
+                ending = course.follow()
+                seconds = time.monotonic() - course.began
+            after = self._settled(begun)
         if ending not in (Ending.GAVE_UP, Ending.STARTED):
             raise UpdateError(f"update mode without a sender ended with {ending.value}, not with a time-out")
         text = course.refusal.text if course.refusal is not None else ""
@@ -159,7 +162,7 @@ class Updater:
 
     @contextlib.contextmanager
     def _begun(self, method: Method, port: str | None, rate: int) -> Iterator[Begun]:
-        """The port of an update, lent; reboots are declared on every port meanwhile."""
+        """An update that is about to begin; reboots are declared on every port meanwhile."""
         slot = self.dut.slot
         own_unit(slot, self.dut)
         channel = self.dut.at if port is None else slot.channel(port)
@@ -177,8 +180,7 @@ class Updater:
                 line.home_rate = line.rate = rate  # USB has none
             machine = UpdateMachine(channel.settings.greeting)
             course = Course(line, machine, self.patience, self.report)
-            with line:
-                yield Begun(course, self.before, role, method)
+            yield Begun(course, self.before, role, method)
 
     def _ended(self, begun: Begun, ending: Ending, package: Package) -> Update:
         """The module back at AT, and what became of the update."""
@@ -239,18 +241,15 @@ class Updater:
         in update mode: "" then."""
         slot, dut = self.dut.slot, self.dut
         channel = slot.channels[begun.role]
-        limit = slot.timing.boot_max_s
-        with contextlib.ExitStack() as stack:
-            for one in slot.channels.values():
-                stack.enter_context(one.declare_reboot(4 * limit))
-            try:
-                back_at_at(dut, begun.role, limit)
-            except AtTimeout:
-                if not stuck:
-                    raise
-                return ""
-            after = _version(channel)
-            rejoin(slot, [role for role in slot.channels if role != begun.role], dut.at, limit)
+        boot_s = slot.timing.boot_max_s
+        try:
+            back_at_at(dut, begun.role, boot_s if stuck else boot_s + self.patience.silent_s)
+        except AtTimeout:
+            if not stuck:
+                raise
+            return ""
+        after = _version(channel)
+        rejoin(slot, [role for role in slot.channels if role != begun.role], dut.at, boot_s)
         dut.settle()
         if begun.course.machine.code is None:
             dut.send("AT+UFWINSTALL?", check=False)  # no document shows an answer; what comes is in the trace
