@@ -36,3 +36,25 @@ def test_the_library_connects_and_finds_its_way(foreign_rack: Any, peer: Callabl
         assert found["stored"] == 0
         assert found["ussd"].startswith("!")  # not on these series yet: refused, not hung
         assert found["alive"] == ["OK"]
+
+
+@pytest.mark.parametrize("way", [("gsm-r8", "gsm-r6"), ("gsm-r6", "gsm-r8")], ids=["r8 to r6", "r6 to r8"])
+def test_messages_by_the_library_s_own_codec(foreign_rack: Any, peer: Callable[..., Popen[str]],
+                                             way: tuple[str, str]) -> None:
+    """PDU mode with status reports, UCS2, a long text in parts, text mode; read by the library."""
+    numbers = []
+    for slot in way:
+        foreign_rack.power_on(slot)
+        told = foreign_rack.ctl("report", "what=telephone", slot=slot).stdout
+        numbers.append(dict(line.split("=", 1) for line in told.splitlines())["number"])
+    ports = [foreign_rack.slots[slot]["at"][0] for slot in way]
+    out, err = peer("gsmmodem_sms_peer.py", *ports, *numbers).communicate(timeout=90)
+    assert out, err
+    found = json.loads(out)
+    texts = [text for _, text in found["received"]]
+    assert texts[:2] == ["Hello from PDU mode {1}", "Grüße, Ωψ猫"]
+    assert "".join(texts[2:]) == "Lorem ipsum dolor sit amet {€}, " * 12
+    assert len(texts) > 3
+    assert {sender for sender, _ in found["received"]} == {numbers[0]}
+    assert found["reported"] == [True, True]
+    assert found["text"] == [numbers[0], "By text mode"]
