@@ -75,8 +75,9 @@ def test_progress_is_told_in_percent_and_once_each():
     ("import sys; print('x'); sys.exit(9)", Owner.RIG, "exit code 9, which nothing explains; it said: x"),
     ("pass", Owner.RIG, "exit code 0 without a line like '^Passed$'; it said: nothing"),
     ("import os; os.kill(os.getpid(), 9)", Owner.RIG, "it was ended by signal 9; it said: nothing"),
+    ("import os; os.kill(os.getpid(), 10)", Owner.RIG, "it was ended by signal 10; it said: nothing"),
 ], ids=["passed", "word of failure", "rig's word", "unit's code", "operator's code", "unknown code",
-        "no word", "signal"])
+        "no word", "SIGKILL", "SIGUSR1"])
 def test_words_and_codes_say_who_has_to_act(code, owner, words):
     tool = flasher(code, passed="^Passed$", exit_codes={"unit": [4], "operator": [6]},
                    failed=[{"says": "ERROR [0-9]+", "owner": "unit"},
@@ -149,8 +150,10 @@ def test_what_a_tool_leaves_running_when_it_ends_is_ended_too():
     assert all(map(gone, members(b"".join(one.data for one in events if isinstance(one, Said)))))
 
 
-def test_ctrl_c_ends_the_whole_group(tmp_path):
-    """A program that flashes, as a run does, in a terminal's foreground: SIGINT goes to it alone."""
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 77), (signal.SIGKILL, -9)],
+                         ids=["Ctrl-C", "killed"])
+def test_the_tool_ends_with_the_run_that_flashes(tmp_path, number, code):
+    """SIGINT goes to the run alone; of SIGKILL it cannot even tell."""
     program = tmp_path / "flashes.py"
     program.write_text(
         "import sys\nfrom pathlib import Path\n"
@@ -167,8 +170,8 @@ def test_ctrl_c_ends_the_whole_group(tmp_path):
         "    sys.exit(77)\n")
     process = subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE)
     line = process.stdout.readline()
-    process.send_signal(signal.SIGINT)
-    assert process.wait(WAIT_S) == 77
+    process.send_signal(number)
+    assert process.wait(WAIT_S) == code
     process.stdout.close()
     assert all(map(gone, members(line)))
 

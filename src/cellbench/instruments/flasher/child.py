@@ -7,7 +7,9 @@ import os
 import select
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from cellbench.base.clock import Deadline
 from cellbench.base.errors import RigError
@@ -27,7 +29,8 @@ def run_child(command: Sequence[str], take: Callable[[bytes], None], timeout_s: 
     ``take`` gets what it writes to standard output and standard error, as it comes. It has no standard input
     and a process group of its own: a Ctrl-C is the caller's, and when anything is raised here (by ``take``,
     ``began`` too) the whole group is ended, SIGTERM first, SIGKILL after 2 s at most. What it leaves running
-    when it ends by itself is ended as well. Raises TimedOut, RigError when it cannot be started.
+    when it ends by itself is ended as well; so is everything when this process is killed (keeper.py). Raises
+    TimedOut, RigError when it cannot be started.
     """
     deadline = Deadline.after(timeout_s)
     with _started(command) as process:
@@ -40,17 +43,24 @@ def run_child(command: Sequence[str], take: Callable[[bytes], None], timeout_s: 
 
 @contextlib.contextmanager
 def _started(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """The keeper with the program below it; the pipe to the keeper ends with this process."""
+    theirs, ours = os.pipe2(os.O_CLOEXEC)
+    keeper = [sys.executable, "-I", "-S", str(Path(__file__).with_name("keeper.py")), str(theirs)]
     try:
-        process = subprocess.Popen(list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen([*keeper, *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, start_new_session=True, pass_fds=(theirs,))
     except OSError as error:
+        os.close(ours)
         raise RigError(f"{command[0]} cannot be run: {error.strerror or error}",
-                       remedy="name the program's path first in `command`") from error
+                       remedy="see what this host has run out of") from error
+    finally:
+        os.close(theirs)
     try:
         yield process
     finally:
         if process.returncode is None:
             _end(process)
+        os.close(ours)
         assert process.stdout is not None
         process.stdout.close()
 
