@@ -53,3 +53,16 @@ def in_a_call(dut: Dut, far_side: FarSide) -> None:
     called(dut, far_side)
     dut.calls.answer()
     assert dut.calls.await_state(CallState.ACTIVE, CALL_S), "the call is answered and not active"
+
+
+@contextmanager
+def message_gone(dut: Dut) -> Iterator[None]:
+    """What comes in during the block is deleted after it."""
+    with dut.sms() as sms:
+        before = set(sms.listed())
+    try:
+        yield
+    finally:
+        with dut.sms() as sms:
+            for index in set(sms.listed()) - before:
+                sms.delete(index)

@@ -22,7 +22,8 @@ from cellbench.api import (
     procedure,
 )
 
-from .telephone import CALL_S, RING_S, called, idle_after, in_a_call, presented, speaks
+from ..connectivity.uart import is_on, uart_of
+from .telephone import CALL_S, RING_S, called, idle_after, in_a_call, message_gone, presented, speaks
 
 BOTH = ("LENA-R8", "LARA-R6")
 CALLED = ("far-side:call",)
@@ -30,6 +31,7 @@ NETWORK = ("network",)
 IMS_CID = 11
 QUIET_S = 1.0
 ECHO_S = 15.0
+ANSWER_S = 10.0
 DutAt = Callable[[DutState], Dut]
 
 
@@ -192,6 +194,50 @@ def test_declined(dut_at: DutAt, peer_at: DutAt, peer_number: str, record: Recor
             told = over.wait(CALL_S)
         record.note(f"the caller hears {told.text}; {caller.send('AT+CEER').info}")
         assert caller.calls.await_state(None, CALL_S)
+
+
+# the line that wakes a host
+@procedure(title="RI goes on for a call and for a message, whatever +URING says", series=BOTH,
+           depends_on=NETWORK, needs=("uart", "read-ri", "far-side:call", "far-side:sms"))
+@pytest.mark.parametrize("kind", ["call", "sms"])
+def test_ri(registered: Dut, far_side: FarSide, kind: str) -> None:
+    """On while it rings, in the network's rhythm, or once for a message; off again by itself."""
+    uart = uart_of(speaks(registered) if kind == "call" else registered)
+    assert is_on(uart, "ri", False)
+    if kind == "call":
+        with idle_after(registered):
+            far_side.act("call")
+            for _ in range(2):
+                assert is_on(uart, "ri", True)
+                assert is_on(uart, "ri", False)
+    else:
+        with message_gone(registered):
+            far_side.act("sms", text="cellbench RI")
+            assert is_on(uart, "ri", True)
+            assert is_on(uart, "ri", False)
+    assert is_on(uart, "ri", False)
+
+
+@procedure(title="A call wakes a module that sleeps, and its UART hears again", series=BOTH,
+           depends_on=NETWORK, needs=("uart", "far-side:call"))
+def test_call_wakes(registered: Dut, far_side: FarSide, record: Recorder) -> None:
+    """With +UPSV=3 and DTR off the module sleeps and hears nothing; while a call lasts it answers AT."""
+    uart = uart_of(speaks(registered))
+    before = int(uart.send("AT+UPSV?").value("+UPSV")[0] or 0)
+    with idle_after(registered.over(uart)):
+        uart.ensure("AT+UPSV=3")
+        try:
+            uart.set_line("dtr", False)
+            asleep = uart.wait_until(lambda: False, QUIET_S) or uart.silent()
+            record.note("asleep before the call" if asleep else "it answers before the call, too")
+            with uart.expect("RING") as ring:
+                far_side.act("call")
+                ring.wait(RING_S)
+            assert not uart.silent(ANSWER_S), "RING, but no answer"
+        finally:
+            uart.set_line("dtr", True)
+            uart.sync(CALL_S)
+            uart.ensure(f"AT+UPSV={before}")
 
 
 # what carries a call
