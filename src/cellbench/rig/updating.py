@@ -53,6 +53,7 @@ __all__ = ["Report", "Updater"]
 
 _UPD, _INSTALL = "+UFWUPD", "+UFWINSTALL"
 _IN_UPDATE = frozenset({Stage.WAITING, Stage.CHECKING, Stage.WRITING, Stage.SILENT})
+_TRIES = 2
 _BLOCKS_S = 3600.0  # the longest transfer that a declared reboot covers
 
 
@@ -65,6 +66,11 @@ class Begun:
     role: str
     method: Method
     sent: Sent | None = None
+
+    @property
+    def has_sent(self) -> bool:
+        """True when the module has taken a block."""
+        return any(event.stage is Stage.RECEIVING for event in self.course.events)
 
 
 class Updater:
@@ -92,19 +98,21 @@ class Updater:
         """Update over AT (+UFWUPD, Xmodem) on the port of a role (default: the main one) at ``rate`` bit/s.
 
         ``check``: begin on the first C (CRC), or on the first NAK (CHECKSUM); unset: on whatever comes.
+        Update mode that ends before it has taken a block is begun once more: this host, or its USB, was late.
         Raises UpdateRefused, UpdateSilent, UpdateNotApplied; XmodemError when the transfer failed and the
         module does not say why; NotOurUnit, OperatorError (a package that is not what it says); what keeps
         a port away.
         """
         data = package.data()
-        with self._begun(Method.FOAT, port, rate) as begun:
-            course = begun.course
-            line = install.command(_UPD, self._number(begun.role), rate, self.facts.tail.value)
-            with course.line:
-                ending = foat.start(course, line, rate, self._waits(), check)
-                if ending is None:
-                    ending, begun.sent = foat.offer(course, data, mode)
-            return self._ended(begun, ending, package)
+        tries = 0
+        while True:
+            with self._begun(Method.FOAT, port, rate) as begun:
+                ending = self._offered(begun, data, rate, mode, check)
+                tries += 1
+                if tries < _TRIES and ending in (Ending.GAVE_UP, Ending.STARTED) and not begun.has_sent:
+                    self._settled(begun)
+                    continue
+                return self._ended(begun, ending, package)
 
     def install(self, package: Package, *, method: Method, port: str | None = None,
                 rate: int = 115200) -> Update:
@@ -148,6 +156,16 @@ class Updater:
         return Recoverer(self, package).run()
 
     # -- inside ----------------------------------------------------------------------------------
+
+    def _offered(self, begun: Begun, data: bytes, rate: int, mode: Mode, check: Check | None) -> Ending:
+        """Update mode begun and given the package; how it ended."""
+        course = begun.course
+        line = install.command(_UPD, self._number(begun.role), rate, self.facts.tail.value)
+        with course.line:
+            ending = foat.start(course, line, rate, self._waits(), check)
+            if ending is None:
+                ending, begun.sent = foat.offer(course, data, mode)
+        return ending
 
     def _waits(self) -> Waits:
         return Waits(self.facts.answer_max_s.value + self.dut.slot.timing.boot_max_s,
