@@ -117,6 +117,8 @@ _R8: tuple[_Row, ...] = (
      "URCs; with or without a blank behind the colon"),
     ("5.2.3, T6", PRINT, "CDC Ethernet Control Mode", "Ethernet Control Model (USB CDC 1.2)"),
     ("T10, T11", PRINT, "the ECM module's router or bridge mode", "of RNDIS as well, by 5.5"),
+    ("T18 row 3", DOUBT, "CONNECT in answer to ATA of a voice call, which in V.250 begins data mode",
+     "a final result code; the port stays in command mode"),
 )
 
 _R6: tuple[_Row, ...] = (

@@ -443,3 +443,11 @@ def test_the_network_is_one_for_all(network: TelephoneNetwork, pair: tuple[Any, 
     assert [network.terminal(one) for one in numbers] == [one.module.subscriber for one in pair]
     for one, digits in zip(pair, numbers, strict=True):
         assert one.at("AT+CNUM")[0] == f'+CNUM: ,"+{digits}",145'
+
+
+def test_an_update_wipes_messages_where_the_facts_say_so(one: Any, type_in: Type, series: Series) -> None:
+    """LENA-R8 keeps them (guide Table 53); LARA-R6 as its sibling does not."""
+    one.at("AT+CMGF=1")
+    type_in(one, f'AT+CMGW="{TO}"', "old")
+    one.module.updater._wipe(one.config.behaviour.update_wipes_foat)
+    assert (one.at("AT+CPMS?")[0] == '+CPMS: "ME",1,255,"ME",1,255,"ME",1,255') is (series is Series.LENA_R8)
