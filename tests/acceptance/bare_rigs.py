@@ -70,8 +70,6 @@ def write_bare(rig: Path, to: Path, lacking: tuple[str, ...]) -> Path:
             slot["ports"].pop(part, None)
         if "usb" not in slot["ports"] or "lines" not in slot:
             slot.pop("flasher", None)  # it needs the module's place on USB, and USB_BOOT
-    if "firmware" in model:
-        model["firmware"] = str(rig.parent / model["firmware"])
     named = json.dumps(model["slots"])
     model["instruments"] = {name: one for name, one in model["instruments"].items() if f'"{name}"' in named}
     model["limits"] = {"LENA-R8": f"{ROOT}/rigs/limits/lena-r8.yaml",

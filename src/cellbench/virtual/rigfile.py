@@ -68,7 +68,7 @@ def rig_model(rack: Rack, secret: Path) -> dict[str, object]:
         "instruments": _instruments(rack, secret),
         "slots": {name: _slot(rack, slot, index)
                   for index, (name, slot) in enumerate(rack.slots.items())},
-        "firmware": FIRMWARE,
+        "firmware": str(rack.directory / FIRMWARE),
         "services": _services(rack),
         "far_side": _far_side(rack),
         "attach_budget": {"capacity": 100_000, "refill_per_hour": 1_000_000.0},
