@@ -170,6 +170,13 @@ def test_without_the_detection_pin_nothing_is_told(module: Any) -> None:
     module.run(1)
     assert module.module.radio.registered
     assert module.at("AT+CPIN?") == ["+CME ERROR: 10"]
+    act(module, "sim", state="in")
+    assert module.at("AT+CPIN?") == ["+CME ERROR: 10"]  # nobody has started it
+    module.at("AT+CFUN=16")
+    module.until(lambda: module.module.power.boots == 2 and module.module.power.running, 40)
+    module.until(lambda: module.module.radio.registered, 120)
+    module.wake()
+    assert module.at("AT+CPIN?") == ["+CPIN: READY", "OK"]
 
 
 def test_the_state_of_the_card_is_told(lara: Any) -> None:
@@ -257,3 +264,16 @@ def test_a_card_chosen_at_the_start(driven: Make, series: Series) -> None:
     assert one.at("AT+CPIN?") == ["+CPIN: SIM PIN", "OK"]
     with pytest.raises(OperatorError, match="cannot be read"):
         driven(series, sim_card="no-such-card")
+
+
+def test_a_card_without_an_identity(driven: Make, series: Series, tmp_path: Any) -> None:
+    card = tmp_path / "card.yaml"
+    card.write_text('files: [{path: 3F00/7FFF/6F07, hex: "FFFFFFFFFFFFFFFFFF"}]')
+    one = driven(series, sim_card=str(card))
+    one.power_up()
+    one.wake()
+    one.run(10)
+    one.at("AT+CMEE=1")
+    assert one.at("AT+CIMI") == ["+CME ERROR: 13"]
+    one.run(60)
+    assert not one.module.radio.registered

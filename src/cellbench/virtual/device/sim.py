@@ -59,6 +59,7 @@ class Sim:
         self.card = self._cards[self.profile.iccid]
         self._started = False
         self._powered = False
+        self._lost = False  # taken out since it was started
         self._ready = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._told: SimStatus | None = None
@@ -75,7 +76,7 @@ class Sim:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._started = self._powered = False
+        self._started = self._powered = self._lost = False
         self.card.reset()
         self._ready.clear()
 
@@ -103,9 +104,10 @@ class Sim:
         """The card is taken out. With the detection pin in use the module knows at once, and leaves the
         network; without it, when it next wants something of the card."""
         self.present = False
+        self._lost = True
         self.card.reset()
+        self._ready.clear()
         if self._detected and self._powered:
-            self._ready.clear()
             self._module.radio.card_changed()
             self.tell()
 
@@ -146,7 +148,7 @@ class Sim:
 
     def _refresh(self, qualifier: int) -> None:
         """The module polls the card, fetches REFRESH, starts the card anew and registers again."""
-        if not (self._powered and self._started and self.present):
+        if not (self._started and self._there):
             return
         self.card.toolkit.waiting.append(refresh(qualifier))
         self.serve_toolkit()
@@ -201,8 +203,13 @@ class Sim:
 
     @property
     def usable(self) -> bool:
-        """True when the card is started and asks for nothing."""
-        return self._started and self.present and self.pin_state is PinState.READY
+        """True when the card is started, asks for nothing and names a subscriber."""
+        return self._there and self._started and self.pin_state is PinState.READY and bool(self.imsi)
+
+    @property
+    def _there(self) -> bool:
+        """True while the card that the module started, or is starting, is in."""
+        return self.present and not self._lost
 
     @property
     def iccid(self) -> str:
@@ -238,7 +245,7 @@ class Sim:
 
     def require_started(self) -> None:
         """Refusal while there is no card, or it is still starting."""
-        if not self.present or not self._powered:
+        if not self._there or not self._powered:
             raise Refusal.cme(NOT_INSERTED)
         if not self._started:
             raise Refusal.cme(BUSY)
@@ -263,7 +270,7 @@ class Sim:
     @property
     def status(self) -> SimStatus:
         """The state of the card as +UUSIMSTAT has it."""
-        if not self.present or not self._started:
+        if not self._there or not self._started:
             return SimStatus.ABSENT
         states = {PinState.PIN: SimStatus.PIN, PinState.PUK: SimStatus.BLOCKED}
         return states.get(self.pin_state, SimStatus.OPERATIONAL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cellbench.catalogue.model import Form
-from cellbench.virtual.device.sim import PinState
+from cellbench.virtual.device.sim import FAILURE, PinState
 from cellbench.virtual.front.context import CommandContext, Handlers, Refusal
 from cellbench.virtual.uicc import coding, layout
 from cellbench.virtual.uicc.pins import PIN1, PIN2, PIN_TRIES, PUK_TRIES
@@ -37,7 +37,10 @@ async def _ccid(ctx: CommandContext) -> None:
 
 
 async def _cimi(ctx: CommandContext) -> None:
-    ctx.info(ctx.module.sim.imsi)
+    imsi = ctx.module.sim.imsi
+    if not imsi:
+        raise Refusal.cme(FAILURE)
+    ctx.info(imsi)
 
 
 async def _cnum(ctx: CommandContext) -> None:
