@@ -31,7 +31,7 @@ class Project:
             "--rig", "rig.yaml", "--results", "out", "--reports", "none", "-v", *more,
         ]
 
-    def run(self, *more: str, timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
+    def run(self, *more: str, timeout: float = 300.0) -> subprocess.CompletedProcess[str]:
         """A run, to its end."""
         return subprocess.run(
             self.command(*more), cwd=self.folder, capture_output=True, text=True, timeout=timeout, check=False

@@ -269,7 +269,7 @@ class Dut:
             began = time.monotonic()
             if not await_reboot(self.slot, self.at, wait, before):
                 self._leave_home(wait)
-            elif self.home and self.slot.ports.shows(self.home):
+            elif self.home and self._home_is_there(before, wait):
                 self._return_home(wait)
         took = time.monotonic() - began
         for role in roles:
@@ -296,6 +296,13 @@ class Dut:
         self.at = self.slot.channel(here)
         self.at.sync(wait_s)
         self.slot.events("port", f"{gone} is not there after the reboot: {here} is the main port", {})
+
+    def _home_is_there(self, before: int, wait_s: float) -> bool:
+        """Whether the port that ``at`` had to leave is there again: USB may come later than AT."""
+        deadline = Deadline.after(wait_s)
+        while (shown := self.slot.ports.shows(self.home, before)) is None and not deadline.expired:
+            time.sleep(_POLL_S)
+        return bool(shown)
 
     def _return_home(self, wait_s: float) -> None:
         """The module has the port again that ``at`` had to leave."""

@@ -330,7 +330,7 @@ def test_a_server_that_goes_down_meanwhile(play: Play, name: str) -> None:
     async def scenario(at: At) -> None:
         await set_up(at, f"{SERVERS[name]}/broken/stalls")
         await at.ok("AT+UCOAPC=1")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             while (await reported(at, name)).get("path") != "/broken/stalls":
                 await asyncio.sleep(0.005)
         await state(at, name, "down")
@@ -421,7 +421,7 @@ def test_mutated_lines(play: Play) -> None:
                     else:
                         line.insert(place, chance.choice(ALPHABET))
                 await at.send("".join(line))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(40):
                 while at.module.subsystem(CoapClient).busy:
                     await asyncio.sleep(0.01)
         asyncio.get_running_loop().set_exception_handler(None)

@@ -34,7 +34,7 @@ async def fresh(at: At, *lines: str, server: str = BROKER) -> None:
     for name in ("mqtt", "mqtts"):
         await at.rack.internet.park.set_state(name, "reset")
     client = at.module.subsystem(MqttClient)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         while client.connected or client.busy:
             await asyncio.sleep(0.01)
     client.unread.clear()
@@ -510,7 +510,7 @@ def test_mutated_lines(play: Play, series: Series) -> None:
         assert bugs == []
         assert finals["OK"] > LINES // 10, "some lines must have reached their handlers"
         client = at.module.subsystem(MqttClient)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             while client.busy:
                 await asyncio.sleep(0.01)
         await logged_in(at)

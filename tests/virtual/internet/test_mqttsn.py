@@ -33,7 +33,7 @@ async def fresh(at: At, *lines: str, gateway: str = GATEWAY) -> None:
     client = at.module.subsystem(MqttSnClient)
     if client.connected and not client.busy:
         await at.ok("AT+UMQTTSNC=0")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         while client.connected or client.busy:
             await asyncio.sleep(0.01)
     client.unread.clear()
@@ -200,7 +200,7 @@ def test_without_connection_and_will_update(play: Play, series: Series) -> None:
         await fresh(at)
         await at.ok('AT+UMQTTSNC=4,3,0,0,1,"1","early"')
         await at.urc("+UUMQTTSNC: 4,1")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             while seen(at).get("last_topic") != PREDEFINED[1]:
                 await asyncio.sleep(0.01)
         assert seen(at)["clients"] == "0"
@@ -306,7 +306,7 @@ def test_pings(play: Play) -> None:
     async def scenario(at: At) -> None:
         await connected(at, "8,1")
         await at.ok("AT+UMQTTSNC=10,1")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             while "pingreq_after_s" not in seen(at):
                 await asyncio.sleep(0.02)
         assert float(seen(at)["pingreq_after_s"]) > 0.7

@@ -82,7 +82,7 @@ def test_any_byte_passes_the_prompt_and_the_read(play: Play, series: Series) -> 
         await at.urc("+UUSORD: 0,256")
         at.raw.clear()
         at.module.uart.receive(b"AT+USORD=0,256\r", 115200)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             while b"\r\nOK\r\n" not in at.raw[-10:]:
                 await asyncio.sleep(0.005)
         assert b'+USORD: 0,256,"' + data + b'"\r\n' in bytes(at.raw)
@@ -189,7 +189,7 @@ def test_a_peer_that_closes_while_the_prompt_is_open(play: Play, series: Series)
     async def scenario(at: At) -> None:
         await at.connected()
         at.module.uart.receive(b"AT+USOWR=0,3\r", 115200)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             while not at.raw.endswith(b"@"):
                 await asyncio.sleep(0.005)
         await at.act("remote-close", socket="0")
@@ -318,7 +318,7 @@ def test_a_receive_buffer_of_12_kilobytes_loses_nothing(play: Play, series: Seri
         while got < len(data):
             at.raw.clear()
             at.module.uart.receive(b"AT+USORD=0,1000\r", 115200)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(40):
                 while not at.raw.endswith(b'"\r\n\r\nOK\r\n'):
                     await asyncio.sleep(0.002)
             head = b'+USORD: 0,1000,"'
@@ -385,7 +385,7 @@ def test_direct_link(play: Play) -> None:
         assert await at.send("AT+USODL=0") == ["CONNECT"]
         at.raw.clear()
         at.module.uart.receive(b"there and back\r\n", 115200)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             while not bytes(at.raw).endswith(b"there and back\r\n"):
                 await asyncio.sleep(0.005)
         await asyncio.sleep(at.module.profile.serial.escape_guard_s.value + 0.1)
