@@ -18,14 +18,14 @@ from cellbench.guardian.start import stop as stop_guardian
 from cellbench.record.interruption import CellOutcome, read_matrix
 from cellbench.record.journal import verify
 
-SLOTS = ("LENA-R8", "LENA-R8", "LENA-R8", "LARA-R6", "LARA-R6", "LARA-R6")
+SLOTS = ("LENA-R8",) * 4 + ("LARA-R6",) * 4
 CELLS = {
     "LENA-R8/foat/write-50/supply-cut": {"Xmodem again"},
     "LENA-R8/foat/first-block/host-killed": {""},
     "LENA-R8/fota-http/download-begins/server-gone": {""},
     "LARA-R6/foat/middle-block/supply-cut": {"Xmodem again", ""},
     "LARA-R6/foat/write-first/usb-pulled": {""},
-    "LARA-R6/fota-ftp/write-first/supply-cut": {"installation began again"},
+    "LENA-R8/fota-serial/write-first/supply-cut": {"installation began again"},
     "LARA-R6/fota-serial/download-begins/supply-cut": {""},
     "LARA-R6/foat/whole/wrong-package": {""},
 }
@@ -33,7 +33,7 @@ CELLS = {
 
 @pytest.fixture
 def rig_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A rack of six slots, and a guardian of its own."""
+    """A rack of eight slots, and a guardian of its own."""
     runtime = tmp_path / "run"
     monkeypatch.setenv("CELLBENCH_RUNTIME_DIR", str(runtime))
     monkeypatch.setenv("CELLBENCH_LOCK_DIR", str(tmp_path / "locks"))

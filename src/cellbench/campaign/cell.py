@@ -22,7 +22,7 @@ from cellbench.campaign.oracle import Judgement, Seen, judge
 from cellbench.campaign.served import ROLES, Served, find_served
 from cellbench.host.firmware.download import PackageStore
 from cellbench.host.firmware.fingerprint import Change, Fingerprint, compare
-from cellbench.host.firmware.model import Method, Package, PackageKind, Recovery, Stage, Update
+from cellbench.host.firmware.model import Method, Package, PackageKind, Recovery, RecoveryPath, Stage, Update
 from cellbench.record.interruption import CellOutcome, CellRecord, Interruption
 from cellbench.rig.destructive import own_unit
 from cellbench.rig.dut import Dut
@@ -42,7 +42,7 @@ class Pace:
     away_s: float = 60.0
 
 
-FAST = Pace(later_s=0.5, away_s=3.0)
+FAST = Pace(later_s=0.05, away_s=3.0)
 """For modules whose own durations are a fiftieth."""
 
 
@@ -319,9 +319,24 @@ class Runner:
         if wrong:
             return Judgement(CellOutcome.ERROR, Owner.RIG, "; ".join(wrong))
         evidence.append("the bench is in order: the supply gives its voltage and nothing has tripped")
-        if not self.version:
+        if not self.version and not self._flashed_anew(evidence):
             self.dead = judgement.reason
         return judgement
+
+    def _flashed_anew(self, evidence: list[str]) -> bool:
+        """Put a unit back that nothing else starts, for the cells to come; what it was found to be stays."""
+        package = next((one for one in self.ground.packages if one.kind is PackageKind.FULL), None)
+        slot = self.ground.slot
+        if package is None or slot.flasher is None:
+            return False
+        try:
+            self.version = Updater(Dut(slot, slot.channel(slot.roles()[0]))).flash(package).after
+        except CellbenchError as error:
+            evidence.append(f"flashing does not bring it back either: {error}")
+            slot.power_off(hard=True, cause=CAUSE)
+            return False
+        evidence.append(f"flashed anew for the cells to come: {self.version}")
+        return True
 
     def _unprepared(self, cell: Cell, error: CellbenchError, began: float) -> CellRecord:
         """Nothing was done to the unit yet: what keeps it from answering is looked at, and is no finding."""
@@ -352,10 +367,11 @@ class Runner:
     def _record(self, cell: Cell, judgement: Judgement, began: float, begun: Begun | None = None,
                 seen: Seen | None = None, evidence: Sequence[str] = ()) -> CellRecord:
         recovery = seen.recovery if seen is not None else None
-        recovered = judgement.outcome not in (CellOutcome.OLD, CellOutcome.NEW, CellOutcome.REFUSED)
+        came_back = recovery is not None and recovery.path is not RecoveryPath.DEAD and (
+            judgement.outcome not in (CellOutcome.OLD, CellOutcome.NEW, CellOutcome.REFUSED))
         return CellRecord(
             cell=cell.id, outcome=judgement.outcome, slot=self.ground.slot.name, owner=judgement.owner,
-            reason=judgement.reason, recovery=recovery.path.value if recovery and recovered else "",
+            reason=judgement.reason, recovery=recovery.path.value if came_back else "",
             before=begun.before if begun else "", after=recovery.version if recovery else "",
             wanted=begun.package.end if begun else "",
             place_seen=seen.reached.value if seen and seen.reached else "", evidence=tuple(evidence),

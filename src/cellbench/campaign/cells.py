@@ -15,6 +15,7 @@ _NETWORK = (Interruption.SERVER_GONE, Interruption.LINK_LOST)
 _COMPARISONS = (Interruption.NOTHING, Interruption.WRONG_PACKAGE)
 _STORED = (Method.FTP, Method.HTTP, Method.SERIAL)
 _SERVED = (Method.FTP, Method.HTTP)
+_WORDS = {Method.FTP: "FTP", Method.HTTP: "HTTP", Method.SERIAL: "serial file"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,15 @@ class Cell:
         return CellEntry(self.id, self.series, self.method.value, self.place.words, self.kind, self.row)
 
 
-def cells_of(series: str, lacking: dict[Method, str]) -> tuple[Cell, ...]:
-    """All cells of a series; ``lacking`` tells which methods it has not, and why."""
+def cells_of(series: str, lacking: dict[Method, str], stored: Method = Method.SERIAL) -> tuple[Cell, ...]:
+    """All cells of a series; ``lacking`` tells which methods it has not, and why; ``stored``: the way by
+    which packages come whose installation is interrupted."""
     found = []
     for method, places in PLACES.items():
         for row, place in enumerate((*places, WHOLE)):
             for kind in Interruption:
                 if (place is WHOLE) is (kind in _COMPARISONS):
-                    why = lacking.get(method, "") or _why_not(method, place, kind)
+                    why = lacking.get(method, "") or _why_not(method, place, kind, stored)
                     found.append(Cell(series, method, place, kind, row, why))
     return tuple(found)
 
@@ -67,13 +69,13 @@ def matching(cells: Iterable[Cell], patterns: Sequence[str]) -> tuple[Cell, ...]
     return tuple(cell for cell in cells if any(fnmatch.fnmatch(cell.id, pattern) for pattern in patterns))
 
 
-def _why_not(method: Method, place: Place, kind: Interruption) -> str:
+def _why_not(method: Method, place: Place, kind: Interruption, stored: Method) -> str:
     """Why a cell makes no sense; "" for one that does."""
     if kind in _NETWORK and method not in _SERVED:
         return "the package comes from the host: neither server nor network has a part in it"
     if method in _STORED and place.stage is not Stage.DOWNLOADING and place is not WHOLE:
-        if method is not Method.FTP:
-            return "as after a download by FTP: +UFWINSTALL takes the stored package, however it came"
+        if method is not stored:
+            return f"as by {_WORDS[stored]}: +UFWINSTALL takes the stored package, however it came"
         if kind in _NETWORK:
             return "the package is stored in the module: neither server nor network has a part in it any more"
     if method in _SERVED and kind is Interruption.WRONG_PACKAGE:

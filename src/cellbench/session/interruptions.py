@@ -23,6 +23,8 @@ from cellbench.campaign.crew import Crew, Hand, serve
 from cellbench.campaign.ledger import Ledger
 from cellbench.campaign.served import ROLES
 from cellbench.campaign.units import choose
+from cellbench.catalogue.downloads import BY_SERIAL, way_source
+from cellbench.catalogue.model import Evidence, Series
 from cellbench.catalogue.modules import profile_for
 from cellbench.guardian.processes import set_parent_death_signal
 from cellbench.host.firmware.model import Method, Package, PackageKind
@@ -106,7 +108,7 @@ def _plan(rig: LoadedRig, declared: Path | None, slots: Sequence[str], wish: Wis
                              remedy="add one (cellbench firmware add), and one that leads back")
     series = {name: rig.model.slots[name].series.value for name in slots}
     every = [cell for one in dict.fromkeys(series.values())
-             for cell in cells_of(one, _lacking(rig, series, one))]
+             for cell in cells_of(one, _lacking(rig, series, one), _stored(one))]
     cells = matching(every, wish.cells)
     return _Plan(rig, declared, series, packages, cells, _header(rig, series, packages, cells))
 
@@ -136,6 +138,12 @@ def _lacking(rig: LoadedRig, slots: Mapping[str, str], series: str) -> dict[Meth
     if profile_for(model.series, model.variant).power.has_usb_boot:
         return {}
     return {Method.FLASH: "the series has no USB_BOOT pin: the maker's own tool begins over USB"}
+
+
+def _stored(series: str) -> Method:
+    """The way by which packages come whose installation is interrupted: the quickest that is documented."""
+    guessed = way_source(Series(series), BY_SERIAL).evidence is Evidence.GUESS
+    return Method.FTP if guessed else Method.SERIAL
 
 
 def _header(rig: LoadedRig, slots: Mapping[str, str], packages: Mapping[str, tuple[Package, ...]],

@@ -12,7 +12,7 @@ from cellbench.virtual.device.update_package import Kind, PackageDefect, fitting
 GUIDE_PATH = "/fw/delta"
 """The path that the LENA-R8 guide prints (Tables 49 and 50)."""
 SERVERS = ("ftp-firmware", "http-firmware")
-SLOW_BYTES_S = 8192
+SLOW_BYTES_S = 16384
 """What a slow server sends in a second: a package takes some seconds, as over a weak link."""
 _SERVED = (PackageDefect.WRONG_START, PackageDefect.CORRUPT, PackageDefect.UNSIGNED)
 OFFERED = ("delta", *(defect.value for defect in _SERVED))
