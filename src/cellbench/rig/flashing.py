@@ -217,7 +217,7 @@ class _Flashing:
 
     def _job(self, port: str, location: str, *, tool_first: bool = False) -> FlashJob:
         package = self.package
-        return FlashJob(self.slot.name, package.path, package.sha256, package.end, port, location,
+        return FlashJob(self.slot.name, package.path.absolute(), package.sha256, package.end, port, location,
                         self.access.rate_bit_s, tool_first)
 
     def _location(self) -> str:
