@@ -277,3 +277,26 @@ def test_a_card_without_an_identity(driven: Make, series: Series, tmp_path: Any)
     assert one.at("AT+CIMI") == ["+CME ERROR: 13"]
     one.run(60)
     assert not one.module.radio.registered
+
+
+def test_a_refused_card_tries_each_identity_once(module: Any) -> None:
+    """LENA-R8 guide 10.1.1: the applet goes by the registration, which the module reports."""
+    act(module, "sim", card="multi-imsi")
+    module.until(lambda: module.module.radio.registered, 60)
+    seen = []
+
+    def denied(imsi: str) -> bool:
+        return module.module.sim.imsi == imsi and module.module.radio.state.value == "denied"
+
+    act(module, "network", reject="11")
+    for imsi in ("222015850019002", "222885850019003"):
+        module.until(lambda imsi=imsi: module.module.sim.imsi == imsi, 120)
+        seen.append(imsi)
+    module.until(lambda: denied("222885850019003"), 120)
+    module.run(300)
+    assert module.module.sim.imsi == seen[-1]
+    act(module, "network", reject="none")
+    module.until(lambda: module.module.radio.registered, 120)
+    assert module.at("AT+CIMI") == ["222885850019003", "OK"]
+    act(module, "network", reject="11")
+    module.until(lambda: module.module.sim.imsi == "222885850019001", 120)  # and round once more

@@ -181,6 +181,7 @@ class Radio:
         self._to(RadioState.REGISTERED)
         self.activity()
         module.sim.note_place()
+        module.sim.tell_location(limited=False)
         if self.rat is Rat.LTE:
             module.contexts.attach()
         self.tell_indicators()
@@ -190,6 +191,7 @@ class Radio:
         if self.last_error is None or cause != 19:
             self.note_cause("EMM cause", cause)
         self._to(RadioState.DENIED)
+        self.module.sim.tell_location(limited=True)
 
     def note_cause(self, kind: str, cause: int) -> None:
         """Keep a failure for +CEER."""

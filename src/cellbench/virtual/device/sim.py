@@ -10,12 +10,13 @@ from cellbench.virtual.device import gpio
 from cellbench.virtual.front.context import Refusal
 from cellbench.virtual.uicc import build, coding, layout, terminal
 from cellbench.virtual.uicc.apdu import Command, Refused
+from cellbench.virtual.uicc.applet import LIMITED, NORMAL, location_status
 from cellbench.virtual.uicc.card import BASIC, Card
 from cellbench.virtual.uicc.dispatch import run, transmit
 from cellbench.virtual.uicc.files import Ef, applications, located
 from cellbench.virtual.uicc.pins import PIN1, PIN2, Pin, padded
 from cellbench.virtual.uicc.profile import CardProfile
-from cellbench.virtual.uicc.toolkit import refresh
+from cellbench.virtual.uicc.toolkit import UICC_RESET, refresh
 
 if TYPE_CHECKING:
     from cellbench.virtual.device.module import Module
@@ -25,7 +26,6 @@ PUK2_NEEDED = 18
 GPIO5, DETECTION = 42, 7  # facts sheet 13.2
 PROFILE = bytes.fromhex("FFFFFFFF7F0D00DF7F00001F2203")
 """A terminal profile of a data module: SMS-PP download, REFRESH, BIP (TS 102 223 5.2)."""
-NAA_INITIALISATION, UICC_RESET = 0x00, 0x04  # qualifiers of REFRESH (TS 102 223 8.6)
 _DONE = b"\x90\x00"
 FETCH = bytes.fromhex("8012000000")
 RESPONSE = bytes.fromhex("801400000C8103010100820282818303")  # general result follows (TS 102 223 6.8)
@@ -133,8 +133,8 @@ class Sim:
     # what a card does by itself
     def swap_imsi(self, imsi: str) -> None:
         """The applet of a multi-IMSI card takes another identity and asks for a REFRESH."""
-        build.subscribe(self.card.master, imsi, imsi[:3 + self.profile.mnc_digits])
-        self._refresh(NAA_INITIALISATION)
+        build.swap(self.card, imsi, self.profile)
+        self.serve_toolkit()
 
     def enable_profile(self, iccid: str) -> None:
         """An eUICC takes another of its profiles and asks for a REFRESH (SGP.02 3.2.1, SGP.22 3.2.1)."""
@@ -144,22 +144,29 @@ class Sim:
         if self.card is not before:
             self.card.reset()
             self.card.toolkit.profile = before.toolkit.profile
-        self._refresh(UICC_RESET)
-
-    def _refresh(self, qualifier: int) -> None:
-        """The module polls the card, fetches REFRESH, starts the card anew and registers again."""
-        if not (self._started and self._there):
-            return
-        self.card.toolkit.waiting.append(refresh(qualifier))
+        self.card.toolkit.waiting.append(refresh(UICC_RESET))
         self.serve_toolkit()
-        self.power_on()
-        self._module.radio.card_changed()
 
     def serve_toolkit(self) -> None:
-        """Fetch and answer what the card wants of the terminal (TS 102 223 6.2)."""
+        """Fetch and answer what the card wants of the terminal (TS 102 223 6.2). After a REFRESH the card is
+        started anew and the module registers with what it finds then."""
+        if not (self._started and self._there):
+            self.card.toolkit.waiting.clear()  # the card is read at its start in any case
+            return
+        if not self.card.toolkit.waiting:
+            return
         while self.card.toolkit.waiting:
             self.exchange(FETCH)
             self.exchange(RESPONSE + b"\x01\x00")
+        self.power_on()
+        self._module.pace.loop.call_soon(self._module.radio.card_changed)
+
+    def tell_location(self, *, limited: bool) -> None:
+        """How the registration stands, for the card's applet (LENA-R8 guide 10.1.1)."""
+        if self._started and self._there:
+            data = location_status(LIMITED if limited else NORMAL)
+            self.exchange(bytes([0x80, 0xC2, 0, 0, len(data)]) + data)
+            self.serve_toolkit()
 
     # state
     def exchange(self, apdu: bytes, *, repeat: bool = True) -> bytes:

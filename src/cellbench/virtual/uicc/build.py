@@ -5,6 +5,7 @@ from __future__ import annotations
 from cellbench.base.errors import OperatorError
 from cellbench.virtual.uicc import coding, layout
 from cellbench.virtual.uicc.aka import Aka
+from cellbench.virtual.uicc.applet import MultiImsi
 from cellbench.virtual.uicc.card import Card
 from cellbench.virtual.uicc.fcp import tlv
 from cellbench.virtual.uicc.files import MASTER, Df, Ef, Structure, applications, located
@@ -12,6 +13,7 @@ from cellbench.virtual.uicc.layout import Line
 from cellbench.virtual.uicc.milenage import Milenage
 from cellbench.virtual.uicc.pins import ADM1, ADM3, PIN1, PIN2, Pin, Pins, padded
 from cellbench.virtual.uicc.profile import CardProfile, FileChange, load_profile, named
+from cellbench.virtual.uicc.toolkit import NAA_INITIALISATION, refresh
 
 MEMORY = 0x4286  # as the LENA-R8 guide prints it (Table 46)
 E_UTRAN = b"\x40\x00"  # access technology identifier (TS 31.102 4.2.5)
@@ -39,8 +41,17 @@ def card_of(profile: CardProfile) -> Card:
     key = bytes.fromhex(profile.k)
     milenage = (Milenage.with_op(key, bytes.fromhex(profile.op)) if profile.op
                 else Milenage(key, bytes.fromhex(profile.opc)))
-    return Card(master, _pins(profile), Aka(milenage, int(profile.sqn, 16)), channels=profile.channels,
+    card = Card(master, _pins(profile), Aka(milenage, int(profile.sqn, 16)), channels=profile.channels,
                 memory=MEMORY, iso_select=profile.iso_select)
+    if profile.swap_on_reject:
+        card.applet = MultiImsi((profile.imsi, *profile.imsis), lambda imsi: swap(card, imsi, profile))
+    return card
+
+
+def swap(card: Card, imsi: str, profile: CardProfile) -> None:
+    """Another identity into the files, and a REFRESH that waits."""
+    subscribe(card.master, imsi, imsi[:3 + profile.mnc_digits])
+    card.toolkit.waiting.append(refresh(NAA_INITIALISATION))
 
 
 def profile_named(name: str) -> CardProfile:

@@ -46,7 +46,6 @@ class Toolkit:
     profile: bytes = b""
     waiting: list[bytes] = field(default_factory=list)
     responses: list[bytes] = field(default_factory=list)
-    envelopes: list[bytes] = field(default_factory=list)
 
 
 class Card:
@@ -54,7 +53,8 @@ class Card:
 
     ``channels``: logical channels beside the basic one; ``memory``: what it says is free, in bytes;
     ``iso_select``: SELECT with P2 = 00 is answered as with 04 (the standard refuses it: table 11.2);
-    ``entropy`` makes the bytes of GET CHALLENGE. ``pending``: data that wait for GET RESPONSE.
+    ``entropy`` makes the bytes of GET CHALLENGE. ``pending``: data that wait for GET RESPONSE;
+    ``applet``: what hears the envelopes.
     """
 
     def __init__(self, master: Df, pins: Pins, aka: Aka | None, *, channels: int = MAX_CHANNELS,
@@ -70,6 +70,7 @@ class Card:
         self.toolkit = Toolkit()
         self.channels: dict[int, Channel] = {}
         self.pending = b""
+        self.applet: Callable[[bytes], None] | None = None
         self.reset()
 
     def reset(self) -> bytes:

@@ -50,8 +50,9 @@ class CardProfile:
 
     ``pin_enabled``: PIN1 is asked for at the start. ``k`` and ``opc`` (or ``op``): the keys of Milenage.
     ``sqn``: highest sequence number seen. ``numbers``: EF_MSISDN, as (name, number). ``imsis``: further IMSIs
-    of a multi-IMSI card; ``profiles``: further profiles of an eUICC. ``iso_select``: SELECT with P2 = 00 is
-    taken as ISO/IEC 7816-4 has it.
+    of a multi-IMSI card, which takes them in turn when a network refuses it (``swap_on_reject``).
+    ``profiles``: further profiles of an eUICC. ``iso_select``: SELECT with P2 = 00 is taken as ISO/IEC 7816-4
+    has it.
     """
 
     imsi: str = "222885850018994"
@@ -75,6 +76,7 @@ class CardProfile:
     iso_select: bool = False
     files: tuple[FileChange, ...] = ()
     imsis: tuple[str, ...] = ()
+    swap_on_reject: bool = False
     profiles: tuple[CardProfile, ...] = ()
 
     @property
@@ -131,7 +133,7 @@ def _value(key: str, value: object) -> object:
         if not isinstance(value, str) or not re.fullmatch(_DIGITS[key], value):
             raise ValueError(f"{key}: {value!r} does not fit; write it in quotes, as {_DIGITS[key]}")
         return value
-    if key in ("pin_enabled", "isim", "iso_select"):
+    if key in ("pin_enabled", "isim", "iso_select", "swap_on_reject"):
         if not isinstance(value, bool):
             raise ValueError(f"{key}: true or false, not {value!r}")
         return value

@@ -10,7 +10,10 @@ from cellbench.virtual.uicc.fcp import tlv
 PROACTIVE, DETAILS, DEVICES = 0xD0, 0x81, 0x82
 CARD, TERMINAL = 0x81, 0x82
 REFRESH = 0x01
+NAA_INITIALISATION, UICC_RESET = 0x00, 0x04  # qualifiers of REFRESH (TS 102 223 8.6)
 CAPABILITY = 0xA9
+EVENT_DOWNLOAD = 0xD6
+TERMINAL_TO_CARD = bytes([DEVICES, 2, TERMINAL, CARD])
 ENVELOPES = frozenset({0xD1, 0xD2, 0xD3, 0xD4, 0xD5, 0xD6, 0xD7, 0xD9})
 """BER tags of envelopes: SMS-PP, cell broadcast, menu, call control, MO SMS, event, timer (TS 101 220)."""
 
@@ -33,13 +36,14 @@ def terminal_profile(card: Card, channel: Channel, command: Command) -> Reply:
 
 
 def envelope(card: Card, channel: Channel, command: Command) -> Reply:
-    """ENVELOPE (11.2.2): taken note of; no applet answers."""
+    """ENVELOPE (11.2.2): for the card's applet, where there is one."""
     del channel
     _plain(command)
     data = command.data
     if len(data) < 2 or data[0] not in ENVELOPES or data[1] != len(data) - 2:
         raise Refused(Sw.BAD_DATA)
-    card.toolkit.envelopes.append(data)
+    if card.applet is not None:
+        card.applet(data)
     return Reply()
 
 
