@@ -42,6 +42,7 @@ _REFUSALS = 2
 _SLICE_S = 0.02
 _QUIET_S = 1.5  # before AT is asked, and between two questions
 _LONE_C_S = 0.3  # a C with nothing behind it for so long is a call
+_LIKELY_RATES = (115_200, 460_800, 921_600, 230_400)  # of updates over AT
 _V_INT_S = 2.0  # a restart may make V_INT fall for a moment
 
 
@@ -213,7 +214,7 @@ class Recoverer:
         rates = [home]
         if role in UARTS:
             used = self.updater.last[1] if self.updater.last is not None else home
-            rates = list(dict.fromkeys([used, home, *slot.profile.serial.rates.value[::-1]]))
+            rates = list(dict.fromkeys([used, home, *_LIKELY_RATES, *slot.profile.serial.rates.value[::-1]]))
         course = Course(line, UpdateMachine(channel.settings.greeting), self.patience, self.updater.report)
         with contextlib.suppress(PortLost):
             course.set_rate(rates[0])
@@ -229,6 +230,8 @@ class Recoverer:
         except PortLost:
             return False
         now = time.monotonic()
+        if any(not isinstance(one, words.Noise) for one in heard):
+            self.updater.last = ear.role, ear.rates[0]  # the next look begins there
         if any(isinstance(one, words.Called) for one in heard):
             ear.called_at = now
         elif heard:
@@ -236,12 +239,12 @@ class Recoverer:
         return any(not isinstance(one, words.Noise) for one in heard)
 
     def _another_rate(self, ear: Ear) -> None:
-        """What came is no text: the module may be at home again, else in update mode at another rate."""
+        """What came is no text: it is listened at the next rate. Normal mode is found by asking AT, which is
+        done at home."""
         ear.unreadable = ear.course.machine.unreadable
-        if len(ear.rates) > 1 and not ear.course.ask():
+        if len(ear.rates) > 1:
             ear.rates.append(ear.rates.pop(0))
             ear.course.set_rate(ear.rates[0])
-        ear.unreadable = ear.course.machine.unreadable
 
     def _doing(self, ear: Ear) -> Doing | None:
         course = ear.course

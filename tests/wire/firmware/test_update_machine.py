@@ -155,7 +155,8 @@ def test_bytes_of_another_rate_are_counted_and_cut_off() -> None:
     machine = commanded()
     machine.receive(b"\x8c@\xae\xfc\xff", 0.0)
     assert machine.unreadable == 4
-    assert machine.receive(b"\x15", 0.0) == []
+    assert machine.receive(b"\x15", 0.0) == [Called(Call.CHECKSUM)]
+    machine.receive(b"half a li", 0.0)
     machine.cut()
     assert machine.receive(b"\x15", 0.0) == [Called(Call.CHECKSUM)]
 

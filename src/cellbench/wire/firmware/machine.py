@@ -101,7 +101,11 @@ class UpdateMachine:
                 events += self._end_line(now)
                 continue
             self._line.append(octet)
-            self.unreadable += not (0x20 <= octet < 0x7F or octet in _CALLS)
+            if not (0x20 <= octet < 0x7F or octet in _CALLS):
+                self.unreadable += 1
+                if self.state in _CALLING:  # the next byte may be a call at the right rate
+                    self._line.clear()
+                continue
             if octet in _CALLS and self._only_calls() and self.state in _CALLING:
                 events.append(self._called(Call(octet)))
             elif octet == 0x3E and len(self._line) == 1 and self.state is _S.COMMANDED:  # the prompt ">"
