@@ -29,6 +29,13 @@ def test_files_that_are_what_the_catalogue_says(catalogue: Path, capsys: pytest.
     assert f"delta.bin (delta {OLD} to {NEW}, 74268 bytes): good\n" in told
     assert f"note: {catalogue}:3: packages[0]: nothing leads to LENA-R8 {OLD}; a module" in told
     assert told.endswith("2 files, all as it says\n")
+    rig = catalogue.parent / "rig.yaml"
+    rig.write_text("rig: r\nfirmware: fw.yaml\n")
+    assert main(["firmware", "verify", str(rig)]) == 0
+    assert capsys.readouterr().out == told
+    rig.write_text("rig: r\n")
+    assert main(["firmware", "verify", str(rig)]) == 2
+    assert "names no firmware catalogue; name one under firmware" in capsys.readouterr().err
 
 
 def test_a_file_that_is_not_is_told(catalogue: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,9 +9,11 @@ from cellbench.base.errors import OperatorError, UsageError
 from cellbench.catalogue.model import Series
 from cellbench.catalogue.modules import series_named, variants_of
 from cellbench.host.firmware.model import PackageKind
+from cellbench.rig.check import file_beside
 from cellbench.rig.firmware import load_firmware, read_firmware
 from cellbench.rig.firmware_files import add, look_at_files
 from cellbench.rig.firmware_route import Module, NoRoute, bytes_of, route, unreachable
+from cellbench.rig.yamlpos import read_document
 
 _EXIT_FILE = 2
 _EXIT_REFUSED = 1
@@ -19,7 +21,9 @@ _BY = {PackageKind.DELTA: "over AT, or by FTP, HTTP or a serial file", PackageKi
 
 
 def verify(path: Path) -> int:
-    """Print what is wrong with a catalogue and its files; 2 when anything is."""
+    """Print what is wrong with a catalogue, or the one that a rig file names, and its files; 2 when anything
+    is."""
+    path = _catalogue(path)
     catalogue, findings = read_firmware(path)
     for finding in findings:
         print(finding)
@@ -52,7 +56,7 @@ def show_path(path: Path, series: str, start: str | None, end: str, variant: str
               *, no_flashing: bool) -> int:
     """Print the packages that lead from one release to another; 1 with the reasons when there is no way."""
     which = _series(series)
-    catalogue = load_firmware(path)
+    catalogue = load_firmware(_catalogue(path))
     module = Module(which, _variant(which, variant), start, "flashing is ruled out" if no_flashing else "")
     try:
         way = route(catalogue, module, end)
@@ -67,6 +71,16 @@ def show_path(path: Path, series: str, start: str | None, end: str, variant: str
         print(f"{number}. {words[package].words}, {_BY[package.kind]}")
     print(f"{len(way)} update{'s' if len(way) > 1 else ''}, {bytes_of(way)} bytes")
     return 0
+
+
+def _catalogue(path: Path) -> Path:
+    """The catalogue itself, or the one that a rig file names."""
+    data = read_document(path).data
+    if not isinstance(data, dict) or "rig" not in data:
+        return path
+    if not isinstance(data.get("firmware"), str):
+        raise UsageError(f"{path} names no firmware catalogue", remedy="name one under firmware")
+    return file_beside(path, data["firmware"])
 
 
 def _series(name: str) -> Series:

@@ -14,7 +14,7 @@ def add_firmware(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     text = "check a catalogue and every file in it"
     verify = verbs.add_parser("verify", help=text, description=text)
     verify.set_defaults(action=_verify, parser=verify)
-    verify.add_argument("file", type=Path)
+    verify.add_argument("file", type=Path, help="the catalogue, or a rig file that names one")
     text = "add an image or a delta to a catalogue"
     add = verbs.add_parser("add", help=text, description=text)
     add.set_defaults(action=_add, parser=add)
@@ -24,7 +24,7 @@ def add_firmware(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     text = "print the packages that lead from one release to another"
     path = verbs.add_parser("path", help=text, description=text)
     path.set_defaults(action=_path, parser=path)
-    path.add_argument("file", type=Path)
+    path.add_argument("file", type=Path, help="the catalogue, or a rig file that names one")
     path.add_argument("--no-flashing", action="store_true", help="deltas only")
     _add_releases(path, "installed release (default: unknown)")
 
