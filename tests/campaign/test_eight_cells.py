@@ -18,16 +18,16 @@ from cellbench.guardian.start import stop as stop_guardian
 from cellbench.record.interruption import CellOutcome, read_matrix
 from cellbench.record.journal import verify
 
-SLOTS = ("LENA-R8",) * 4 + ("LARA-R6",) * 4
+SLOTS = ("LENA-R8",) * 2 + ("LARA-R6",) * 6
 CELLS = {
-    "LENA-R8/foat/write-50/supply-cut": {"Xmodem again"},
     "LENA-R8/foat/first-block/host-killed": {""},
     "LENA-R8/fota-http/download-begins/server-gone": {""},
-    "LARA-R6/foat/middle-block/supply-cut": {"Xmodem again", ""},
+    "LARA-R6/foat/write-50/supply-cut": {"Xmodem again"},
     "LARA-R6/foat/write-first/usb-pulled": {""},
-    "LENA-R8/fota-serial/write-first/supply-cut": {"installation began again"},
-    "LARA-R6/fota-serial/download-begins/supply-cut": {""},
+    "LARA-R6/foat/silent/supply-cut": {"", "Xmodem again"},
     "LARA-R6/foat/whole/wrong-package": {""},
+    "LARA-R6/fota-ftp/write-first/supply-cut": {"installation began again"},
+    "LARA-R6/fota-serial/download-begins/supply-cut": {""},
 }
 
 

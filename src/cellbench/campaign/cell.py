@@ -367,11 +367,11 @@ class Runner:
     def _record(self, cell: Cell, judgement: Judgement, began: float, begun: Begun | None = None,
                 seen: Seen | None = None, evidence: Sequence[str] = ()) -> CellRecord:
         recovery = seen.recovery if seen is not None else None
-        came_back = recovery is not None and recovery.path is not RecoveryPath.DEAD and (
-            judgement.outcome not in (CellOutcome.OLD, CellOutcome.NEW, CellOutcome.REFUSED))
+        way = recovery.path.value if recovery and recovery.path is not RecoveryPath.DEAD else ""
+        by_itself = judgement.outcome in (CellOutcome.OLD, CellOutcome.NEW, CellOutcome.REFUSED)
         return CellRecord(
             cell=cell.id, outcome=judgement.outcome, slot=self.ground.slot.name, owner=judgement.owner,
-            reason=judgement.reason, recovery=recovery.path.value if came_back else "",
+            reason=judgement.reason, recovery="" if by_itself else way,
             before=begun.before if begun else "", after=recovery.version if recovery else "",
             wanted=begun.package.end if begun else "",
             place_seen=seen.reached.value if seen and seen.reached else "", evidence=tuple(evidence),
