@@ -26,7 +26,7 @@ demo: $(STAMP)  ## a tour of 40 procedures and a production run on the virtual r
 	@$(BIN)/cellbench demo
 
 test: $(STAMP)  ## the framework's own tests and all suites on the virtual rack
-	@$(PYTEST) tests suites -n auto --spare-workers 3 --rig rigs/virtual-pairs.yaml --share-alike --timing fast --progress off --nvm-writes refuse $(ARGS)
+	@$(PYTEST) tests suites -n auto --spare-workers 3 --rig rigs/virtual-six.yaml --share-alike --timing fast --progress off --nvm-writes refuse $(ARGS)
 
 matrix: $(STAMP)  ## the scheduler's tests with the oldest and newest pytest and xdist
 	@$(BIN)/python tests/session/matrix.py

@@ -22,7 +22,7 @@ setup(
         "cellbench.templates": ["*.j2", "*.typ", "*.css", "*.js", "*.svg"],
         "cellbench.schemas": ["*.json"],
         "cellbench.virtual": ["world/*.yaml", "world/certs/*", "uicc/cards/*.yaml"],
-        "cellbench.rigs": ["virtual.yaml", "virtual-pairs.yaml", "evk-*.yaml", "rack.yaml", "limits/*.yaml"],
+        "cellbench.rigs": ["virtual.yaml", "virtual-six.yaml", "evk-*.yaml", "rack.yaml", "limits/*.yaml"],
         "cellbench.starter": ["files/*", "files/*/*"],
     },
     # what a person keeps beside the samples is nobody else's, nor are leftovers of a run
