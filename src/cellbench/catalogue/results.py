@@ -40,6 +40,7 @@ ERROR_PREFIXES: tuple[str, ...] = ("+CME ERROR", "+CMS ERROR")
 _S = standard("27.007 9.2")
 _U = r8_error_table()
 _SMS = standard("27.005 3.2.5")
+_RP = standard("24.011 8.2.5.4, as 27.005 3.2.5 takes it over")
 
 _CME_STANDARD: Mapping[int, str] = {
     0: "phone failure",
@@ -258,6 +259,32 @@ _CMS_STANDARD: Mapping[int, str] = {
     500: "unknown error",
 }
 
+_CMS_NETWORK: Mapping[int, str] = {
+    1: "unassigned number",
+    8: "operator determined barring",
+    10: "call barred",
+    21: "short message transfer rejected",
+    22: "memory capacity exceeded",
+    27: "destination out of service",
+    28: "unidentified subscriber",
+    29: "facility rejected",
+    30: "unknown subscriber",
+    38: "network out of order",
+    41: "temporary failure",
+    42: "congestion",
+    47: "resources unavailable, unspecified",
+    50: "requested facility not subscribed",
+    69: "requested facility not implemented",
+    81: "invalid short message transfer reference value",
+    95: "invalid message, unspecified",
+    96: "invalid mandatory information",
+    97: "message type non-existent or not implemented",
+    98: "message not compatible with short message protocol state",
+    99: "information element non-existent or not implemented",
+    111: "protocol error, unspecified",
+    127: "interworking, unspecified",
+}
+
 _CMS_MAKER: Mapping[int, str] = {
     350: "unassigned number",
     354: "transfer rejected",
@@ -285,6 +312,7 @@ CME: tuple[ErrorCode, ...] = (
 """+CME ERROR. The maker's numbers are LENA-R8's by its own manual; on LARA-R6 they are taken as valid too."""
 
 CMS: tuple[ErrorCode, ...] = (
+    *_codes(_CMS_NETWORK, _RP, BOTH),
     *_codes(_CMS_STANDARD, _SMS, BOTH),
     *_codes(_CMS_MAKER, _U, R8_ONLY),
 )

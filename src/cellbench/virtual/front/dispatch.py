@@ -61,11 +61,11 @@ def data_index(command: Command) -> int | None:
 
 
 def cms_text(number: int, series: Series) -> str:
-    """The text of a +CMS ERROR number."""
+    """The text of a +CMS ERROR number; one without a text is shown as it is."""
     for code in CMS:
         if code.number == number and series in code.series:
             return code.text
-    return "unknown error"
+    return str(number)
 
 
 async def _run(port: AtPort, raw: RawCommand) -> None:
