@@ -63,6 +63,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="serial number of the unit; SLOT=NUMBER, repeated, where units are in several slots",
     )
     _add_ways_of_running(group)
+    _add_what_is_left(group)
     parser.addini(
         "cellbench_guides",
         type="paths",
@@ -100,12 +101,22 @@ def _add_ways_of_running(group: pytest.OptionGroup) -> None:
         help="with -n: how long a worker may take to start, from one test to the next, and to end, "
         "in seconds; 0 for ever (default: 300)",
     )
+
+
+def _add_what_is_left(group: pytest.OptionGroup) -> None:
     group.addoption(
         "--traces",
         choices=("never", "failures", "always"),
         default=None,
         help="record the modules' trace ports: kept around attempts that did not go well, or always "
         "(default: as the rig file says, else never)",
+    )
+    group.addoption(
+        "--diagnosis",
+        choices=("off", "failures"),
+        default="failures",
+        help="ask the module of a test that failed how it is, before anything is torn down; at most 2 s "
+        "(default: failures)",
     )
     group.addoption(
         "--nvm-writes",

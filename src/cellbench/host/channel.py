@@ -279,6 +279,22 @@ class Channel:
         with self._turn, self._link.silence():
             yield
 
+    @contextmanager
+    def turn(self, timeout_s: float) -> Iterator[bool]:
+        """Inside the block no other thread begins a command here; False when one was under way for
+        ``timeout_s`` seconds, and then nothing is kept back."""
+        mine = self._turn.acquire(timeout=timeout_s)
+        try:
+            yield mine
+        finally:
+            if mine:
+                self._turn.release()
+
+    @property
+    def is_lent(self) -> bool:
+        """True while a multiplexer has the port."""
+        return self._lent
+
     @property
     def link(self) -> Link:
         """The reading side of the port, for who borrows it."""

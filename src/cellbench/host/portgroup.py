@@ -33,6 +33,11 @@ class PortGroup:
             if use is not None:
                 use.ended = now
 
+    def busy_beside(self, port: str) -> bool:
+        """True while another port than this one has a command under way."""
+        with self._lock:
+            return any(use.ended is None for name, use in self._uses.items() if name != port)
+
     def deadline(self, port: str, timeout_s: float) -> float:
         """The instant at which a command of ``port`` is overdue, seen from what the other ports did; 0 when
         none did anything."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cellbench.base.trace import Span
+from cellbench.record.diagnosis import DiagnosisRecord
 from cellbench.record.measurement import Judgement, Limit, Measurement
 from cellbench.record.series import SeriesRecord
 from cellbench.record.verdict import Verdict
@@ -31,6 +32,7 @@ class Kind(enum.StrEnum):
     FIRMWARE = "firmware"  # FirmwareChange
     TRACE = "trace"  # TraceFile
     CAPTURE = "capture"  # CaptureFile
+    DIAGNOSIS = "diagnosis"  # DiagnosisRecord
     ATTEMPT_ENDED = "attempt.ended"  # AttemptEnded
     EVENT = "event"  # Event
     SEGMENT = "segment"  # SegmentStarted: the first record of a worker's file
@@ -226,7 +228,8 @@ class Attempt:
     ``verdict`` is None only for an attempt that was cut: it began and nothing says how it ended.
     ``unit`` is an index into the run's units, -1 when none was identified. ``peer`` is the second slot of a
     procedure on two, "" for all others. ``firmware`` are the updates in it; ``firmware_before`` and
-    ``firmware_after`` the unit's versions at its begin and end, "" where they are not known.
+    ``firmware_after`` the unit's versions at its begin and end, "" where they are not known. ``diagnoses``
+    tell how the modules were found when it failed.
     """
 
     id: str
@@ -248,6 +251,7 @@ class Attempt:
     firmware: tuple[FirmwareChange, ...] = ()
     firmware_before: str = ""
     firmware_after: str = ""
+    diagnoses: tuple[DiagnosisRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from cellbench.record.attempt import (
     TraceFile,
 )
 from cellbench.record.codec import decode
+from cellbench.record.diagnosis import DiagnosisRecord
 from cellbench.record.header import Header, ProcedureEntry, SlotEntry, UnitEntry
 from cellbench.record.reading import Journal, Record, read_journal
 from cellbench.record.series import SeriesRecord
@@ -110,6 +111,7 @@ class _Open:
     captures: list[CaptureFile] = field(default_factory=list)
     series: list[SeriesRecord] = field(default_factory=list)
     firmware: list[FirmwareChange] = field(default_factory=list)
+    diagnoses: list[DiagnosisRecord] = field(default_factory=list)
 
     def close(self, before: str) -> Attempt:
         """The finished attempt; ``before`` is the unit's firmware as the last one on it left it."""
@@ -122,7 +124,7 @@ class _Open:
             ended.duration_s if ended else None, ended.verdict if ended else None,
             tuple(self.steps.values()), tuple(self.measurements), tuple(self.notes), tuple(self.traces),
             self.unit, started.peer, tuple(self.captures), tuple(self.series), tuple(self.firmware), before,
-            self.firmware[-1].after if self.firmware else before)
+            self.firmware[-1].after if self.firmware else before, tuple(self.diagnoses))
 
 
 @dataclass(slots=True)
@@ -247,6 +249,11 @@ class _Builder:
         capture = decode(CaptureFile, record.data)
         self.attempt(capture.attempt, record).captures.append(capture)
 
+    def on_diagnosis(self, record: Record) -> None:
+        found = decode(DiagnosisRecord, record.data)
+        found = dataclasses.replace(found, utc_ns=found.utc_ns or record.utc_ns)
+        self.attempt(found.attempt, record).diagnoses.append(found)
+
     def on_attempt_ended(self, record: Record) -> None:
         ended = decode(AttemptEnded, record.data)
         attempt = self.attempt(ended.attempt, record)
@@ -275,6 +282,7 @@ _HANDLERS: dict[str, Callable[[_Builder, Record], None]] = {
     Kind.FIRMWARE: _Builder.on_firmware,
     Kind.TRACE: _Builder.on_trace,
     Kind.CAPTURE: _Builder.on_capture,
+    Kind.DIAGNOSIS: _Builder.on_diagnosis,
     Kind.ATTEMPT_ENDED: _Builder.on_attempt_ended,
     Kind.EVENT: _Builder.on_event,
     Kind.RUN_ENDED: _Builder.on_run_ended,

@@ -281,6 +281,7 @@ class Dut:
         """The settings every procedure begins with: verbose errors, no open socket."""
         self.slot.settled_ns = time.monotonic_ns()
         self.send("AT+CMEE=2")
+        self.slot.updating = False
         for number in range(self.profile.sockets.value):
             # identifiers are given from the lowest: with number 0 free nothing is left over
             if not self.send(f"AT+USOCTL={number},0", check=False).ok:

@@ -91,6 +91,7 @@ class Slot:
     on_since: float | None = None
     touched_ns: int = 0  # monotonic: when a line was last driven, or the USB port's power switched
     settled_ns: int = 0  # monotonic: when the module last was as a procedure wants to begin with it
+    updating: bool = False  # an update began, and the module has not answered AT since
     usb_elsewhere: Mapping[str, str] = field(default_factory=dict)  # USB location → the other slot there
     flasher: FlasherAccess | None = None
     unit: KnownUnit = field(default_factory=KnownUnit)

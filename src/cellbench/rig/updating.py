@@ -143,7 +143,10 @@ class Updater:
 
     def flash(self, package: Package) -> Update:
         """Write a full image with the rig's flashing tool; see rig.flashing.flash."""
-        return flash(self.dut, package, self.report)
+        self.dut.slot.updating = True
+        update = flash(self.dut, package, self.report)
+        self.dut.slot.updating = False
+        return update
 
     def recover(self, package: Package | None) -> Recovery:
         """Bring the module back to AT after an interruption, whatever it does: ``package`` is the one that
@@ -188,6 +191,7 @@ class Updater:
         self._number(role)
         self.before, self.last = _version(channel), (role, rate)
         slot.budget.spend("firmware update")
+        slot.updating = True
         with contextlib.ExitStack() as stack:
             for one in slot.channels.values():
                 stack.enter_context(one.declare_reboot(_BLOCKS_S + 3 * self.patience.silence_s))

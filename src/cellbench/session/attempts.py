@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections import Counter
@@ -15,6 +16,7 @@ from cellbench.base.errors import Owner
 from cellbench.host.wear import Wear
 from cellbench.record.attempt import AttemptEnded, AttemptStarted, Kind
 from cellbench.record.verdict import Outcome, Verdict
+from cellbench.session.diagnosis import collect, wanted
 from cellbench.session.marks import Doing, MarkFile, mark_path
 from cellbench.session.procedure import Procedure
 from cellbench.session.recorder import Recorder
@@ -40,6 +42,7 @@ class Attempt:
     began: float = field(default_factory=time.monotonic)
     verdict: Verdict | None = None
     running: bool = True
+    diagnosed: bool = False
 
     def judge(self, error: BaseException | None, phase: str) -> Verdict:
         """The verdict of one phase; the attempt keeps the gravest."""
@@ -138,6 +141,19 @@ class AttemptBook:
         ):
             for slot in slots:
                 self._run.equipment.distrust(slot)
+
+    def diagnose(self, attempt: Attempt, verdict: Verdict) -> None:
+        """Ask the modules of a failing attempt how they are, once; nothing is raised."""
+        equipment = self._run.equipment
+        if attempt.diagnosed or equipment is None or not wanted(verdict):
+            return
+        if self._run.config.getoption("--diagnosis") == "off":
+            return
+        slots = [slot for slot in equipment.bench.open_slots() if slot.name in (attempt.slot, attempt.peer)]
+        attempt.diagnosed = bool(slots)
+        with contextlib.suppress(RuntimeError):  # no thread can be had; the verdict matters more
+            for found in collect(attempt.id, slots):
+                self._run.open_journal().append(Kind.DIAGNOSIS, found)
 
     def _account(self, attempt: Attempt, slot: str, wear: Wear) -> None:
         """Tell which writes to the module's memory were none that it needed (LENA-R8 guide 6.1)."""

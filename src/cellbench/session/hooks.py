@@ -180,6 +180,7 @@ class RunHooks:
             # more attaches than the operator of the network bears: the run ends here, with the reason
             item.session.shouldstop = str(error)
         if verdict.outcome is not Outcome.PASS:
+            self.book.diagnose(attempt, verdict)
             say(report, verdict, item, call)
         return report
 
