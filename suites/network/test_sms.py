@@ -1,6 +1,7 @@
 """Short messages: LENA-R8 guide 6.2, 7.3 and 8.1.1; both series by 3GPP TS 27.005.
 
-Messages that were in the module stay; what a procedure stores or receives it deletes again.
+Messages that were in the module stay, and count as read afterwards; what a procedure stores or receives it
+deletes again.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from cellbench.api import (
     Dut,
     DutState,
     FarSide,
+    Network,
     Recorder,
     SmsAlphabet,
     SmsClient,
     SmsMessage,
     SmsNetworkError,
+    SmsRefused,
     SmsStatus,
     procedure,
 )
@@ -64,7 +67,7 @@ def _come(dut: Dut, sms: SmsClient, far_side: FarSide, text: str) -> SmsMessage:
 
 
 @procedure("R8:6.2", title="AT+UFACTORY=2,1 does not delete messages", series=BOTH, needs=("expendable",))
-def test_factory_restore_keeps_messages(dut: Dut) -> None:
+def test_factory_restore_keeps_messages(dut: Dut, network: Network) -> None:
     """A message in the store is there after the reboot that restores, and reads the same."""
     text = _word()
     with dut.sms() as sms:
@@ -79,6 +82,8 @@ def test_factory_restore_keeps_messages(dut: Dut) -> None:
         with dut.sms() as sms:
             if index in sms.listed():
                 sms.delete(index)
+        if network.apn:
+            dut.ensure(f'AT+CGDCONT=1,"IP","{network.apn}"')
 
 
 @procedure(title="Messages stay over a power cycle", series=BOTH, needs=("cut-power",))
@@ -144,13 +149,14 @@ def test_escape(dut: Dut, command: str) -> None:
 
 
 @procedure(title="A message that is not registered for is not sent", series=BOTH)
-def test_without_network(registered: Dut) -> None:
-    """+CMS ERROR of the network; nothing else changes."""
+def test_without_network(registered: Dut, record: Recorder) -> None:
+    """A +CMS ERROR and no reference."""
     registered.spend_attach("COPS=2")
     registered.send("AT+COPS=2")
     try:
-        with registered.sms() as sms, pytest.raises(SmsNetworkError):
+        with registered.sms() as sms, pytest.raises((SmsNetworkError, SmsRefused)) as refused:
             sms.send(TO, _word())
+        record.note(f"+CMS ERROR {refused.value.number}; 3GPP TS 27.005 has 331, no network service")
     finally:
         registered.send("AT+COPS=0")
     registered.register()
