@@ -68,9 +68,9 @@ class Ledger:
         """Write down that a cell starts; on disk when this returns."""
         self._journal.append(MatrixKind.BEGUN, CellBegun(cell, slot), sync=True)
 
-    def end(self, record: CellRecord) -> None:
-        """Write down how a cell ended; on disk when this returns."""
-        self._journal.append(MatrixKind.ENDED, record, sync=True)
+    def end(self, record: CellRecord, *, sync: bool = True) -> None:
+        """Write down how a cell ended; with ``sync`` on disk when this returns."""
+        self._journal.append(MatrixKind.ENDED, record, sync=sync)
         with self._guard:
             self._records[record.cell] = record
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
+from cellbench.base.clock import Deadline
 from cellbench.host.certificates import CertificateKind, CertificateMissing, md5_of
 from cellbench.host.files import FileDiffers, FileMissing
 from cellbench.host.firmware.fingerprint import Fingerprint, fingerprint_of
@@ -13,6 +14,7 @@ FILE = "interruption.mark"
 CONTENT = bytes(range(256)) * 2
 NAME = "interruption_mark"
 APN = "interruption.mark"
+_SIM_S, _POLL_S = 15.0, 0.2
 _LONGEST_FILE = 4096  # bytes; of a longer file its size is enough
 
 CERTIFICATE = b"""\
@@ -49,7 +51,10 @@ def plant(dut: Dut) -> None:
 
 
 def look(dut: Dut) -> Fingerprint:
-    """What the unit holds now."""
+    """What the unit holds now, once its SIM answers: before, stores of messages are refused."""
+    deadline = Deadline.after(_SIM_S)
+    while not dut.send("AT+CPMS?", check=False).final.success and not deadline.expired:
+        dut.at.wait_until(lambda: False, _POLL_S)
     return fingerprint_of(dut.at, longest_file=_LONGEST_FILE)
 
 

@@ -7,8 +7,10 @@ import hashlib
 import json
 import multiprocessing
 import os
+import select
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +28,7 @@ from cellbench.campaign.units import choose
 from cellbench.catalogue.downloads import BY_SERIAL, way_source
 from cellbench.catalogue.model import Evidence, Series
 from cellbench.catalogue.modules import profile_for
-from cellbench.guardian.processes import set_parent_death_signal
+from cellbench.guardian.processes import mark_process, open_pidfd
 from cellbench.host.firmware.model import Method, Package, PackageKind
 from cellbench.host.transcript import Transcript
 from cellbench.record.interruption import CellOutcome, CellRecord, MatrixHeader, PackageEntry
@@ -176,7 +178,7 @@ def _go(plan: _Plan, wish: Wish) -> int:
     try:
         for cell in plan.cells:
             if cell.why_not and not ledger.settled(cell.id):
-                ledger.end(CellRecord(cell.id, CellOutcome.NOT_APPLICABLE, reason=cell.why_not))
+                ledger.end(CellRecord(cell.id, CellOutcome.NOT_APPLICABLE, reason=cell.why_not), sync=False)
         _tell_beginning(plan, ledger)
         teller = _Teller(sum(not cell.why_not and not ledger.settled(cell.id) for cell in plan.cells))
         fast = plan.header.timing == "fast"
@@ -289,7 +291,7 @@ def _start(plan: _Plan, slot: str, folder: Path) -> Hand:
 
 
 def _slot_process(connection: Connection, post: _Post) -> None:
-    set_parent_death_signal(os.getppid())  # of the fork server, which ends with the controller
+    _end_with(post.controller)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the controller ends the matrix
     rig = load_rig(post.rig)
     if post.declared is not None:
@@ -312,6 +314,22 @@ def _slot_process(connection: Connection, post: _Post) -> None:
             bench.close(cause="interruption matrix ended")
         except CellbenchError as error:
             print(f"cellbench: slot {post.slot}: {error}", file=sys.stderr)
+
+
+def _end_with(controller: int) -> None:
+    """Die when the controller has died: the parent of this process is the fork server, which lives on as long
+    as its children."""
+    mark = mark_process(controller)
+    descriptor = open_pidfd(mark) if mark is not None else None
+    if descriptor is None:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return
+
+    def watch() -> None:
+        select.select([descriptor], [], [])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="controller-watch", daemon=True).start()
 
 
 def _keep_trace(post: _Post, transcript: Transcript, record: CellRecord) -> None:
