@@ -154,6 +154,12 @@
     });
     return found.length ? [make("h3", "Traces of the module"), make("ul", found)] : [];
   };
+  const diagnosed = row => {
+    const d = data.diagnoses;
+    return range(d, row).map(n => text[d.lines[n]]
+      ? make("details", [make("summary", text[d.text[n]]), make("pre", text[d.lines[n]])])
+      : make("p", text[d.text[n]], "quiet"));
+  };
   const open = row => {
     const [id, , document_] = data.procedures[all.procedure[row]];
     const [, , sign, colour] = data.outcomes[all.outcome[row]];
@@ -162,7 +168,7 @@
     if (text[all.reason[row]]) verdict.append(": " + text[all.reason[row]]);
     const facts = [slot(row), data.slots[all.slot[row]][1], text[all.sections[row]], when(row) + " UTC", text[all.took[row]], text[all.firmware[row]], `attempt ${all.number[row]}${all.final[row] ? "" : ", repeated later"}`];
     $("body").replaceChildren(make("h2", title(row)), make("p", facts.filter(Boolean).join(" · "), "quiet"), verdict,
-      ...listed("Evidence", data.evidence, row), ...listed("Firmware", data.firmware, row), ...measured(row), ...stepped(row), ...listed("Notes", data.notes, row), ...captured(row),
+      ...listed("Evidence", data.evidence, row), ...diagnosed(row), ...listed("Firmware", data.firmware, row), ...measured(row), ...stepped(row), ...listed("Notes", data.notes, row), ...captured(row),
       ...transcripts(row), make("h3", "Procedure"), make("p", make("code", id)), ...(document_ ? [make("p", document_, "document")] : []));
     $("detail").showModal();
     $("detail").scrollTop = 0;

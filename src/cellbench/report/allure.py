@@ -26,6 +26,7 @@ from attr import asdict
 
 from cellbench.base.errors import Owner
 from cellbench.record.attempt import Attempt, MeasurementRecord, Step
+from cellbench.record.diagnosis import diagnosis_lines
 from cellbench.record.firmware import firmware_words, unit_firmware
 from cellbench.record.rollup import verdict_of
 from cellbench.record.run import RunRecord
@@ -174,6 +175,11 @@ def _attachments(run: RunRecord, attempt: Attempt, identity: uuid.UUID, out: Pat
         found.append(
             Attachment(name=f"transcript of {trace.port}", source=source, type=AttachmentType.TEXT.mime_type)
         )
+    for number, one in enumerate(attempt.diagnoses, 1):
+        source = f"{uuid.uuid5(identity, f'diagnosis {number}')}-attachment.txt"
+        (out / source).write_text("\n".join(diagnosis_lines(one)) + "\n", encoding="utf-8")
+        found.append(Attachment(name=f"state of the module in {one.slot}", source=source,
+                                type=AttachmentType.TEXT.mime_type))
     return found
 
 

@@ -14,6 +14,7 @@ from xml.etree import ElementTree as xml
 
 from cellbench.record.attempt import Attempt
 from cellbench.record.capture import capture_words
+from cellbench.record.diagnosis import diagnosis_lines
 from cellbench.record.firmware import change_words, unit_firmware
 from cellbench.record.rollup import final_attempts, verdict_of
 from cellbench.record.run import RunRecord
@@ -95,6 +96,7 @@ def _output(attempt: Attempt, tried: list[Attempt]) -> str:
     lines += [series_words(series) for series in attempt.series]
     lines += [f"transcript: {trace.file}" for trace in attempt.traces]
     lines += [capture_words(capture) for capture in attempt.captures]
+    lines += [line for one in attempt.diagnoses for line in diagnosis_lines(one)]
     return "\n".join(lines)
 
 

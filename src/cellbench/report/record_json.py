@@ -12,6 +12,7 @@ from typing import Any
 from cellbench.record.attempt import Attempt, MeasurementRecord, Step
 from cellbench.record.capture import capture_words
 from cellbench.record.codec import encode
+from cellbench.record.diagnosis import diagnosis_lines
 from cellbench.record.firmware import change_words, last_version
 from cellbench.record.rollup import verdict_of
 from cellbench.record.run import RunRecord
@@ -72,7 +73,8 @@ def _attempt(run: RunRecord, attempt: Attempt) -> Json:
         "steps": [_step(step) for step in attempt.steps],
         "measurements": [_measurement(measured) for measured in attempt.measurements],
         "notes": [*attempt.notes, *map(change_words, attempt.firmware), *map(series_words, attempt.series),
-                  *(capture_words(one) for one in attempt.captures)],
+                  *(capture_words(one) for one in attempt.captures),
+                  *(line for one in attempt.diagnoses for line in diagnosis_lines(one))],
         "transcripts": [trace.file for trace in attempt.traces],
     }
 

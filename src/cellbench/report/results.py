@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from cellbench.base.trace import Span, TraceRecord
 from cellbench.record.attempt import Attempt
 from cellbench.record.capture import capture_words
+from cellbench.record.diagnosis import diagnosis_lines
 from cellbench.record.firmware import change_words, firmware_words
 from cellbench.record.measurement import Judgement
 from cellbench.record.rollup import final_attempts, verdict_of
@@ -84,6 +85,7 @@ def result_columns(run: RunRecord) -> dict[str, object]:
         "notes": _side(run, _notes, ("text",), pool),
         "traces": _traces(run, pool, budget),
         "captures": _side(run, _captures, ("text", "file"), pool),
+        "diagnoses": _side(run, _diagnoses, ("text", "lines"), pool),
         "texts": list(pool.numbers),
     }
 
@@ -133,6 +135,12 @@ def _notes(attempt: Attempt) -> Iterable[tuple[object, ...]]:
 
 def _captures(attempt: Attempt) -> Iterable[tuple[object, ...]]:
     return ((capture_words(one), one.file) for one in attempt.captures)
+
+
+def _diagnoses(attempt: Attempt) -> Iterable[tuple[object, ...]]:
+    for one in attempt.diagnoses:
+        first, *polls = diagnosis_lines(one)
+        yield first, "\n".join(polls)
 
 
 def _steps(attempt: Attempt) -> Iterable[tuple[object, ...]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cellbench.base.errors import Owner
 from cellbench.record.attempt import Attempt
+from cellbench.record.diagnosis import diagnosis_lines
 from cellbench.record.firmware import method_words, unit_firmware
 from cellbench.record.measurement import Judgement
 from cellbench.record.rollup import counts, final_attempts, overall, verdict_of
@@ -59,7 +60,8 @@ class OwnerRow:
 
 @dataclass(frozen=True, slots=True)
 class ResultRow:
-    """A result as a line of a table; ``index`` is its place among the run's attempts."""
+    """A result as a line of a table; ``index`` is its place among the run's attempts. ``diagnoses``: how the
+    modules were found when it failed, each a sentence and the lines below it."""
 
     index: int
     title: str
@@ -71,6 +73,7 @@ class ResultRow:
     duration: str
     reason: str
     evidence: tuple[str, ...]
+    diagnoses: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +178,8 @@ def result_row(run: RunRecord, attempt: Attempt, index: int) -> ResultRow:
     return ResultRow(
         index, f"{title} (attempt {attempt.number})" if attempt.number > 1 else title, attempt.slot,
         " ".join(attempt.sections), verdict_words(verdict), SIGNS[verdict.outcome.value],
-        COLOURS[verdict.outcome.value], duration_words(attempt.duration_s), verdict.reason, verdict.evidence)
+        COLOURS[verdict.outcome.value], duration_words(attempt.duration_s), verdict.reason, verdict.evidence,
+        tuple(map(diagnosis_lines, attempt.diagnoses)))
 
 
 def _title(run: RunRecord) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import time
 from collections import Counter
@@ -15,6 +14,7 @@ import pytest
 from cellbench.base.errors import Owner
 from cellbench.host.wear import Wear
 from cellbench.record.attempt import AttemptEnded, AttemptStarted, Kind
+from cellbench.record.diagnosis import DiagnosisRecord
 from cellbench.record.verdict import Outcome, Verdict
 from cellbench.session.diagnosis import collect, wanted
 from cellbench.session.marks import Doing, MarkFile, mark_path
@@ -142,18 +142,19 @@ class AttemptBook:
             for slot in slots:
                 self._run.equipment.distrust(slot)
 
-    def diagnose(self, attempt: Attempt, verdict: Verdict) -> None:
+    def diagnose(self, attempt: Attempt, verdict: Verdict) -> tuple[DiagnosisRecord, ...]:
         """Ask the modules of a failing attempt how they are, once; nothing is raised."""
         equipment = self._run.equipment
         if attempt.diagnosed or equipment is None or not wanted(verdict):
-            return
+            return ()
         if self._run.config.getoption("--diagnosis") == "off":
-            return
+            return ()
         slots = [slot for slot in equipment.bench.open_slots() if slot.name in (attempt.slot, attempt.peer)]
         attempt.diagnosed = bool(slots)
-        with contextlib.suppress(RuntimeError):  # no thread can be had; the verdict matters more
-            for found in collect(attempt.id, slots):
-                self._run.open_journal().append(Kind.DIAGNOSIS, found)
+        found = collect(attempt.id, slots)
+        for one in found:
+            self._run.open_journal().append(Kind.DIAGNOSIS, one)
+        return found
 
     def _account(self, attempt: Attempt, slot: str, wear: Wear) -> None:
         """Tell which writes to the module's memory were none that it needed (LENA-R8 guide 6.1)."""

@@ -10,6 +10,7 @@ import pytest
 
 from cellbench.base.errors import Aborted, CellbenchError, Owner
 from cellbench.guardian.budget import BudgetExhausted
+from cellbench.record.diagnosis import diagnosis_lines
 from cellbench.record.verdict import Outcome, Verdict
 from cellbench.session.attempts import AttemptBook
 from cellbench.session.collecting import peer_of_item, slot_of
@@ -180,8 +181,9 @@ class RunHooks:
             # more attaches than the operator of the network bears: the run ends here, with the reason
             item.session.shouldstop = str(error)
         if verdict.outcome is not Outcome.PASS:
-            self.book.diagnose(attempt, verdict)
+            found = self.book.diagnose(attempt, verdict)
             say(report, verdict, item, call)
+            report.sections += [("state of the module", "\n".join(diagnosis_lines(one))) for one in found]
         return report
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
