@@ -21,6 +21,7 @@ setup(
         "cellbench": ["py.typed"],
         "cellbench.templates": ["*.j2", "*.typ", "*.css", "*.js", "*.svg"],
         "cellbench.schemas": ["*.json"],
+        "cellbench.catalogue": ["overlays/*"],
         "cellbench.virtual": ["world/*.yaml", "world/certs/*", "uicc/cards/*.yaml"],
         "cellbench.rigs": ["virtual.yaml", "virtual-six.yaml", "evk-*.yaml", "rack.yaml", "limits/*.yaml"],
         "cellbench.starter": ["files/*", "files/*/*"],

@@ -302,6 +302,10 @@ def _add_virtual(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
                     help="rfc2217 (default), or pty: a device node DIR/SLOT/uart without control lines")
     up.add_argument("--usb-net", default="shown", metavar="KIND",
                     help="shown (default): network functions in the USB tree; tap: interfaces of the kernel")
+    up.add_argument("--firmware", action="append", default=[], metavar="[SLOT:]VERSION",
+                    help="firmware at delivery, as ATI9 tells it")
+    up.add_argument("--overlay", type=Path, action="append", default=[], metavar="FILE",
+                    help="what a firmware does otherwise (docs/capture.md); for the slots of its series")
     up.add_argument("--services", type=Path, default=None, metavar="MAP",
                     help="use the servers of a map (cellbench services up --world --map MAP)")
     up.add_argument("--end-with", type=int, default=None, metavar="PID",
@@ -349,6 +353,8 @@ def _virtual_up(arguments: argparse.Namespace) -> int:
         extras=arguments.extras,
         uart=arguments.uart,
         usb_net=arguments.usb_net,
+        firmware=arguments.firmware,
+        overlays=arguments.overlay,
     )
 
 

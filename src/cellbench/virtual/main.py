@@ -15,13 +15,22 @@ from pathlib import Path
 from typing import TextIO
 
 from cellbench.base.errors import OperatorError
+from cellbench.catalogue.overlay import read_overlay
 from cellbench.virtual.device.clients import mqtt_paho
 
 from .control.room import ControlRoom
 from .device.config import Timing
 from .rack import LOG, ParkFactory, Rack, RackPlan, VirtualSlot
 from .rigfile import write_rig_file
-from .slots import parse_dialect, parse_extras, parse_settings, parse_slots, parse_uart, parse_usb_net
+from .slots import (
+    parse_dialect,
+    parse_extras,
+    parse_firmware,
+    parse_settings,
+    parse_slots,
+    parse_uart,
+    parse_usb_net,
+)
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE_S = 5.0
@@ -33,7 +42,8 @@ POWERED_S = 90.0
 def up(slots: Sequence[str], directory: Path, *, timing: str = "fast", powered: bool = False,
        settings: Sequence[str] = (), park_factory: ParkFactory | None = None, seed: int = 0,
        end_with: int | None = None, supply_dialect: str = "scpi-generic", extras: Sequence[str] = (),
-       uart: str = "rfc2217", usb_net: str = "shown", out: TextIO | None = None,
+       uart: str = "rfc2217", usb_net: str = "shown", firmware: Sequence[str] = (),
+       overlays: Sequence[Path] = (), out: TextIO | None = None,
        err: TextIO | None = None) -> int:
     """Run a virtual rack in the foreground; the exit status of the program.
 
@@ -44,7 +54,8 @@ def up(slots: Sequence[str], directory: Path, *, timing: str = "fast", powered: 
     (None: every address of it is unreachable). ``end_with``: a process whose end ends the rack as well,
     ``GRACE_S`` later, so that a killed run leaves no rack behind. ``supply_dialect``: what the supplies
     speak; ``extras``: ``analyser``, ``attenuator``; ``uart``: ``rfc2217`` or ``pty``, a device node without
-    control lines; ``usb_net``: ``shown`` in the USB tree, or ``tap``, interfaces of the kernel.
+    control lines; ``usb_net``: ``shown`` in the USB tree, or ``tap``, interfaces of the kernel. ``firmware``:
+    texts ``[SLOT:]VERSION``; ``overlays``: files of what firmwares do otherwise (catalogue.overlay).
 
     Raises OperatorError for a bad slot specification, setting, dialect or extra, a directory that another
     rack holds, a paho-mqtt that the modules cannot use, and modules that do not get ready.
@@ -57,7 +68,8 @@ def up(slots: Sequence[str], directory: Path, *, timing: str = "fast", powered: 
     place = Path(os.path.abspath(directory))
     specs = parse_slots(slots)
     plan = RackPlan(specs, place, pace, seed, parse_settings(settings, specs), parse_dialect(supply_dialect),
-                    parse_extras(extras), parse_uart(uart), parse_usb_net(usb_net))
+                    parse_extras(extras), parse_uart(uart), parse_firmware(firmware, specs),
+                    tuple(read_overlay(path) for path in overlays), parse_usb_net(usb_net))
     if not plan.feeding:
         raise OperatorError(f"no channel of {plan.supply.model} can feed these modules",
                             remedy="take another --supply-dialect")

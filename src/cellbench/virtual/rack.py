@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +17,7 @@ from cellbench.base.protocols import ServerPark
 from cellbench.catalogue.model import Series
 from cellbench.catalogue.modules import profile_for
 from cellbench.catalogue.modules.model import ModuleProfile, UsbComposition
+from cellbench.catalogue.overlay import Overlay, contributed
 
 from .bench.air import Air
 from .bench.analyser import Analyser
@@ -32,8 +33,9 @@ from .bench.uart_pty import PtyUart
 from .bench.usb import Identity, UsbPlug
 from .bench.usb_host import FAST, REAL, UsbHost
 from .bench.waveform import Format
-from .device.config import Timing, config_for
+from .device.config import ModuleConfig, Timing, config_for
 from .device.module import Input, Module, Output
+from .front.firmware_edits import FirmwareEdits
 from .net.internet import Internet
 from .net.telephone.network import TelephoneNetwork
 from .slots import Extra, SlotSpec, UartKind
@@ -79,6 +81,10 @@ class RackPlan:
     """Instruments beyond supplies and lines."""
     uart: UartKind = UartKind.RFC2217
     """How the UARTs are offered."""
+    firmware: Mapping[str, str] = field(default_factory=dict)
+    """Firmware at delivery, by slot; else the world's."""
+    overlays: tuple[Overlay, ...] = ()
+    """What firmwares do otherwise; those in the package hold as well."""
     taps: bool = False
     """Network interfaces of the modules are the kernel's own."""
 
@@ -245,12 +251,20 @@ class Rack:
         finally:
             slot.lines.lend(Input.PWR_ON, False)
 
+    def _with_firmware(self, spec: SlotSpec, config: ModuleConfig) -> ModuleConfig:
+        """The configuration with the firmware that was asked for, and with what is known of it."""
+        firmware = self.plan.firmware.get(spec.name, config.firmware)
+        told = [one for one in self.plan.overlays if one.series is spec.series]
+        edits = FirmwareEdits.of((*contributed(spec.series, firmware), *told))
+        return replace(config, firmware=firmware, edits=edits)
+
     def _slot(self, spec: SlotSpec, index: int, of_series: int, host: UsbHost) -> VirtualSlot:
         profile = profile_for(spec.series, spec.variant)
         directory = self.directory / spec.name
         directory.mkdir(exist_ok=True)
         config = config_for(profile, self.world.raw, timing=self.plan.timing, index=of_series,
                             behaviour=self.plan.settings.get(spec.name))
+        config = self._with_firmware(spec, config)
         module = Module(spec.name, profile, config, directory / "nvm.json", internet=self.internet,
                         telephones=self.telephones)
         seed = self.plan.seed * 1000 + index

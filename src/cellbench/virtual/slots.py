@@ -97,6 +97,19 @@ def parse_settings(texts: Iterable[str],
     return chosen
 
 
+def parse_firmware(texts: Iterable[str], specs: tuple[SlotSpec, ...]) -> dict[str, str]:
+    """Firmware at delivery by slot, from texts ``[SLOT:]VERSION``. Raises OperatorError for an unknown
+    slot."""
+    chosen: dict[str, str] = {}
+    for text in texts:
+        slot, colon, version = text.rpartition(":")
+        if colon and slot not in {spec.name for spec in specs}:
+            raise OperatorError(f"firmware {text!r}: no slot {slot!r}",
+                                remedy=f"there are {', '.join(spec.name for spec in specs)}")
+        chosen |= {spec.name: version for spec in specs if not colon or spec.name == slot}
+    return chosen
+
+
 _WORDS: Mapping[str, bool] = {"yes": True, "true": True, "on": True, "1": True,
                               "no": False, "false": False, "off": False, "0": False}
 

@@ -9,6 +9,7 @@ from typing import Any
 from cellbench.catalogue.modules.model import ModuleProfile
 from cellbench.virtual.device.behaviour import Behaviour, behaviour_for
 from cellbench.virtual.device.pace import Timing
+from cellbench.virtual.front.firmware_edits import FirmwareEdits
 from cellbench.virtual.uicc.build import profile_named
 from cellbench.virtual.uicc.files import CURRENT_APPLICATION
 from cellbench.virtual.uicc.profile import CardProfile, FileChange
@@ -48,6 +49,8 @@ class ModuleConfig:
     behaviour: Behaviour = field(kw_only=True)
     sim: SimFacts = field(default_factory=SimFacts)
     network: NetworkFacts = field(default_factory=NetworkFacts)
+    edits: FirmwareEdits = field(default_factory=FirmwareEdits)
+    """What its firmware does otherwise than the catalogue has it."""
 
 
 _OPERATORS = {"22288": ("I WIND", "WIND"), "22201": ("I TIM", "TIM")}

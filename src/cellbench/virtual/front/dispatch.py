@@ -7,13 +7,15 @@ wrong one (which error number) are settings of the virtual module.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cellbench.catalogue.commands import ALL
 from cellbench.catalogue.model import Command, Form, Kind, Param, Series
-from cellbench.catalogue.results import CMS, cme_text
+from cellbench.catalogue.results import CME, CMS, cme_text
 from cellbench.virtual.front.context import Arg, Call, CommandContext, Refusal, RefusalKind
 from cellbench.virtual.front.faults import report_bug
+from cellbench.virtual.front.firmware_edits import added_urcs, print_held
 from cellbench.virtual.front.message_errors import COMMANDS, as_message_error
 from cellbench.virtual.front.parser import LineError, RawCommand, Value, split_line, split_values
 from cellbench.virtual.front.table import handler_for, has_command
@@ -27,6 +29,8 @@ async def run_line(port: AtPort, body: str | None) -> None:
     """Execute a command line and print its final result code; ``body`` None: the line was too long."""
     module = port.module
     port.start_command()
+    port.editing.begin(f"AT{body or ''}", module.pace.now())
+    refusal: Refusal | None = None
     try:
         async with module.turn.of(port):
             if body is None:
@@ -34,17 +38,51 @@ async def run_line(port: AtPort, body: str | None) -> None:
             for raw in split_line(body, takes_rest):
                 port.start_command()
                 await _run(port, raw)
-    except Refusal as refusal:
-        print_refusal(port, refusal)
+    except Refusal as error:
+        refusal = error
     except LineError:
-        print_refusal(port, Refusal.cme(module.config.behaviour.error_unknown))
+        refusal = Refusal.cme(module.config.behaviour.error_unknown)
     except asyncio.CancelledError:
         raise
     except Exception as error:  # a bug here must not hang the port: it is reported and answered
         report_bug(module, f"AT{body}", error)
-        print_refusal(port, Refusal.cme(100))
-    else:
+        refusal = Refusal.cme(100)
+    if port.editing.held is not None:
+        refusal = await _edited(port, refusal)
+    if refusal is None:
         port.write_result("OK")
+    else:
+        print_refusal(port, refusal)
+    for text in added_urcs(port.editing.active):
+        port.afterwards(partial(port.urc, text))
+
+
+async def _edited(port: AtPort, refusal: Refusal | None) -> Refusal | None:
+    """Print the lines that were held back as an overlay edits them; what the command then ends with."""
+    held = port.editing.held
+    assert held is not None
+    series, cmee = port.module.profile.series, port.settings.cmee
+    texts = ("OK", "OK") if refusal is None else (refusal_text(refusal, 2, series),
+                                                  refusal_text(refusal, cmee, series))
+    port.start_command()
+    final = await print_held(port, held, texts)
+    if final == texts[1]:
+        return refusal
+    return None if final == "OK" else _refusal_of(final, series)
+
+
+def _refusal_of(final: str, series: Series) -> Refusal:
+    """A final result code of an overlay, as it stands with +CMEE=2 or by its number."""
+    head, _, detail = final.partition(": ")
+    known = {"+CME ERROR": CME, "+CMS ERROR": CMS}.get(head)
+    if known is None:
+        return Refusal.plain() if final == "ERROR" else Refusal.final(final)
+    number = next((code.number for code in known if code.text == detail and series in code.series), None)
+    if number is None and detail.isdigit():
+        number = int(detail)
+    if number is None:
+        return Refusal.final(final)  # a text of this firmware's own
+    return Refusal.cme(number) if head == "+CME ERROR" else Refusal.cms(number)
 
 
 def takes_rest(name: str) -> bool:
@@ -230,15 +268,19 @@ def answer_test(port: AtPort, command: Command, series: Series) -> None:
 
 def print_refusal(port: AtPort, refusal: Refusal) -> None:
     """The final result code of a refusal, as +CMEE of the port says (27.007 9.1)."""
-    cmee = port.settings.cmee
-    series = port.module.profile.series
-    if refusal.kind is RefusalKind.FINAL:
-        port.write_result(refusal.text)
-    elif refusal.kind is RefusalKind.CMS:
-        text = cms_text(refusal.number, series) if cmee == 2 else str(refusal.number)
-        port.write_error(f"+CMS ERROR: {text}")
-    elif refusal.kind is RefusalKind.PLAIN or cmee == 0:
-        port.write_result("ERROR")
+    text = refusal_text(refusal, port.settings.cmee, port.module.profile.series)
+    if text.startswith(("+CME ERROR", "+CMS ERROR")):
+        port.write_error(text)
     else:
-        text = cme_text(refusal.number, series) if cmee == 2 else str(refusal.number)
-        port.write_error(f"+CME ERROR: {text}")
+        port.write_result(text)
+
+
+def refusal_text(refusal: Refusal, cmee: int, series: Series) -> str:
+    """The final result code of a refusal with a value of +CMEE (27.007 9.1)."""
+    if refusal.kind is RefusalKind.FINAL:
+        return refusal.text
+    if refusal.kind is RefusalKind.CMS:
+        return f"+CMS ERROR: {cms_text(refusal.number, series) if cmee == 2 else refusal.number}"
+    if refusal.kind is RefusalKind.PLAIN or cmee == 0:
+        return "ERROR"
+    return f"+CME ERROR: {cme_text(refusal.number, series) if cmee == 2 else refusal.number}"

@@ -16,6 +16,7 @@ from cellbench.virtual.front.bytestream import EscapeFinder, PayloadTaking
 from cellbench.virtual.front.context import DataEnd, DataSink
 from cellbench.virtual.front.data import DataMode
 from cellbench.virtual.front.dispatch import run_line
+from cellbench.virtual.front.firmware_edits import PortEditing, edited_urc
 from cellbench.virtual.front.parser import LineAssembler, LineEvent
 from cellbench.virtual.front.state import Mode, Move, OnlineCall, PortSettings, PortState
 from cellbench.virtual.front.urcs import UrcQueue
@@ -63,6 +64,7 @@ class AtPort:
         self._data: DataMode | None = None
         self._after: list[Callable[[], None]] = []
         self._closed = False
+        self.editing = PortEditing(module.config.edits)
 
     @property
     def state(self) -> PortState:
@@ -304,6 +306,8 @@ class AtPort:
 
     def write_info(self, text: str) -> None:
         """A line of information text."""
+        if self.editing.takes(text):
+            return
         self._write_text(results.information(text, self.settings.style, first=self._first_info,
                                              apart=self.module.config.behaviour.info_lines_apart))
         self._first_info = False
@@ -348,7 +352,16 @@ class AtPort:
 
     def urc(self, text: str, *, keep: bool = True) -> None:
         """Print a URC now, or when the port is free, or never (``keep`` false and busy)."""
-        self._urcs.put(text, keep=keep)
+        said = edited_urc(self.editing.active, text) if self.editing.active else text
+        if said is not None:
+            self._urcs.put(said, keep=keep)
+
+    def print_waiting(self, wanted: Callable[[str], bool]) -> bool:
+        """Print the first waiting URC that is wanted, busy or not; False when there is none."""
+        text = self._urcs.taken(wanted)
+        if text is not None:
+            self._unsolicited(text)
+        return text is not None
 
     def flush(self) -> None:
         """Print what waits, as far as it may."""

@@ -37,6 +37,13 @@ class UrcQueue:
             if self._free():
                 self._arm()
 
+    def taken(self, wanted: Callable[[str], bool]) -> str | None:
+        """Take the first waiting URC that is wanted out; None when there is none."""
+        found = next((text for text in self._waiting if wanted(text)), None)
+        if found is not None:
+            self._waiting.remove(found)
+        return found
+
     def typed(self) -> None:
         """A character of a line has come."""
         self._typed_at = self._pace.now()
