@@ -337,6 +337,8 @@ class Recoverer:
         return self._ended(self.path or plain, version)
 
     def _ended(self, path: RecoveryPath, version: str) -> Recovery:
-        self.slot.events("update", f"recovery: {path.value}, {version or 'no version'}", {})
+        known = self.package is not None or bool(self.updater.before)  # else nothing tells old from new
+        way = path.value if known or path is not RecoveryPath.OLD_FIRMWARE else "it answers AT"
+        self.slot.events("update", f"recovery: {way}, {version or 'no version'}", {})
         return Recovery(path, version, time.monotonic() - self.began)
 

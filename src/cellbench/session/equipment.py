@@ -25,6 +25,7 @@ from cellbench.rig.reboot import restart, wake
 from cellbench.rig.schema import Apn, Service
 from cellbench.rig.services import Services
 from cellbench.rig.slot import PowerState, Slot
+from cellbench.rig.updating import Updater
 from cellbench.rig.usb_loss import explain_loss, was_asked_for
 from cellbench.roots.farside import far_side
 from cellbench.roots.launch import Launched, launch
@@ -75,6 +76,7 @@ class Equipment:
         self._wear[slot_name] = slot.ports.wear
         doubted = slot_name in self._distrusted
         self._distrusted.discard(slot_name)
+        self._let_update_end(slot)
         if slot.model.power is None:
             self._unswitched(slot, state, doubted)
         elif doubted:
@@ -181,6 +183,8 @@ class Equipment:
     def close(self) -> None:
         """Switch off, give back, end a rack that this process launched."""
         self.traces.close()
+        for slot in self.bench.open_slots():
+            self._let_update_end(slot)
         try:
             self.bench.close()
         finally:
@@ -189,6 +193,17 @@ class Equipment:
                 self._launched = None
 
     # -- inside ----------------------------------------------------------------------------------
+
+    def _let_update_end(self, slot: Slot) -> None:
+        """A module that an attempt left in the middle of an update is not cut off in it: what it still writes
+        it writes to the end."""
+        if not slot.updating or slot.state is not PowerState.ON:
+            return
+        slot.updating = False
+        try:
+            Updater(Dut(slot, slot.channel(_main_role(slot)))).recover(None)
+        except CellbenchError as error:
+            slot.events("update", f"the update that an attempt left did not come to an end: {error}", {})
 
     def _find_rig(self) -> LoadedRig:
         run = self._run
