@@ -321,6 +321,15 @@ class Contexts:
         self._module.radio.packet_event(f"NW PDN DEACT {cid}")
         return True
 
+    def lose_address(self, cid: int) -> bool:
+        """A fault: an active context goes on without its addresses; False for one that is not active."""
+        context = self._all.get(cid)
+        if context is None or not context.active:
+            return False
+        context.ipv4 = context.ipv6 = context.gateway = None
+        context.dns, context.xlat = (), False
+        return True
+
     def drop_all(self) -> None:
         """Detached: every context ends."""
         for context in self.active():
@@ -349,6 +358,8 @@ class Contexts:
         context.gateway = base.rpartition(".")[0] + ".254" if context.ipv4 else None
         context.dns = network.facts.dns
         context.xlat = granted == "IPV6" and self._module.radio.xlat
+        if self._module.stuck.addressless:
+            self.lose_address(context.cid)
         self._tell(context, True)
 
     def _clear(self, context: Context) -> None:

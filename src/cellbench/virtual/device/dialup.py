@@ -123,6 +123,7 @@ class DialUp:
         self._timer: asyncio.TimerHandle | None = None
         self._started = False
         self._over = self._undone = False
+        self.stuck = False  # a fault: packets go nowhere
 
     def report(self) -> dict[str, str]:
         """What the control room shows of it."""
@@ -140,6 +141,8 @@ class DialUp:
         if not context.active:
             await contexts.activate(self.cid)
             self._activated = True
+        if context.ipv4 is None and context.ipv6 is None:
+            raise no_carrier()
         contexts.dialled.add(self.cid)
         self._peer = PppPeer(self._settings(context))
         self.port.online = OnlineCall(self.run, self.hang_up)
@@ -267,7 +270,7 @@ class DialUp:
             self._authenticated(one)
         elif isinstance(one, Finished):
             self._finished()
-        elif self._gateway is not None:
+        elif self._gateway is not None and not self.stuck:
             self._gateway.from_host(one.data)
 
     def _flush(self) -> None:
@@ -324,7 +327,7 @@ class DialUp:
 
     def _to_host(self, packet: bytes) -> None:
         """An IP packet for the host; lost while the port is not in data mode."""
-        if self._peer is None or self._link is None:
+        if self._peer is None or self._link is None or self.stuck:
             return
         self._peer.send(Protocol.IPV6 if packet[0] >> 4 == 6 else Protocol.IP, packet)
         self._flush()

@@ -27,6 +27,7 @@ from cellbench.virtual.device.serial import SerialState
 from cellbench.virtual.device.settings import Settings
 from cellbench.virtual.device.sim import Sim
 from cellbench.virtual.device.sleep import Sleep
+from cellbench.virtual.device.stuck import Stuck
 from cellbench.virtual.device.telephony.subscriber import Subscriber
 from cellbench.virtual.device.update import Updater
 from cellbench.virtual.device.usb_lan import UsbLan
@@ -116,6 +117,7 @@ class Module:
         self.slow_answers = False  # a fault: every command takes its declared response time, or slow_s
         self.slow_s: float | None = None
         self.hung = False  # a fault: see hang()
+        self.stuck = Stuck(self)  # faults that one countermeasure clears
 
     # electrical face, called by the bench
     def set_supply(self, volts: float) -> None:
@@ -295,6 +297,7 @@ class Module:
         self.serial.power_off()
         self.settings.power_off()
         self.updater.power_off()
+        self.stuck.clear()
         self.hung = False
         for pin in (Output.CTS, Output.DSR, Output.DCD, Output.RI):
             self.set_output(pin, False)

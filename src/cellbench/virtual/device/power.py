@@ -69,6 +69,8 @@ class Power:
 
     def line(self, pin: Input, active: bool) -> None:
         """PWR_ON or RESET_N changed."""
+        if self._module.stuck.ignores(pin):
+            return
         if pin is Input.PWR_ON:
             press, self._press = self._press, None
             if press is not None and not press.cancelled():

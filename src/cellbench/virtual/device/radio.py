@@ -142,10 +142,12 @@ class Radio:
             await module.sim.wait_ready()
         while True:
             await pace.take(behaviour.search_s)
+            if module.stuck.out_of_service:
+                continue
             if not (network.found and network.rat in self.allowed_rats()):
                 continue
             await pace.take(behaviour.attach_s)
-            if not network.found:
+            if not network.found or module.stuck.out_of_service:
                 continue
             cause = self._attach_answer()
             if cause is None:
@@ -204,6 +206,7 @@ class Radio:
         was = self.registered
         if function is not None:
             self.function = function
+            self.module.stuck.radio_off()
         if mode is not None:
             self.mode = mode
         self._end_connection()
@@ -272,6 +275,10 @@ class Radio:
 
     def card_changed(self) -> None:
         """The card is out, or another one: leave the network, look for one with the card that is there."""
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Leave the network and look for one."""
         if not self._running or self.function != 1 or self.mode == 2:
             return
         was = self.registered

@@ -123,7 +123,8 @@ async def _cops_manual(ctx: CommandContext, mode: int) -> None:
 
 async def _csq(ctx: CommandContext) -> None:
     radio, network = ctx.module.radio, ctx.module.network
-    if not (radio.registered or (radio.function == 1 and network.found)) or network.signal == 0:
+    hears = radio.function == 1 and network.found and not ctx.module.stuck.hears_nothing
+    if not (radio.registered or hears) or network.signal == 0:
         ctx.info("+CSQ: 99,99")
         return
     ctx.info(f"+CSQ: {max(0, min(31, (network.rssi_dbm + 113) // 2))},99")

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from cellbench.virtual.control.verbs import Answer, ControlRefusal, Verb, only, want, want_int
-from cellbench.virtual.device import mux_verbs, sim_verbs, update_verbs
+from cellbench.virtual.device import mux_verbs, sim_verbs, stuck_verbs, update_verbs
 from cellbench.virtual.device.dialup import DialUps
 from cellbench.virtual.device.network import Change, Rat
 from cellbench.virtual.device.power import PowerState
@@ -199,6 +199,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType({
     **sim_verbs.VERBS,
     **mux_verbs.VERBS,
     **update_verbs.VERBS,
+    **stuck_verbs.VERBS,
     **telephony_verbs.VERBS,
     "network": Verb("state=lost|found, reject=CAUSE|none, rat=lte|2g|3g, cell=new, deact=CID, "
                     "tz=+QQ [dst=D], signal=0..5, rrc=idle|connected, ims=on|off, pdp=ip|ipv6|ipv4v6: "
@@ -215,6 +216,7 @@ REPORTS: Mapping[str, Verb] = MappingProxyType({
     **sim_verbs.REPORTS,
     **mux_verbs.REPORTS,
     **update_verbs.REPORTS,
+    **stuck_verbs.REPORTS,
     **telephony_verbs.REPORTS,
     "power": Verb("whether the module sleeps: state=idle|active", True, _report_power),
     "pdp-auth": Verb("[cid=N]: user and password that the network was given", True, _report_auth),

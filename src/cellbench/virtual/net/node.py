@@ -7,6 +7,7 @@ import contextlib
 import ipaddress
 import random
 import socket
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -80,6 +81,7 @@ class Node:
         self._acceptors: set[TcpAcceptor] = set()
         self._visitors: set[asyncio.Transport] = set()
         self._arrivals: dict[int, asyncio.Future[TcpLink]] = {}  # by the port of the remote host
+        self._frozen: weakref.WeakSet[TcpLink | UdpPort] = weakref.WeakSet()  # stand still for good
         self._unblocked = asyncio.Event()
         self._unblocked.set()
         self._gateways: set[Blockable] = set()
@@ -111,12 +113,22 @@ class Node:
         else:
             self._unblocked.set()
         for link in tuple(self._links):
-            link.set_blocked(blocked)
+            link.set_blocked(blocked or link in self._frozen)
         for port in tuple(self._ports):
-            port.set_blocked(blocked)
+            port.set_blocked(blocked or port in self._frozen)
         self._listen_or_not()
         for gateway in tuple(self._gateways):
             gateway.set_blocked(blocked)
+
+    def freeze(self, cid: int | None = None) -> int:
+        """Let the flows there are of clients inside stand still for good, those of a context or all; how many
+        there are."""
+        every: list[TcpLink | UdpPort] = [*self._links, *self._ports]
+        flows = [one for one in every if not one.host and cid in (None, one.cid)]
+        for one in flows:
+            self._frozen.add(one)
+            one.set_blocked(True)
+        return len(flows)
 
     def _listen_or_not(self) -> None:
         for acceptor in tuple(self._acceptors):
@@ -221,6 +233,7 @@ class Node:
         sock, port = self.udp_socket(source, local_port)
         opened = UdpPort(sock, Peer(source.address, port), _UdpRoutes(self, source, port), received,
                          blocked=self.blocked, forget=self._ports.discard)
+        opened.host = source.host
         if not source.host:
             opened.cid = source.cid
             opened.diverted = self._diversion(opened)
@@ -324,6 +337,7 @@ class Node:
 
     def _link(self, sock: socket.socket, local: Peer, remote: Peer, source: Source) -> TcpLink:
         link = TcpLink(sock, local, remote, blocked=self.blocked, forget=self._links.discard)
+        link.host = source.host
         if not source.host:
             link.cid = source.cid
             link.set_deaf(self.deaf(source, local.port))

@@ -62,6 +62,7 @@ class TcpLink:
         self._sock = sock
         self._loop = asyncio.get_running_loop()
         self.cid = 0
+        self.host = False  # of a host behind the module
         self.on_room: Callable[[], None] | None = None  # called when nothing waits for the far side any more
         self._blocked = blocked
         self._deaf = False

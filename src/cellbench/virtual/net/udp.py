@@ -37,6 +37,7 @@ class UdpPort:
         self.local = local
         self.last_peer: Peer | None = None
         self.cid = 0
+        self.host = False  # of a host behind the module
         self.diverted: Callable[[bytes, Peer], None] | None = None  # takes what comes in place of the user
         self._sock = sock
         self._router = router
