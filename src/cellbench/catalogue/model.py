@@ -71,8 +71,8 @@ class Param:
 
     ``ranges`` are inclusive integer ranges; ``choices`` are allowed strings; both empty: anything of
     the kind. ``max_length`` is in characters. ``secret``: never stored in clear; with ``secret_when``
-    only while each integer parameter it names has one of the values given. ``by_series`` replaces
-    ``ranges`` for one series. ``repeated``: one of a run of like parameters of which any number
+    only while each integer parameter it names has one of the values given, with ``secret_part`` (a
+    regular expression) only what its group matches. ``by_series`` replaces ``ranges`` for one series. ``repeated``: one of a run of like parameters of which any number
     may be given (the contexts of +CGACT).
     """
 
@@ -86,6 +86,7 @@ class Param:
     by_series: Mapping[Series, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     repeated: bool = False
     secret_when: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    secret_part: str = ""
 
     def ranges_for(self, series: Series) -> tuple[tuple[int, int], ...]:
         """The allowed ranges on one series."""

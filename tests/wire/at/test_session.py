@@ -327,6 +327,19 @@ def test_secrets_that_depend_on_the_operation(line, shown):
     assert GRAMMAR.plan(line).shown == shown
 
 
+@pytest.mark.parametrize(("line", "shown"), [
+    ('AT+CSIM=26,"002000010831323334FFFFFFFF"', f'AT+CSIM=26,"0020000108{"*" * 16}"'),
+    ("AT+CSIM=26,012800010831323334ffffffff", f"AT+CSIM=26,0128000108{'*' * 16}"),
+    ('AT+CGLA=1,42,"012C0001103132333435363738' '31323334FFFFFFFF"', f'AT+CGLA=1,42,"012C000110{"*" * 32}"'),
+    ('AT+CSIM=26,"00D60000080020000108313233"', 'AT+CSIM=26,"00D60000080020000108313233"'),
+    ('AT+CSIM=10,"0020000100"', 'AT+CSIM=10,"0020000100"'),
+    ('AT+CSIM=14,"00A40004023F00"', 'AT+CSIM=14,"00A40004023F00"'),
+])
+def test_pins_in_commands_to_the_card(line, shown):
+    """ETSI TS 102 221 11.1.9 to 11.1.13."""
+    assert GRAMMAR.plan(line).shown == shown
+
+
 def test_a_private_key_is_a_secret_payload():
     assert GRAMMAR.plan('AT+USECMNG=0,2,"key",1200').secret_payload
     assert not GRAMMAR.plan('AT+USECMNG=0,0,"ca",1200').secret_payload

@@ -63,11 +63,12 @@ def text(
 
 def either(
     name: str, *choices: str, optional: bool = False, longest: int | None = None, secret: bool = False,
-    secret_when: Mapping[str, frozenset[int]] | None = None,
+    secret_when: Mapping[str, frozenset[int]] | None = None, secret_part: str = "",
 ) -> Param:
     """A string whose quotes may be missing."""
     return Param(name, Kind.EITHER, choices=choices, optional=optional, max_length=longest,
-                 secret=secret or secret_when is not None, secret_when=secret_when or {})
+                 secret=secret or secret_when is not None or bool(secret_part),
+                 secret_when=secret_when or {}, secret_part=secret_part)
 
 
 def data(name: str, *, optional: bool = False, longest: int | None = None) -> Param:

@@ -7,6 +7,9 @@ from cellbench.catalogue.sources import driver, guess, r6_app_note, r8_guide, st
 
 from .building import TEN, TEN_SOURCE, command, either, number
 
+_PINS = r'^\s*"?[0-9A-Fa-f]{2}(?:20|24|26|28|2[Cc])[0-9A-Fa-f]{6}([0-9A-Fa-f]+)'
+"""What follows the header of VERIFY, CHANGE, DISABLE, ENABLE and UNBLOCK PIN (TS 102 221 11.1.9 to 11.1.13)."""
+
 COMMANDS = (
     command(
         "+CPIN",
@@ -96,7 +99,7 @@ COMMANDS = (
         "st",
         r8_guide("10.2.2, 10.2.3, Table 46"),
         number("length", (8, 520)),
-        either("command"),
+        either("command", secret_part=_PINS),
         info="+CSIM",
         times=TEN,
         times_source=TEN_SOURCE,
@@ -128,7 +131,7 @@ COMMANDS = (
         r6_app_note("+CGLA"),
         number("session", (1, 19)),
         number("length", (8, 520)),
-        either("command"),
+        either("command", secret_part=_PINS),
         info="+CGLA",
         times=TEN,
         times_source=TEN_SOURCE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from cellbench.catalogue.model import Command, ErrorCode, FinalCode, Form, Kind, Series, Urc
@@ -178,12 +178,21 @@ def _secrets(line: str, known: list[tuple[Call, Command]],
         values = {param.name: line[begin:end].strip()
                   for (begin, end), param in zip(call.args, params, strict=False)}
         if call.form in (Form.SET, Form.EXECUTE):
-            places += [place for place, param in zip(call.args, params, strict=False)
-                       if param.secret and place[1] > place[0] and _holds(param.secret_when, values)]
+            places += [part for place, param in zip(call.args, params, strict=False)
+                       if param.secret and place[1] > place[0] and _holds(param.secret_when, values)
+                       for part in _part(line, place, param.secret_part)]
         left_out = params[len(call.args):]
         payload = payload or any(param.secret and param.kind is Kind.DATA for param in left_out)
         payload = payload or bool(command.payload_secret_when and _holds(command.payload_secret_when, values))
     return tuple(places), payload
+
+
+def _part(line: str, place: tuple[int, int], pattern: str) -> Iterator[tuple[int, int]]:
+    """What of a parameter is secret: all of it, or what a pattern's group matches."""
+    if not pattern:
+        yield place
+    elif found := re.search(pattern, line[slice(*place)]):
+        yield place[0] + found.start(1), place[0] + found.end(1)
 
 
 def _holds(condition: Mapping[str, frozenset[int]], values: Mapping[str, str]) -> bool:
