@@ -22,7 +22,16 @@ from cellbench.campaign.oracle import Judgement, Seen, judge
 from cellbench.campaign.served import ROLES, Served, find_served
 from cellbench.host.firmware.download import PackageStore
 from cellbench.host.firmware.fingerprint import Change, Fingerprint, compare
-from cellbench.host.firmware.model import Method, Package, PackageKind, Recovery, RecoveryPath, Stage, Update
+from cellbench.host.firmware.model import (
+    Method,
+    Package,
+    PackageKind,
+    Recovery,
+    RecoveryPath,
+    Stage,
+    Update,
+    UpdateNotApplied,
+)
 from cellbench.record.interruption import CellOutcome, CellRecord, Interruption
 from cellbench.rig.destructive import own_unit
 from cellbench.rig.dut import Dut
@@ -273,10 +282,21 @@ class Runner:
     def _bring_back(self, begun: Begun, seen: Seen, evidence: list[str]) -> None:
         slot = self.ground.slot
         dut = Dut(slot, slot.channel(slot.roles()[0]))
-        seen.recovery = Updater(dut).recover(begun.package)
+        seen.recovery = self._heard_twice(Updater(dut).recover(begun.package), begun, evidence)
         self.version = seen.recovery.version
         evidence.append(f"way back: {seen.recovery.path.value}, {seen.recovery.version or 'no version'}, "
                         f"{seen.recovery.seconds:.1f} s")
+
+    def _heard_twice(self, found: Recovery, begun: Begun, evidence: list[str]) -> Recovery:
+        """A version that is neither the old nor the new one is asked for once more before it is a finding: a
+        late answer to another command may stand in its place."""
+        if not found.version or found.version in (begun.before, begun.package.end):
+            return found
+        again = self._dut().identify(sim=False).firmware
+        evidence.append(f"told as version: {found.version}; asked once more: {again}")
+        plain = RecoveryPath.NEW_FIRMWARE if again == begun.package.end else RecoveryPath.OLD_FIRMWARE
+        by_itself = found.path in (RecoveryPath.OLD_FIRMWARE, RecoveryPath.NEW_FIRMWARE)
+        return replace(found, version=again, path=plain if by_itself else found.path)
 
     def _alive(self, seen: Seen) -> bool:
         return seen.recovery is not None and bool(seen.recovery.version)
@@ -298,11 +318,26 @@ class Runner:
         try:
             done = Updater(self._dut()).foat(package)
         except CellbenchError as error:
-            seen.next_failure = error
-            self._set_right()
+            evidence.append(f"next update: {error}")
+            if not self._applied_after_all(error, package, evidence):
+                seen.next_failure = error
+                self._set_right()
+                return
+            seen.next_done = True
             return
         self.version, seen.next_done = done.after, True
         evidence.append(f"next update: {done.before} to {done.after}, {done.seconds:.1f} s")
+
+    def _applied_after_all(self, error: CellbenchError, package: Package, evidence: list[str]) -> bool:
+        """A version that was misheard is no finding: the module is asked once more."""
+        if not isinstance(error, UpdateNotApplied):
+            return False
+        try:
+            self.version = self._dut().identify(sim=False).firmware
+        except CellbenchError:
+            return False
+        evidence.append(f"asked once more: {self.version} runs")
+        return self.version == package.end
 
     def _set_right(self) -> None:
         """After a next update that failed: whatever runs, the next cell asks."""
