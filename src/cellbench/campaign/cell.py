@@ -20,12 +20,12 @@ from cellbench.campaign.hands import CAUSE, SLOW, Interrupted, Interrupter, ways
 from cellbench.campaign.marks import look, plant
 from cellbench.campaign.oracle import Judgement, Seen, judge
 from cellbench.campaign.served import ROLES, Served, find_served
+from cellbench.campaign.shelf import Shelf
 from cellbench.host.firmware.download import PackageStore
 from cellbench.host.firmware.fingerprint import Change, Fingerprint, compare
 from cellbench.host.firmware.model import (
     Method,
     Package,
-    PackageKind,
     Recovery,
     RecoveryPath,
     Stage,
@@ -70,14 +70,14 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What the cells of a slot stand on. ``packages`` are those for its module; ``last_words`` takes a cell
-    whose host is about to die, ``ended`` is told each record in the process of the slot."""
+    """What the cells of a slot stand on. ``shelf`` has the packages for its module; ``last_words`` takes a
+    cell whose host is about to die, ``ended`` is told each record in the process of the slot."""
 
     slot: Slot
     far: FarSide
     services: ServiceMap
     apn: str | None
-    packages: tuple[Package, ...]
+    shelf: Shelf
     pace: Pace
     last_words: Callable[[Begun], None]
     ended: Callable[[CellRecord], None]
@@ -132,15 +132,13 @@ class Runner:
     def _prepare(self, cell: Cell, began: float) -> Begun:
         dut = self._dut()
         self.version = dut.identify(sim=False).firmware
+        shelf = self.ground.shelf
         served = self._find_served(cell) if cell.over_network else None
         if served is not None:
             self._lead_to(dut, served.package.start or self.version)
-        elif self._fitting(cell) is None:
-            self._lead_to(dut, self._start_of_any())
-        package = served.package if served is not None else self._fitting(cell)
-        if package is None:
-            raise NotPossible(f"{self.version} runs, and no package begins from it",
-                              remedy="add one to the firmware catalogue")
+        elif shelf.fitting(cell, self.version) is None:
+            self._lead_to(dut, shelf.first_start(self.version))
+        package = served.package if served is not None else shelf.must(cell, self.version)
         plant(dut)
         return Begun(cell, package, self.version, look(dut), began)
 
@@ -152,40 +150,15 @@ class Runner:
         dut.settle()
         return dut
 
-    def _fitting(self, cell: Cell) -> Package | None:
-        """The package that a cell updates with: one that fits, or one that does not."""
-        if cell.kind is Interruption.WRONG_PACKAGE:
-            wrong = [one for one in self.ground.packages if one.kind is PackageKind.DELTA
-                     and one.start != self.version]
-            wrong.sort(key=lambda one: one.end == self.version)  # one that would change the version is best
-            # that it does not fit is the module's to find
-            return replace(wrong[0], start=self.version) if wrong else None
-        kind = PackageKind.FULL if cell.method is Method.FLASH else PackageKind.DELTA
-        return self._one(kind)
-
-    def _one(self, kind: PackageKind) -> Package | None:
-        return next((one for one in self.ground.packages if one.kind is kind
-                     and one.start in (None, self.version) and one.end != self.version), None)
-
-    def _start_of_any(self) -> str:
-        starts = (one.start for one in self.ground.packages if one.start is not None)
-        return next(starts, self.version)
-
     def _lead_to(self, dut: Dut, version: str) -> None:
         """One delta that leads to a version, where it is not what runs."""
-        if self.version == version:
-            return
-        package = next((one for one in self.ground.packages if one.kind is PackageKind.DELTA
-                        and one.start == self.version and one.end == version), None)
-        if package is None:
-            raise NotPossible(f"{self.version} runs, this cell needs {version}, and no delta leads there",
-                              remedy="add one to the firmware catalogue")
-        self.version = Updater(dut).foat(package).after
+        if self.version != version:
+            self.version = Updater(dut).foat(self.ground.shelf.leading(self.version, version)).after
 
     def _find_served(self, cell: Cell) -> Served:
         if cell.method not in self._served:
             self._served[cell.method] = find_served(self.ground.services, cell.method, cell.series,
-                                                    self.ground.packages)
+                                                    self.ground.shelf.packages)
         return self._served[cell.method]
 
     # -- the update --------------------------------------------------------------------------------
@@ -311,7 +284,7 @@ class Runner:
             evidence.append(f"and {len(changed) - _MOST_DIFFERENCES} more differences")
 
     def _next_update(self, seen: Seen, evidence: list[str]) -> None:
-        package = self._one(PackageKind.DELTA)
+        package = self.ground.shelf.next_delta(self.version)
         if package is None:
             evidence.append(f"no next update: no delta begins from {self.version}")
             return
@@ -360,7 +333,7 @@ class Runner:
 
     def _flashed_anew(self, evidence: list[str]) -> bool:
         """Put a unit back that nothing else starts, for the cells to come; what it was found to be stays."""
-        package = next((one for one in self.ground.packages if one.kind is PackageKind.FULL), None)
+        package = self.ground.shelf.image()
         slot = self.ground.slot
         if package is None or slot.flasher is None:
             return False
@@ -397,7 +370,7 @@ class Runner:
         return None
 
     def _candidates(self) -> Sequence[Package | None]:
-        return [*(one for one in self.ground.packages if one.kind is PackageKind.DELTA), None]
+        return [*self.ground.shelf.deltas, None]
 
     def _record(self, cell: Cell, judgement: Judgement, began: float, begun: Begun | None = None,
                 seen: Seen | None = None, evidence: Sequence[str] = ()) -> CellRecord:

@@ -24,6 +24,7 @@ from cellbench.campaign.cells import Cell, cells_of, matching
 from cellbench.campaign.crew import Crew, Hand, serve
 from cellbench.campaign.ledger import Ledger
 from cellbench.campaign.served import ROLES
+from cellbench.campaign.shelf import Shelf
 from cellbench.campaign.units import choose
 from cellbench.catalogue.downloads import BY_SERIAL, way_source
 from cellbench.catalogue.model import Evidence, Series
@@ -302,7 +303,7 @@ def _slot_process(connection: Connection, post: _Post) -> None:
 
     def runner(last_words: Callable[[Begun], None]) -> Runner:
         slot = bench.slot(post.slot)
-        return Runner(Ground(slot, bench.far_side(post.slot), ServiceMap(rig), post.apn, post.packages,
+        return Runner(Ground(slot, bench.far_side(post.slot), ServiceMap(rig), post.apn, Shelf(post.packages),
                              post.pace, last_words, lambda record: _keep_trace(post, transcript, record)))
 
     try:
