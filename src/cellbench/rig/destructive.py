@@ -106,6 +106,7 @@ class _Interlock:
         if self._slot.model.power is not None or "pwr_on" in self._slot.model.lines.driven():
             seen = self._switched(shown)
             self._judge(seen, shown)
+            shown = seen.own_path
         else:
             self._signs.append("nothing switches it: no USB path, V_INT or current was looked at")
         self._compare(shown)
@@ -124,6 +125,12 @@ class _Interlock:
             self._expected, self._whence = recorded, "recorded by this run"
         if told != self._expected:
             raise self._other_imei(self._dut.at.name, told)
+        if "v_int" in self._slot.model.lines.read() and not self._slot.is_powered():
+            raise NotOurUnit(
+                f"slot {self._slot.name}: the module with IMEI {told} answers on {self._dut.at.name} while "
+                "V_INT of the slot says that its module is off",
+                remedy="run `cellbench rig interlock`: V_INT or the port leads to another module",
+            )
 
     def _other_imei(self, port: str, told: str) -> NotOurUnit:
         return NotOurUnit(
