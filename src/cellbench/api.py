@@ -20,6 +20,7 @@ from cellbench.base.errors import (
 )
 from cellbench.base.protocols import FarSide
 from cellbench.campaign.served import Served, find_served
+from cellbench.catalogue.diagnosis import polls_for
 from cellbench.host.certificates import CertificateKind, CertificateMissing, Certificates, md5_of
 from cellbench.host.channel import Channel
 from cellbench.host.clients.blame import ClientError, ClientNetworkError, ClientServiceError, tcp_probe
@@ -49,6 +50,8 @@ from cellbench.host.clients.mqttsn_model import (
     TopicKind,
 )
 from cellbench.host.clients.probes import ftp_probe, http_probe, mqtt_probe, tls_probe
+from cellbench.host.clients.sim import LogicalChannel, SimClient
+from cellbench.host.clients.sim_model import PinAtRisk, PinTries, SimRefused, SimState
 from cellbench.host.clients.sms import SmsClient
 from cellbench.host.clients.sms_model import (
     SmsAlphabet,
@@ -119,7 +122,7 @@ from cellbench.host.security import (
     TlsVersion,
 )
 from cellbench.host.sockets import Datagram, Socket, SocketClosed, Sockets
-from cellbench.host.urclog import UrcEvent, UrcTimeout
+from cellbench.host.urclog import Expectation, UrcEvent, UrcTimeout
 from cellbench.host.xmodem import Check as XmodemCheck
 from cellbench.host.xmodem import Mode as XmodemMode
 from cellbench.host.xmodem import XmodemError
@@ -133,6 +136,7 @@ from cellbench.rig.limits import ProductLimits
 from cellbench.rig.radio import RadioMeter, radio_meter
 from cellbench.rig.schema import Apn as Network
 from cellbench.rig.schema import Service
+from cellbench.rig.secrets import resolve_secret
 from cellbench.rig.services import ServiceMap
 from cellbench.rig.slot import Boot, PowerState, Slot
 from cellbench.rig.updating import Updater
@@ -145,35 +149,48 @@ from cellbench.session.procedure import Procedure, procedure
 from cellbench.session.recorder import Recorder
 from cellbench.session.run import RUN, Run
 from cellbench.session.updating import Packages, RecordingUpdater
+from cellbench.wire.uicc import apdu as card_commands
+from cellbench.wire.uicc import codec as card_codings
+from cellbench.wire.uicc.apdu import Apdu
+from cellbench.wire.uicc.apdu import Ins as CardInstruction
+from cellbench.wire.uicc.apdu import Key as CardKey
+from cellbench.wire.uicc.fcp import FileControl, parse_fcp
+from cellbench.wire.uicc.fcp import Structure as FileStructure
+from cellbench.wire.uicc.files import USIM as USIM_NAME
+from cellbench.wire.uicc.files import FileId, Location, decode_location
+from cellbench.wire.uicc.status import CardAnswer
 
 __all__ = [
-    "Aborted", "AtError", "BadFileName", "Boot", "CallClient", "CallState", "CellbenchError",
-    "CertificateKind", "CertificateMissing", "Certificates", "Channel", "ClientError",
-    "ClientNetworkError", "ClientServiceError", "CoapClient", "CoapMethod", "CoapProfile", "CoapResponse",
-    "CoapServer", "CoapTransport", "CurrentProfile", "CurrentWatch", "Datagram", "DialCommand", "Dut",
-    "DutState", "EndKind", "Equipment", "Escape", "FarSide", "FileDiffers", "FileMissing", "Files",
+    "USIM_NAME", "Aborted", "Apdu", "AtError", "BadFileName", "Boot", "CallClient", "CallState",
+    "CardAnswer", "CardInstruction", "CardKey", "CellbenchError", "CertificateKind", "CertificateMissing",
+    "Certificates", "Channel", "ClientError", "ClientNetworkError", "ClientServiceError", "CoapClient",
+    "CoapMethod", "CoapProfile", "CoapResponse", "CoapServer", "CoapTransport", "CurrentProfile",
+    "CurrentWatch", "Datagram", "DialCommand", "Dut", "DutState", "EndKind", "Equipment", "Escape",
+    "Expectation",
+    "FarSide", "FileControl", "FileDiffers", "FileId", "FileMissing", "FileStructure", "Files",
     "Fingerprint", "FirmwareCatalogue", "FirmwareRecovery", "FlashFailed", "FtpClient", "FtpEntry",
     "FtpLink", "FtpServer", "HangUp", "HttpClient", "HttpServer", "Identity", "Judgement", "Limit",
-    "MessageForm", "Method", "MqttClient", "MqttMessage", "MqttServer", "MqttSettingNotKept",
-    "MqttSnClient", "MqttSnGateway", "MqttSnMessage", "MqttSnTopic", "MqttSnWill", "MqttWill", "Mux",
-    "MuxCount", "MuxEnded", "MuxParameters", "MuxRefused", "MuxSilent", "Network", "NetworkError",
-    "NoRoom", "NoRoute", "NoSession", "NotApplicable", "NotOurUnit", "NotPossible", "OperatorError",
-    "OwnUnit", "Owner", "Package", "PackageDiffers", "PackageKind", "PackageNotOffered", "PackageStore",
-    "Packages", "Pin", "PinLevel", "Ping", "PowerState", "PppAuth", "PppAuthRefused", "PppDial", "PppEnd",
-    "PppFailed", "PppLink", "PppLost", "PppNoAnswer", "PppRefused", "PppReset", "PppTcp", "PppUdp",
-    "PppUnreachable", "PppdLink", "Procedure", "ProductLimits", "Psk", "RadioMeter", "RawTalk",
-    "Recorder", "RecordingUpdater", "Recovery", "RecoveryPath", "Response", "RigError", "Run", "Security",
-    "SecurityProfile", "Served", "ServerCheck", "Service", "ServiceError", "SessionData", "SessionKind",
-    "Slot", "SmsAlphabet", "SmsClient", "SmsMessage", "SmsNetworkError", "SmsRefused", "SmsReport",
-    "SmsStatus", "SmsStore", "Socket", "SocketClosed", "Sockets", "Stage", "StateCurrent",
-    "StoredPackage", "Subscription", "TlsVersion", "Told", "TopicKind", "UnitError", "Update",
-    "UpdateError", "UpdateEvent", "UpdateNotApplied", "UpdateRefused", "UpdateSilent", "Updater",
-    "UrcEvent", "UrcTimeout", "UsbRest", "VoiceCall", "XmodemCheck", "XmodemError", "XmodemMode",
-    "client_of", "coap_probe", "compare_fingerprints", "current_run", "fingerprint_of", "ftp_offer",
-    "ftp_probe", "http_offer", "http_probe", "limits_for", "load_firmware", "login_of", "md5_of",
-    "mqtt_probe", "mqttsn_probe", "number_of", "open_equipment", "own_unit", "procedure", "radio_meter",
-    "record_preservation", "recorder_of", "root_of", "serial_of", "served_package", "tcp_probe",
-    "tls_probe",
+    "Location", "LogicalChannel", "MessageForm", "Method", "MqttClient", "MqttMessage", "MqttServer",
+    "MqttSettingNotKept", "MqttSnClient", "MqttSnGateway", "MqttSnMessage", "MqttSnTopic", "MqttSnWill",
+    "MqttWill", "Mux", "MuxCount", "MuxEnded", "MuxParameters", "MuxRefused", "MuxSilent", "Network",
+    "NetworkError", "NoRoom", "NoRoute", "NoSession", "NotApplicable", "NotOurUnit", "NotPossible",
+    "OperatorError", "OwnUnit", "Owner", "Package", "PackageDiffers", "PackageKind", "PackageNotOffered",
+    "PackageStore", "Packages", "Pin", "PinAtRisk", "PinLevel", "PinTries", "Ping", "PowerState", "PppAuth",
+    "PppAuthRefused", "PppDial", "PppEnd", "PppFailed", "PppLink", "PppLost", "PppNoAnswer", "PppRefused",
+    "PppReset", "PppTcp", "PppUdp", "PppUnreachable", "PppdLink", "Procedure", "ProductLimits", "Psk",
+    "RadioMeter", "RawTalk", "Recorder", "RecordingUpdater", "Recovery", "RecoveryPath", "Response",
+    "RigError", "Run", "Security", "SecurityProfile", "Served", "ServerCheck", "Service", "ServiceError",
+    "SessionData", "SessionKind", "SimClient", "SimRefused", "SimState", "Slot", "SmsAlphabet", "SmsClient",
+    "SmsMessage", "SmsNetworkError", "SmsRefused", "SmsReport", "SmsStatus", "SmsStore", "Socket",
+    "SocketClosed", "Sockets", "Stage", "StateCurrent", "StoredPackage", "Subscription", "TlsVersion",
+    "Told", "TopicKind", "UnitError", "Update", "UpdateError", "UpdateEvent", "UpdateNotApplied",
+    "UpdateRefused", "UpdateSilent", "Updater", "UrcEvent", "UrcTimeout", "UsbRest", "VoiceCall",
+    "XmodemCheck", "XmodemError", "XmodemMode", "card_codings", "card_commands", "client_of", "coap_probe",
+    "compare_fingerprints", "current_run", "decode_location", "fingerprint_of", "ftp_offer", "ftp_probe",
+    "http_offer", "http_probe", "limits_for", "load_firmware", "login_of", "md5_of", "mqtt_probe",
+    "mqttsn_probe", "number_of", "open_equipment", "own_unit", "parse_fcp", "pin_of", "polls_for",
+    "procedure", "radio_meter", "record_preservation", "recorder_of", "root_of", "serial_of", "served_package",
+    "tcp_probe", "tls_probe",
 ]
 
 
@@ -235,6 +252,15 @@ def number_of(equipment: Equipment, slot: str) -> str:
         raise NotPossible(f"the rig file names no telephone number for slot {slot}",
                           remedy=f"name it under slots.{slot}.sim.number")
     return sim.number
+
+
+def pin_of(equipment: Equipment, slot: str) -> str:
+    """PIN1 of a slot's SIM as the rig file refers to it; NotPossible when it names none."""
+    sim = equipment.rig.model.slots[slot].sim
+    if sim is None or sim.pin is None:
+        raise NotPossible(f"the rig file names no PIN for the SIM of slot {slot}",
+                          remedy=f"name it under slots.{slot}.sim.pin, as {{file: PATH}} or {{env: NAME}}")
+    return resolve_secret(sim.pin, equipment.rig.path, f"slots.{slot}.sim.pin")
 
 
 def served_package(equipment: Equipment, slot: str, method: Method, packages: Sequence[Package]) -> Served:

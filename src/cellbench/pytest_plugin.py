@@ -21,6 +21,7 @@ pytest_plugins = [
     "cellbench.fixtures.dut",
     "cellbench.fixtures.services",
     "cellbench.fixtures.firmware",
+    "cellbench.fixtures.sim",
     "cellbench.fixtures.telephone",
     "cellbench.fixtures.record",
 ]

@@ -19,6 +19,7 @@ from cellbench.host.clients.ftp import FtpClient
 from cellbench.host.clients.http import HttpClient
 from cellbench.host.clients.mqtt import MqttClient
 from cellbench.host.clients.mqttsn import MqttSnClient
+from cellbench.host.clients.sim import SimClient
 from cellbench.host.clients.sms import SmsClient
 from cellbench.host.errors import AtError
 from cellbench.host.files import Files
@@ -130,6 +131,10 @@ class Dut:
         """Short messages: ``with dut.sms() as sms: sms.send("+39...", "Hello")``."""
         return SmsClient(self.at)
 
+    def sim(self) -> SimClient:
+        """The SIM: ``dut.sim().read(FileId.IMSI)``, its commands, its PINs, its logical channels."""
+        return SimClient(self.at)
+
     def http(self, profile: int = 0) -> HttpClient:
         """The HTTP client on a profile: ``dut.http().use(HttpServer("httpbin.org")).get("/")``."""
         return HttpClient(self.at, profile)
@@ -193,11 +198,15 @@ class Dut:
             stats.append(numbers[-1] if numbers else 0)
         return next((stat for stat in stats if stat in _REGISTERED), stats[0])
 
-    def register(self, timeout_s: float = _SEARCH_S) -> float:
-        """Wait until the module is registered; seconds it took. NetworkError when it is not in time."""
+    def register(self, timeout_s: float = _SEARCH_S, *, first: Callable[[], None] | None = None) -> float:
+        """Wait until the module is registered; seconds it took. ``first`` is called once if it is not yet.
+        NetworkError when it is not in time."""
         began = time.monotonic()
         deadline = Deadline.after(timeout_s)
         while (stat := self.registration()) not in _REGISTERED:
+            if first is not None:
+                first()
+                first = None
             if deadline.expired:
                 raise NetworkError(
                     f"slot {self.slot.name} is not registered after {timeout_s:g} s, <stat> is {stat}",

@@ -247,10 +247,10 @@ def complete(declared: LoadedRig, generated: LoadedRig) -> LoadedRig:
 
 
 def _sim(stated: Sim | None, found: Sim | None) -> Sim | None:
-    """The SIM as stated, with the number that it was found to have where none is stated."""
-    if stated is None or found is None or stated.number:
+    """The SIM as stated, with the number and the PIN that it was found to have where none is stated."""
+    if stated is None or found is None:
         return stated
-    return stated.model_copy(update={"number": found.number})
+    return stated.model_copy(update={"number": stated.number or found.number, "pin": stated.pin or found.pin})
 
 
 def _is_here(host: str | None) -> bool:

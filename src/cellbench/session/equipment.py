@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cellbench.base.clock import Deadline
-from cellbench.base.errors import CellbenchError, NotPossible, RigError
+from cellbench.base.errors import CellbenchError, NotPossible, OperatorError, RigError
+from cellbench.host.clients.sim_model import SimState
 from cellbench.host.transcript import Transcript
 from cellbench.host.wear import NvmWatch, Wear
 from cellbench.io.pipe import PortLost, PortMissing
@@ -23,6 +24,7 @@ from cellbench.rig.dut import Dut, DutState
 from cellbench.rig.load import LoadedRig, complete, load_rig
 from cellbench.rig.reboot import restart, wake
 from cellbench.rig.schema import Apn, Service
+from cellbench.rig.secrets import resolve_secret
 from cellbench.rig.services import Services
 from cellbench.rig.slot import PowerState, Slot
 from cellbench.rig.updating import Updater
@@ -91,7 +93,7 @@ class Equipment:
         dut.settle()
         self._identify(dut)
         if state in (DutState.REGISTERED, DutState.ONLINE):
-            dut.register()
+            dut.register(first=lambda: self._enter_pin(dut))
         if state is DutState.ONLINE:
             network = self.rig.model.network_of(slot_name)
             dut.activate(apn=network.apn if network else None)
@@ -254,6 +256,19 @@ class Equipment:
             ),
         )
         self._imeis[name] = dut.slot.unit.imei = identity.imei
+
+    def _enter_pin(self, dut: Dut) -> None:
+        """Give the PIN that the SIM asks for; OperatorError when the rig file names none, or when too few
+        tries are left."""
+        sim = dut.sim()
+        if sim.awake() is not SimState.PIN:
+            return
+        name = dut.slot.name
+        model = self.rig.model.slots[name].sim
+        if model is None or model.pin is None:
+            raise OperatorError(f"the SIM of slot {name} asks for its PIN",
+                                remedy=f"name it under slots.{name}.sim.pin: {{file: PATH}} or {{env: NAME}}")
+        sim.enter(resolve_secret(model.pin, self.rig.path, f"slots.{name}.sim.pin"))
 
     @staticmethod
     def _unswitched(slot: Slot, state: DutState, doubted: bool) -> None:

@@ -138,13 +138,23 @@ def _slot(rack: Rack, slot: VirtualSlot, index: int) -> dict[str, object]:
         "lines": lines,
         "ports": _ports(slot),
         **({"flasher": {"on": FLASHER}} if power.has_usb_boot else {}),
-        "sim": {"ref": f"sim-{index + 1}", "number": f"+{slot.module.subscriber.number}"},
+        "sim": {"ref": f"sim-{index + 1}", "number": f"+{slot.module.subscriber.number}",
+                "pin": {"file": str(_pin_file(rack, slot))}},
         "capabilities": ["expendable"],
     }
     network = rack.world.networks[slot.profile.series]
     if network.apns:
         model["network"] = {"apn": network.apns[0], **({"plmn": network.plmn} if network.plmn else {})}
     return model
+
+
+def _pin_file(rack: Rack, slot: VirtualSlot) -> Path:
+    """Where PIN1 of the slot's card stands, for its owner alone."""
+    path = rack.directory / slot.name / "sim-pin"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(slot.module.sim.profile.pin + "\n", encoding="ascii")
+    path.chmod(0o600)
+    return path
 
 
 def _ports(slot: VirtualSlot) -> dict[str, object]:
