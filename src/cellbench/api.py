@@ -189,8 +189,8 @@ __all__ = [
     "compare_fingerprints", "current_run", "decode_location", "fingerprint_of", "ftp_offer", "ftp_probe",
     "http_offer", "http_probe", "limits_for", "load_firmware", "login_of", "md5_of", "mqtt_probe",
     "mqttsn_probe", "number_of", "open_equipment", "own_unit", "parse_fcp", "pin_of", "polls_for",
-    "procedure", "radio_meter", "record_preservation", "recorder_of", "root_of", "serial_of", "served_package",
-    "tcp_probe", "tls_probe",
+    "procedure", "radio_meter", "record_preservation", "recorder_of", "root_of", "serial_of",
+    "served_package", "tcp_probe", "tls_probe",
 ]
 
 
