@@ -22,7 +22,8 @@ def package(start: str | None, end: str) -> Package:
     return Package(Path(f"{start}-{end}"), Series.LENA_R8, kind, start, end, 10, "", "")
 
 
-SHELF = Shelf((package("1", "2"), package("2", "1"), package(None, "1"), package(None, "2"), package("0", "2")))
+SHELF = Shelf((package("1", "2"), package("2", "1"), package(None, "1"), package(None, "2"),
+               package("0", "2")))
 
 
 @pytest.mark.parametrize(("version", "end"), [("1", "2"), ("2", "1")])
