@@ -1,0 +1,73 @@
+"""What the procedures of the SIM share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cellbench.api import Dut, FarSide, FileId, Recorder, SimClient, SimState, card_codings
+
+CARD_S = 60.0
+LOCATIONS = (FileId.LOCI, FileId.PSLOCI, FileId.EPSLOCI)
+_OTHER_DIGIT = str.maketrans("0123456789", "1234567890")
+
+
+def awake(dut: Dut) -> SimClient:
+    """The SIM, once it is no longer busy."""
+    sim = dut.sim()
+    sim.awake()
+    return sim
+
+
+def other_pin(pin: str) -> str:
+    """A PIN that is not this one: its last digit counted one up, so that whoever knows the first knows this
+    one too, should the bench be cut off in between."""
+    return pin[:-1] + pin[-1].translate(_OTHER_DIGIT)
+
+
+def wrong_pin(pin: str) -> str:
+    """Another one again, for wrong tries: its first digit counted one up."""
+    return pin[0].translate(_OTHER_DIGIT) + pin[1:]
+
+
+@contextmanager
+def lock_as_before(sim: SimClient, pin: str) -> Iterator[None]:
+    """Afterwards the PIN is asked for at the start or not, as before. Nothing that could use up a try is sent;
+    what cannot be put back so is said (PinAtRisk)."""
+    before = sim.locked()
+    try:
+        yield
+    finally:
+        if sim.awake() is SimState.PIN:
+            sim.enter(pin)
+        if sim.locked() is not before:
+            sim.lock(before, pin)
+
+
+@contextmanager
+def card(dut: Dut, far_side: FarSide, name: str) -> Iterator[SimClient]:
+    """Another card is in during the block; afterwards the slot's own, and the module is registered."""
+    far_side.act("sim", card=name)
+    sim = dut.sim()
+    try:
+        assert sim.await_state(SimState.READY, CARD_S), f"the card {name} is not taken"
+        yield sim
+    finally:
+        far_side.act("sim", card="own")
+        sim.await_state(SimState.READY, CARD_S)
+        dut.register()
+
+
+def radio_off(dut: Dut, record: Recorder) -> None:
+    """Detach by AT+CFUN=0, where the card still answers then; else the module stays on the network."""
+    dut.spend_attach("CFUN cycle")
+    dut.send("AT+CFUN=0")
+    if dut.sim().awake() is not SimState.READY:
+        record.note("the card is off at AT+CFUN=0: the module is on the network meanwhile")
+        dut.send("AT+CFUN=1")
+
+
+def written(sim: SimClient) -> dict[FileId, bytes]:
+    """Those of the location files that hold something."""
+    held = {file: sim.read(file) for file in LOCATIONS}
+    return {file: data for file, data in held.items() if not card_codings.is_empty(data[:-1])}
