@@ -324,8 +324,11 @@ class StopGate:
         self._around = around
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self) -> bool | None:
-        """Take a test out of pytest's hands without running it."""
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Take a test out of pytest's hands without running it. What the test before left standing for it
+        (its file's fixtures) is torn down as this one's teardown would have done."""
+        if self._around.left_out:
+            item.session._setupstate.teardown_exact(nextitem)
         return True if self._around.aborting or self._around.left_out else None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
