@@ -208,51 +208,45 @@ def test_in_2g(registered: Dut, far_side: FarSide) -> None:
 
 
 # between two slots
-@procedure("R8:7.3", title="A message from this module to another one", series=BOTH, slots=2,
+@procedure("R8:7.3", title="Messages from this module to another one", series=BOTH, slots=2,
            depends_on=NETWORK)
-@pytest.mark.parametrize("text", ["plain: {0} ^[]{{}}~\\|", "UCS2: {0} Ωψ猫"], ids=["GSM alphabet", "UCS2"])
-def test_between_two(dut_at: DutAt, peer_at: DutAt, own_number: str, peer_number: str, text: str) -> None:
-    """It arrives as it was sent, from this module's number."""
-    sender, receiver = dut_at(DutState.REGISTERED), peer_at(DutState.REGISTERED)
-    said = text.format(_word())
-    with _of(sender) as mine, _of(receiver) as theirs, theirs.arrival() as arrival:
-        mine.send(peer_number, said)
-        found = arrival.wait(MESSAGE_S)
-        assert found.text == said
-        assert found.party.lstrip("+")[-9:] == own_number.lstrip("+")[-9:]
-
-
-@procedure("R8:7.3", title="A stored message is sent, with a report of its arrival", series=BOTH, slots=2,
-           depends_on=NETWORK)
-def test_stored_with_report(dut_at: DutAt, peer_at: DutAt, peer_number: str) -> None:
-    """+CMGW, +CMSS: it counts as sent; +CMGS with a request: +CDSI names the report."""
+def test_between_two(dut_at: DutAt, peer_at: DutAt, own_number: str, peer_number: str, record: Recorder
+                     ) -> None:
+    """They arrive as they were sent, from this module's number: in both alphabets, from the store, as the PDU
+    that the module made of a text; with a report that names its reference."""
     sender, receiver = dut_at(DutState.REGISTERED), peer_at(DutState.REGISTERED)
     with _of(sender) as mine, _of(receiver) as theirs, theirs.arrival() as arrival:
+        for text in (f"plain: {_word()} ^[]{{}}~\\|", f"UCS2: {_word()} Ωψ猫"):
+            with record.step(text[:5]):
+                mine.send(peer_number, text)
+                found = arrival.wait(MESSAGE_S)
+                assert found.text == text
+                assert found.party.lstrip("+")[-9:] == own_number.lstrip("+")[-9:]
         text = _word()
         index = mine.store(peer_number, text)
-        mine.send_stored(index)
-        assert mine.listed()[index] is SmsStatus.SENT
-        assert arrival.wait(MESSAGE_S).text == text
-        before = sender.send("AT+CNMI?").value("+CNMI")
-        sender.send("AT+CNMI=2,1,0,2")
-        try:
-            with sender.at.expect("+CDSI") as reported:
-                reference = mine.send(peer_number, _word(), report=True)
-                arrival.wait(MESSAGE_S)
-                place = reported.wait(MESSAGE_S).fields[1]
-            assert isinstance(place, int)
-            report = mine.read_report(place)
-            assert (report.reference, report.arrived) == (reference, True)
-        finally:
-            sender.send("AT+CNMI=" + ",".join(str(one) for one in before))
+        with record.step("a stored message"):
+            mine.send_stored(index)
+            assert mine.listed()[index] is SmsStatus.SENT
+            assert arrival.wait(MESSAGE_S).text == text
+        with record.step("a PDU"):
+            pdu = mine.read_pdu(index)
+            mine.send_pdu(pdu, len(pdu) - 1 - pdu[0])
+            assert arrival.wait(MESSAGE_S).text == text
+        with record.step("a report"):
+            _reported(sender, mine, peer_number)
+            arrival.wait(MESSAGE_S)
 
 
-@procedure("R8:7.3", title="A PDU that came goes on as a PDU", series=BOTH, slots=2, depends_on=NETWORK)
-def test_pdu_mode(dut_at: DutAt, peer_at: DutAt, peer_number: str) -> None:
-    """The PDU that the module itself made of a text is sent in PDU mode and arrives as that text."""
-    sender, receiver = dut_at(DutState.REGISTERED), peer_at(DutState.REGISTERED)
-    with _of(sender) as mine, _of(receiver) as theirs, theirs.arrival() as arrival:
-        text = _word()
-        pdu = mine.read_pdu(mine.store(peer_number, text))
-        mine.send_pdu(pdu, len(pdu) - 1 - pdu[0])
-        assert arrival.wait(MESSAGE_S).text == text
+def _reported(sender: Dut, mine: SmsClient, number: str) -> None:
+    """A message with a request; +CDSI names the report of its arrival."""
+    before = sender.send("AT+CNMI?").value("+CNMI")
+    sender.send("AT+CNMI=2,1,0,2")
+    try:
+        with sender.at.expect("+CDSI") as told:
+            reference = mine.send(number, _word(), report=True)
+            place = told.wait(MESSAGE_S).fields[1]
+        assert isinstance(place, int)
+        report = mine.read_report(place)
+        assert (report.reference, report.arrived) == (reference, True)
+    finally:
+        sender.send("AT+CNMI=" + ",".join(str(one) for one in before))

@@ -164,36 +164,32 @@ def test_data_variant(registered: Dut, record: Recorder) -> None:
 @procedure("R8:7.3", title="A call from this module to another one", series=BOTH, slots=2, depends_on=NETWORK)
 def test_call_between_two(dut_at: DutAt, peer_at: DutAt, own_number: str, peer_number: str,
                           record: Recorder) -> None:
-    """It rings there with this module's number, is answered, and ends here when it is ended there."""
+    """It rings there with this module's number, is answered, and ends here when it is ended there; a second
+    one is declined there, which this module tells as BUSY or NO CARRIER."""
     caller, other = speaks(dut_at(DutState.REGISTERED)), speaks(peer_at(DutState.REGISTERED))
     with presented(other), idle_after(caller, other):
-        with other.at.expect("+CLIP") as told:
-            record.note(f"the dial command ends with {caller.calls.dial(peer_number)}")
-            shown = str(told.wait(CALL_S).fields[0])
-        assert shown.lstrip("+")[-9:] == own_number.lstrip("+")[-9:]
-        (call,) = caller.calls.listed()
-        assert call.outgoing
-        other.calls.answer()
-        for dut in (caller, other):
-            assert dut.calls.await_state(CallState.ACTIVE, CALL_S)
-        with caller.at.expect("NO CARRIER") as over:
-            other.calls.hang_up()
-            over.wait(CALL_S)
-        assert caller.calls.await_state(None, CALL_S)
-
-
-@procedure("R8:7.3", title="A call that the other module declines", series=BOTH, slots=2, depends_on=NETWORK)
-def test_declined(dut_at: DutAt, peer_at: DutAt, peer_number: str, record: Recorder) -> None:
-    """The caller hears of it: BUSY or NO CARRIER, as result or as URC; +CEER knows a cause."""
-    caller, other = speaks(dut_at(DutState.REGISTERED)), speaks(peer_at(DutState.REGISTERED))
-    with idle_after(caller, other):
-        with caller.at.expect(("BUSY", "NO CARRIER", "NO ANSWER")) as over, other.calls.rings() as ring:
-            caller.calls.dial(peer_number)
-            ring.wait(CALL_S)
-            other.calls.hang_up()
-            told = over.wait(CALL_S)
-        record.note(f"the caller hears {told.text}; {caller.send('AT+CEER').info}")
-        assert caller.calls.await_state(None, CALL_S)
+        with record.step("answered"):
+            with other.at.expect("+CLIP") as told:
+                record.note(f"the dial command ends with {caller.calls.dial(peer_number)}")
+                shown = str(told.wait(CALL_S).fields[0])
+            assert shown.lstrip("+")[-9:] == own_number.lstrip("+")[-9:]
+            (call,) = caller.calls.listed()
+            assert call.outgoing
+            other.calls.answer()
+            for dut in (caller, other):
+                assert dut.calls.await_state(CallState.ACTIVE, CALL_S)
+            with caller.at.expect("NO CARRIER") as over:
+                other.calls.hang_up()
+                over.wait(CALL_S)
+            assert caller.calls.await_state(None, CALL_S)
+        with record.step("declined"):
+            with caller.at.expect(("BUSY", "NO CARRIER", "NO ANSWER")) as over, other.calls.rings() as ring:
+                caller.calls.dial(peer_number)
+                ring.wait(CALL_S)
+                other.calls.hang_up()
+                ended = over.wait(CALL_S)
+            record.note(f"the caller hears {ended.text}; {caller.send('AT+CEER').info}")
+            assert caller.calls.await_state(None, CALL_S)
 
 
 # the line that wakes a host
