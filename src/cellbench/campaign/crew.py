@@ -238,10 +238,12 @@ class Crew:
                 self._changed.wait(_LOOK_S)
             return None
 
-    def _order(self, cell: Cell, version: str) -> tuple[bool, int]:
-        """Cells that begin with what runs now first, then as planned."""
-        at_home = version in ("", self.home.get(cell.series, version))
-        return cell.over_network is not at_home and cell.over_network, self._pending.index(cell)
+    def _order(self, cell: Cell, version: str) -> tuple[bool, bool, int]:
+        """Cells that begin with what runs now first; then those that must be alone with something, so that
+        they are not all left for the end; then as planned."""
+        away = cell.over_network and version not in ("", self.home.get(cell.series, version))
+        alone = cell.method is Method.FLASH or cell.kind is Interruption.SERVER_GONE
+        return away, not alone, self._pending.index(cell)
 
     def _disturbs(self, cell: Cell) -> bool:
         """True when this cell stops a server that another uses now, or uses one that another stops; and while
