@@ -66,7 +66,7 @@ def test_every_cell_that_makes_sense_is_drawn_in_its_colour(tmp_path: Path) -> N
 def test_places_that_make_no_sense_for_one_reason_are_one_row(tmp_path: Path) -> None:
     foat, http = bands(matrix(tmp_path), "LENA-R8")
     assert len(foat.rows) == len(PLACES)
-    assert [row.label for row in http.rows] == ["C and NAK to silent minutes"]
+    assert [row.label for row in http.rows] == ["C and NAK and on"]
     assert "no server" in http.rows[0].why
 
 

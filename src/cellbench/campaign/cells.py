@@ -71,13 +71,13 @@ def matching(cells: Iterable[Cell], patterns: Sequence[str]) -> tuple[Cell, ...]
 
 def _why_not(method: Method, place: Place, kind: Interruption, stored: Method) -> str:
     """Why a cell makes no sense; "" for one that does."""
-    if kind in _NETWORK and method not in _SERVED:
-        return "the package comes from the host: neither server nor network has a part in it"
     if method in _STORED and place.stage is not Stage.DOWNLOADING and place is not WHOLE:
         if method is not stored:
             return f"as by {_WORDS[stored]}: +UFWINSTALL takes the stored package, however it came"
         if kind in _NETWORK:
             return "the package is stored in the module: neither server nor network has a part in it any more"
+    if kind in _NETWORK and method not in _SERVED:
+        return "the package comes from the host: neither server nor network has a part in it"
     if method in _SERVED and kind is Interruption.WRONG_PACKAGE:
         return "as by serial file: +UFWINSTALL takes the stored package, however it came"
     if method is Method.FLASH and kind is Interruption.WRONG_PACKAGE:

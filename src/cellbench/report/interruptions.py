@@ -50,6 +50,7 @@ FILL = {
 _BAD = "#b3201f"
 _SIGN = {CellOutcome.NOT_REACHED: "!", CellOutcome.ERROR: "!", CellOutcome.NOT_POSSIBLE: "○",
          CellOutcome.NOT_APPLICABLE: "–", CellOutcome.NOT_RUN: "·"}
+_SHORT = {"installation began again": "installed again"}
 _LEFT, _CELL_W, _CELL_H, _GAP, _BAND = 136.0, 112.0, 23.0, 3.0, 27.0
 WIDTH = _LEFT + len(_COLUMNS) * (_CELL_W + _GAP)
 
@@ -206,7 +207,7 @@ def _rows(places: Sequence[list[tuple[CellEntry, CellRecord | None]]]) -> tuple[
             rows += [Row(row[0][0].place, tuple(row)) for row in several]
             continue
         first, last = several[0][0][0].place, several[-1][0][0].place
-        rows.append(Row(first if first == last else f"{first} to {last}", (), why))
+        rows.append(Row(first if first == last else f"{first} and on", (), why))
     return tuple(rows)
 
 
@@ -266,7 +267,8 @@ def _label(record: CellRecord | None) -> str:
     if record is None:
         return ""
     if record.outcome is CellOutcome.RECOVERED:
-        return clipped(record.recovery or record.outcome.value, 22)
+        way = record.recovery or record.outcome.value
+        return clipped(_SHORT.get(way, way), 22)
     if record.outcome is CellOutcome.ERROR:
         return f"! error: {record.owner.value}" if record.owner else "! error"
     sign = _SIGN.get(record.outcome)
