@@ -171,7 +171,7 @@ def _reached(seen: Seen) -> Judgement | None:
 def _good(seen: Seen) -> Judgement:
     assert seen.recovery is not None  # _dead has looked
     if seen.cell.kind is Interruption.WRONG_PACKAGE:
-        return Judgement(CellOutcome.REFUSED, None, f"{seen.failure}; {seen.recovery.version} runs")
+        return Judgement(CellOutcome.REFUSED, None, str(seen.failure))
     outcome = _PLAIN.get(seen.recovery.path, CellOutcome.RECOVERED)
     return Judgement(outcome, None, f"{seen.recovery.version} runs")
 
