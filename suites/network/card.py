@@ -32,8 +32,7 @@ def wrong_pin(pin: str) -> str:
 
 @contextmanager
 def lock_as_before(sim: SimClient, pin: str) -> Iterator[None]:
-    """Afterwards the PIN is asked for at the start or not, as before. Nothing that could use up a try is sent;
-    what cannot be put back so is said (PinAtRisk)."""
+    """Afterwards the PIN is asked for at the start or not, as before. PinAtRisk where a try would go."""
     before = sim.locked()
     try:
         yield

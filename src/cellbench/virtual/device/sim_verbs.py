@@ -38,7 +38,7 @@ async def _sim(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
         else:
             sim.remove()
     elif "card" in values:
-        card = _card(rack, values["card"]) if values["card"] != "own" else sim.module.config.sim.profile
+        card = _card(rack, slot, values["card"])
         sim.remove()
         sim.insert(card)
     elif "imsi" in values:
@@ -48,8 +48,10 @@ async def _sim(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
     return None
 
 
-def _card(rack: Rack, name: str) -> CardProfile:
-    """The world's first card, or that of a profile file."""
+def _card(rack: Rack, slot: VirtualSlot | None, name: str) -> CardProfile:
+    """The slot's own card, the world's first, or that of a profile file."""
+    if name == "own" and slot is not None:
+        return slot.module.config.sim.profile
     if name == "world":
         return world_card(rack.world.raw["sim"], "R8")  # type: ignore[arg-type]
     try:
@@ -91,8 +93,8 @@ async def _report(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answe
 VERBS: Mapping[str, Verb] = MappingProxyType({
     "sim": Verb("state=in|out: the card is there, or taken out; imsi=N|next: a multi-IMSI card takes another "
                 "identity; profile=ICCID|next: an eUICC enables another profile; "
-                "card=own|world|NAME|FILE: another card is put in: the slot's own anew, the world's first, one "
-                "that comes with the package, or that of a profile file", True, _sim),
+                "card=own|world|NAME|FILE: another card is put in: the slot's own as new, the world's first, "
+                "one that comes with the package, or that of a profile file", True, _sim),
 })
 REPORTS: Mapping[str, Verb] = MappingProxyType({
     "sim": Verb("the card: identities, what it asks for, tries left, channels, challenges answered", True,
