@@ -217,8 +217,6 @@ def _hindrance(slot: Slot) -> str:
         return "a firmware update is under way"
     if slot.state is PowerState.OFF:
         return "the module is off"
-    if slot.state is PowerState.BOOTING:
-        return "the module is booting"
     busy = [channel.name for channel in tuple(slot.channels.values()) if channel.in_data_mode]
     if busy:
         return f"{', '.join(busy)} is in data mode"
