@@ -8,6 +8,7 @@ from cellbench.catalogue.sources import driver, sibling
 from .building import command, number, text
 
 _UPDATE_NOTE = sibling("SARA-R5 firmware update note UBX-20033314 R03: LwM2M")
+_UFOTA = sibling("SARA-R5 firmware update note UBX-20033314 R03: +UFOTASTAT")
 _SWITCH = driver("ubxlib and a public SARA-R5 driver; SARA-R5 firmware update note UBX-20033314 R03")
 _NOTE = "the guide's chapter points to the LwM2M objects and commands note UBX-18068860"
 _LONGEST_PATH = 64
@@ -20,6 +21,10 @@ COMMANDS = (
     command(
         "+ULWM2MSTAT", "LwM2M events", "srt", _UPDATE_NOTE, number("mode", (0, 1)), series=R6_ONLY,
         stored=Storage.NVM, urcs=("+ULWM2MSTAT",),
+    ),
+    command(
+        "+UFOTASTAT", "Events of an update by LwM2M", "srt", _UFOTA, number("mode", (0, 1)), series=R6_ONLY,
+        stored=Storage.NVM, urcs=("+UFOTASTAT",), notes="named by the application note",
     ),
     command(
         "+ULWM2MREG", "Registration with an LwM2M server", "srt", _UPDATE_NOTE,

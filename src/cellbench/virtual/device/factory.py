@@ -17,7 +17,7 @@ _DEFAULTS: Mapping[str, object] = MappingProxyType({
     "+CPSMS": 0, "+CEDRXS": 0, "+CIREG": 0,
     "+UURCCONF": 0, "+URING": 0, "+USIO": 0, "+UUSBCONF": (0, ""), "+UPSV": 0, "+CPLS": 0, "+UCGED": 0,
     "+CGAUTH": (), "+UCALLSTAT": 0, "+CTZR": 0, "+CGPIAF": (0, 0, 0, 0), "+CNAP": 0, "+USVCDOMAIN": 2,
-    "+URPM": 0, "+UCUSATA": 0, "+USIMSTAT": 0, "+UBIP": 0, "+ULWM2MSTAT": 0, "+UEMBPF": 0,
+    "+URPM": 0, "+UCUSATA": 0, "+USIMSTAT": 0, "+UBIP": 0, "+ULWM2MSTAT": 0, "+UFOTASTAT": 0, "+UEMBPF": 0,
     "+UDCONF=66": (4, 0),
     "+CSCA": ("+390000000000", 145),
 })

@@ -315,6 +315,11 @@ async def _cireg_read(ctx: CommandContext) -> None:
     ctx.info(f"+CIREG: {ctx.module.settings.number('+CIREG')},{int(ctx.module.network.ims)}")
 
 
+async def _cnmpsd(ctx: CommandContext) -> None:
+    """The data activity of 3G ends early; nothing of it is simulated."""
+    del ctx
+
+
 _CREGS: Handlers = {(name, form): handler for name in ("+CREG", "+CGREG", "+CEREG")
                     for form, handler in ((Form.SET, _registration_set), (Form.READ, _registration_read))}
 
@@ -336,7 +341,7 @@ HANDLERS: Handlers = {
     ("+CPSMS", Form.SET): _cpsms_set, ("+CPSMS", Form.READ): _cpsms_read,
     ("+CIREG", Form.READ): _cireg_read,
     **{key: value for key, value in setting("+CIREG").items() if key[1] is Form.SET},
-    ("+UCFSCAN", Form.SET): radio_scan.deep,
+    ("+UCFSCAN", Form.SET): radio_scan.deep, ("+CNMPSD", Form.EXECUTE): _cnmpsd,
     **setting("+CMER"), **setting("+CTZU"), **setting("+CTZR"), **setting("+CPLS"), **setting("+URPM"),
     **setting("+USVCDOMAIN"),
 }

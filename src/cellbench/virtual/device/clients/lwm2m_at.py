@@ -87,5 +87,5 @@ HANDLERS: Handlers = {
     ("+ULWM2MREG", Form.SET): _register, ("+ULWM2MREG", Form.READ): _registered,
     ("+ULWM2MDEREG", Form.SET): _deregister,
     ("+ULWM2MLIST", Form.SET): _list, ("+ULWM2MREAD", Form.SET): _read,
-    **setting("+ULWM2MSTAT"),
+    **setting("+ULWM2MSTAT"), **setting("+UFOTASTAT"),
 }
