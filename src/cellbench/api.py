@@ -22,6 +22,7 @@ from cellbench.base.protocols import FarSide
 from cellbench.campaign.served import Served, find_served
 from cellbench.catalogue.diagnosis import polls_for
 from cellbench.catalogue.migration import MIGRATION, MigrationRow, migration_row
+from cellbench.catalogue.watchdog import Deed, Level, Symptom
 from cellbench.host.certificates import CertificateKind, CertificateMissing, Certificates, md5_of
 from cellbench.host.channel import Channel
 from cellbench.host.clients.blame import ClientError, ClientNetworkError, ClientServiceError, tcp_probe
@@ -124,6 +125,19 @@ from cellbench.host.security import (
 )
 from cellbench.host.sockets import Datagram, Socket, SocketClosed, Sockets
 from cellbench.host.urclog import Expectation, UrcEvent, UrcTimeout
+from cellbench.host.watchdog.flows import CallFlow, SocketFlow
+from cellbench.host.watchdog.hands import AtHands, HourlyBudget
+from cellbench.host.watchdog.ladder import Watchdog
+from cellbench.host.watchdog.model import (
+    Flow,
+    Hands,
+    NotRecovered,
+    PermanentRefusal,
+    Step,
+    UpdateUnderWay,
+    Waits,
+)
+from cellbench.host.watchdog.model import Recovery as WatchdogRecovery
 from cellbench.host.xmodem import Check as XmodemCheck
 from cellbench.host.xmodem import Mode as XmodemMode
 from cellbench.host.xmodem import XmodemError
@@ -142,6 +156,7 @@ from cellbench.rig.services import ServiceMap
 from cellbench.rig.slot import Boot, PowerState, Slot
 from cellbench.rig.updating import Updater
 from cellbench.rig.usb_rest import UsbRest
+from cellbench.rig.watchdog import SlotHands, slot_watchdog
 from cellbench.session.attempts import ATTEMPT
 from cellbench.session.equipment import Equipment
 from cellbench.session.opening import open_equipment
@@ -162,36 +177,38 @@ from cellbench.wire.uicc.files import FileId, Location, decode_location
 from cellbench.wire.uicc.status import CardAnswer
 
 __all__ = [
-    "MIGRATION", "USIM_NAME", "Aborted", "Apdu", "AtError", "BadFileName", "Boot", "CallClient",
-    "CallState", "CardAnswer", "CardInstruction", "CardKey", "CellbenchError", "CertificateKind",
-    "CertificateMissing", "Certificates", "Channel", "ClientError", "ClientNetworkError",
-    "ClientServiceError", "CoapClient", "CoapMethod", "CoapProfile", "CoapResponse", "CoapServer",
-    "CoapTransport", "CurrentProfile", "CurrentWatch", "Datagram", "DialCommand", "Dut", "DutState",
-    "EndKind", "Equipment", "Escape", "Expectation", "FarSide", "FileControl", "FileDiffers", "FileId",
-    "FileMissing", "FileStructure", "Files", "Fingerprint", "FirmwareCatalogue", "FirmwareRecovery",
-    "FlashFailed", "FtpClient", "FtpEntry", "FtpLink", "FtpServer", "HangUp", "HttpClient", "HttpServer",
-    "Identity", "Judgement", "Limit", "Location", "LogicalChannel", "MessageForm", "Method",
-    "MigrationRow", "MqttClient", "MqttMessage", "MqttServer", "MqttSettingNotKept", "MqttSnClient",
-    "MqttSnGateway", "MqttSnMessage", "MqttSnTopic", "MqttSnWill", "MqttWill", "Mux", "MuxCount",
-    "MuxEnded", "MuxParameters", "MuxRefused", "MuxSilent", "Network", "NetworkError", "NoRoom",
-    "NoRoute", "NoSession", "NotApplicable", "NotOurUnit", "NotPossible", "OperatorError", "OwnUnit",
-    "Owner", "Package", "PackageDiffers", "PackageKind", "PackageNotOffered", "PackageStore", "Packages",
-    "Pin", "PinAtRisk", "PinLevel", "PinTries", "Ping", "PowerState", "PppAuth", "PppAuthRefused",
-    "PppDial", "PppEnd", "PppFailed", "PppLink", "PppLost", "PppNoAnswer", "PppRefused", "PppReset",
-    "PppTcp", "PppUdp", "PppUnreachable", "PppdLink", "Procedure", "ProductLimits", "Psk", "RadioMeter",
-    "RawTalk", "Recorder", "RecordingUpdater", "Recovery", "RecoveryPath", "Response", "RigError", "Run",
-    "Security", "SecurityProfile", "Served", "ServerCheck", "Service", "ServiceError", "SessionData",
-    "SessionKind", "SimClient", "SimRefused", "SimState", "Slot", "SmsAlphabet", "SmsClient",
-    "SmsMessage", "SmsNetworkError", "SmsRefused", "SmsReport", "SmsStatus", "SmsStore", "Socket",
-    "SocketClosed", "Sockets", "Stage", "StateCurrent", "StoredPackage", "Subscription", "TlsVersion",
-    "Told", "TopicKind", "UnitError", "Update", "UpdateError", "UpdateEvent", "UpdateNotApplied",
-    "UpdateRefused", "UpdateSilent", "Updater", "UrcEvent", "UrcTimeout", "UsbRest", "VoiceCall",
-    "XmodemCheck", "XmodemError", "XmodemMode", "card_codings", "card_commands", "client_of",
-    "coap_probe", "compare_fingerprints", "current_run", "decode_location", "fingerprint_of", "ftp_offer",
-    "ftp_probe", "http_offer", "http_probe", "limits_for", "load_firmware", "login_of", "md5_of",
-    "migration_row", "mqtt_probe", "mqttsn_probe", "number_of", "open_equipment", "own_unit", "parse_fcp",
-    "pin_of", "polls_for", "procedure", "radio_meter", "record_preservation", "recorder_of", "root_of",
-    "serial_of", "served_package", "tcp_probe", "tls_probe",
+    "MIGRATION", "USIM_NAME", "Aborted", "Apdu", "AtError", "AtHands", "BadFileName", "Boot",
+    "CallClient", "CallFlow", "CallState", "CardAnswer", "CardInstruction", "CardKey", "CellbenchError",
+    "CertificateKind", "CertificateMissing", "Certificates", "Channel", "ClientError",
+    "ClientNetworkError", "ClientServiceError", "CoapClient", "CoapMethod", "CoapProfile", "CoapResponse",
+    "CoapServer", "CoapTransport", "CurrentProfile", "CurrentWatch", "Datagram", "Deed", "DialCommand",
+    "Dut", "DutState", "EndKind", "Equipment", "Escape", "Expectation", "FarSide", "FileControl",
+    "FileDiffers", "FileId", "FileMissing", "FileStructure", "Files", "Fingerprint", "FirmwareCatalogue",
+    "FirmwareRecovery", "FlashFailed", "Flow", "FtpClient", "FtpEntry", "FtpLink", "FtpServer", "Hands",
+    "HangUp", "HourlyBudget", "HttpClient", "HttpServer", "Identity", "Judgement", "Level", "Limit",
+    "Location", "LogicalChannel", "MessageForm", "Method", "MigrationRow", "MqttClient", "MqttMessage",
+    "MqttServer", "MqttSettingNotKept", "MqttSnClient", "MqttSnGateway", "MqttSnMessage", "MqttSnTopic",
+    "MqttSnWill", "MqttWill", "Mux", "MuxCount", "MuxEnded", "MuxParameters", "MuxRefused", "MuxSilent",
+    "Network", "NetworkError", "NoRoom", "NoRoute", "NoSession", "NotApplicable", "NotOurUnit",
+    "NotPossible", "NotRecovered", "OperatorError", "OwnUnit", "Owner", "Package", "PackageDiffers",
+    "PackageKind", "PackageNotOffered", "PackageStore", "Packages", "PermanentRefusal", "Pin",
+    "PinAtRisk", "PinLevel", "PinTries", "Ping", "PowerState", "PppAuth", "PppAuthRefused", "PppDial",
+    "PppEnd", "PppFailed", "PppLink", "PppLost", "PppNoAnswer", "PppRefused", "PppReset", "PppTcp",
+    "PppUdp", "PppUnreachable", "PppdLink", "Procedure", "ProductLimits", "Psk", "RadioMeter", "RawTalk",
+    "Recorder", "RecordingUpdater", "Recovery", "RecoveryPath", "Response", "RigError", "Run", "Security",
+    "SecurityProfile", "Served", "ServerCheck", "Service", "ServiceError", "SessionData", "SessionKind",
+    "SimClient", "SimRefused", "SimState", "Slot", "SlotHands", "SmsAlphabet", "SmsClient", "SmsMessage",
+    "SmsNetworkError", "SmsRefused", "SmsReport", "SmsStatus", "SmsStore", "Socket", "SocketClosed",
+    "SocketFlow", "Sockets", "Stage", "StateCurrent", "Step", "StoredPackage", "Subscription", "Symptom",
+    "TlsVersion", "Told", "TopicKind", "UnitError", "Update", "UpdateError", "UpdateEvent",
+    "UpdateNotApplied", "UpdateRefused", "UpdateSilent", "UpdateUnderWay", "Updater", "UrcEvent",
+    "UrcTimeout", "UsbRest", "VoiceCall", "Waits", "Watchdog", "WatchdogRecovery", "XmodemCheck",
+    "XmodemError", "XmodemMode", "card_codings", "card_commands", "client_of", "coap_probe",
+    "compare_fingerprints", "current_run", "decode_location", "fingerprint_of", "ftp_offer", "ftp_probe",
+    "http_offer", "http_probe", "limits_for", "load_firmware", "login_of", "md5_of", "migration_row",
+    "mqtt_probe", "mqttsn_probe", "number_of", "open_equipment", "own_unit", "parse_fcp", "pin_of",
+    "polls_for", "procedure", "radio_meter", "record_preservation", "recorder_of", "root_of", "serial_of",
+    "served_package", "slot_watchdog", "tcp_probe", "tls_probe",
 ]
 
 

@@ -165,6 +165,11 @@ class Socket:
             self._is_closed = True
             self._channel.send(f"AT+USOCL={self.number}", check=False)
 
+    def abandon(self) -> None:
+        """Let go without a word to the module, which has lost it or does not answer."""
+        self._forget()
+        self._is_closed = True
+
     def __enter__(self) -> Socket:
         return self
 

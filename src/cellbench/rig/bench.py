@@ -155,5 +155,6 @@ class Bench:
                 boot_max_s=profile.power.boot_max_s.value,
                 power_off_max_s=profile.power.power_off_max_s.value,
                 update_silence_s=self.rig.model.update_silence_s,
+                watchdog_scale=self.rig.model.watchdog_scale,
             ),
         )

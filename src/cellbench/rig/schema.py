@@ -469,6 +469,9 @@ class RigFile(Strict):
     update_silence_s: Annotated[float, Field(ge=5, le=7200)] | None = None
     """Seconds without a word after which a module that updates its firmware is given up; unset: the series'
     fact (1800 s)."""
+    watchdog_scale: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Factor of the watchdog ladder's waits where the modules' own durations are shorter; 1 on a real
+    network."""
     traces: Traces = Traces()
     """Recording of the modules' trace ports."""
     firmware: Text | None = None

@@ -72,6 +72,7 @@ class SlotTiming:
     boot_max_s: float
     power_off_max_s: float
     update_silence_s: float | None = None  # unset: as the series' facts have it
+    watchdog_scale: float = 1.0  # of the watchdog ladder's waits
 
 
 @dataclass(slots=True)

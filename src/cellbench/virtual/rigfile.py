@@ -76,6 +76,7 @@ def rig_model(rack: Rack, secret: Path) -> dict[str, object]:
     if fast:
         model["minimum_on_time_s"] = round(max(on_times) * FAST_FACTOR, 3)
         model["update_silence_s"] = _UPDATE_SILENCE_S * FAST_FACTOR
+        model["watchdog_scale"] = FAST_FACTOR
     return model
 
 
