@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cellbench.base.errors import NotPossible, RigError
@@ -10,6 +12,7 @@ from cellbench.instruments.kinds import find_kind
 from cellbench.rig.build import equipment_plan, slot_plan
 from cellbench.rig.capabilities import Capability, capabilities, remedy_for, require
 from cellbench.rig.load import complete, load_rig
+from cellbench.rig.schema import Sim
 from cellbench.rig.services import ServiceMap, Services
 
 
@@ -170,6 +173,18 @@ def test_launched_rack_completes_the_file_that_launched_it(root, rig_file, tmp_p
     assert ServiceMap(complete(here, generated)).place("echo").probe.port == 7, "asked where it is said to be"
     assert whole.limits_of("a1").product == "LARA-R6"
     assert whole.limits_of("a2") is None
+
+
+@pytest.mark.parametrize(("stated", "number"), [
+    ("{ref: mine}", "+39385"), ('{ref: mine, number: "+49170"}', "+49170")])
+def test_the_number_of_a_sim_is_the_rack_s_unless_it_is_stated(rig_file, stated, number):
+    text = "rig: {0}\nevidence: simulated\n{1}slots:\n  a1: {{series: LARA-R6, sim: {2}}}\n"
+    declared = load_rig(rig_file(text=text.format("mine", "launch: x\n", stated), name="declared.yaml"))
+    model = declared.model
+    found = model.slots["a1"].model_copy(update={"sim": Sim(ref="rack", number="+39385")})
+    generated = replace(declared, model=model.model_copy(update={"slots": {"a1": found}}))
+    sim = complete(declared, generated).model.slots["a1"].sim
+    assert (sim.ref, sim.number) == ("mine", number)
 
 
 def test_launched_rack_with_other_slots_is_refused(rig_file):

@@ -58,10 +58,9 @@ async def _hang_up(ctx: CommandContext) -> None:
         ctx.port.online = None
     if by_h and not ctx.module.config.behaviour.ath_ends_voice:
         return
-    calls = ctx.module.running(Calls)
-    ended = calls.all if calls is not None else ()
+    calls = ctx.module.subsystem(Calls)
+    ended = calls.all
     for call in ended:
-        assert calls is not None
         calls.hang_up(call)
     if ended and ctx.module.config.behaviour.hang_up_tells:
         ctx.afterwards(lambda: ctx.port.urc("NO CARRIER"))
