@@ -88,8 +88,77 @@ def test_a_refusal_for_good_is_told_and_not_tried_again(module: Any, cause: int)
     ceer = module.at("AT+CEER")[0]
     assert ceer.startswith(f'+CEER: "EMM cause",{cause},"')
     assert module.at("AT+COPS?")[0] == "+COPS: 0"
-    tell(module, Change.REJECT, reject=None)
-    module.until(lambda: module.module.radio.registered, 60)
+
+
+def test_what_a_refusal_leaves(module: Any) -> None:
+    """24.301 5.5.1.2.5: 15, an area; 8, the card until it is switched off; 11, the network on the card's list
+    until it is chosen by hand, or taken off the list."""
+    radio, network = module.module.radio, module.module.network
+    for cause in (15, 8, 11):
+        tell(module, Change.REJECT, reject=cause)
+        module.until(lambda: radio.state is RadioState.DENIED, 60)
+        before = network.requests
+        module.run(300)
+        assert network.requests == before
+        tell(module, Change.REJECT, reject=None)
+        module.run(30)
+        assert radio.registered == (cause == 15), cause
+        assert network.requests == before + (cause == 15), cause
+        listed = module.at("AT+CRSM=176,28539,0,0,3")[0]
+        assert ("FFFFFF" in listed) == (cause != 11)
+        if cause == 8:
+            module.at("AT+CFUN=0")
+            module.at("AT+CFUN=1")
+            module.until(lambda: radio.registered, 60)
+    module.at("AT+CFUN=0")
+    module.at("AT+CFUN=1")
+    module.run(60)
+    assert not radio.registered
+    module.at(f'AT+COPS=1,2,"{network.facts.plmn}"')
+    module.until(lambda: radio.registered, 60)
+    assert module.at("AT+CRSM=176,28539,0,0,3")[0].endswith('"FFFFFF"'), "taken: off the list"
+
+
+def test_the_list_of_forbidden_networks_is_full(module: Any) -> None:
+    """The oldest gives way (31.102 4.2.16 and 23.122 3.1)."""
+    tell(module, Change.REJECT, reject=11)
+    for plmn in ("00101", "00102", "00103", "00104", "00105"):
+        module.module.network.enter(plmn)
+        module.until(lambda: module.module.radio.state is RadioState.DENIED, 60)
+    listed = module.at("AT+CRSM=176,28539,0,0,12")[0]
+    assert listed.endswith('"00F12000F13000F14000F150"')
+
+
+def test_tries_after_passing_refusals(module: Any) -> None:
+    """24.301 5.5.1.2.6: five with T3411 between them, then T3402."""
+    network = module.module.network
+    tell(module, Change.REJECT, reject=22)
+    before = network.requests
+    module.run(150)
+    assert network.requests - before == 5
+    module.run(700)
+    assert network.requests - before > 5
+
+
+def test_another_network_serves_the_place(module: Any) -> None:
+    """LENA-R8 guide 7.4: the module attaches anew; abroad it looks for its own network, in idle."""
+    radio, network = module.module.radio, module.module.network
+    module.at("AT+CGEREP=2,1")
+    network.enter("20801")
+    assert not module.module.contexts.active()
+    module.until(lambda: radio.registered, 60)
+    assert "+CGEV: NW DETACH" in module.lines()
+    assert module.at("AT+CEREG?")[0].split(",")[1] == "5"
+    assert module.at("AT+COPS=3,2;+COPS?")[0] == '+COPS: 0,2,"20801",7'
+    network.beside = network.home.plmn
+    radio.set_rrc(True)
+    module.run(100)
+    assert radio.registered
+    assert network.facts.plmn == "20801"
+    module.run(120)
+    module.until(lambda: radio.registered, 60)
+    assert network.facts.plmn == (network.home.plmn if module.module.sim.imsi.startswith(network.home.plmn)
+                                  else "20801")
 
 
 def test_the_guides_own_cause_has_its_text(lena: Any) -> None:

@@ -296,6 +296,7 @@ def test_a_refused_card_tries_each_identity_once(module: Any) -> None:
     module.run(300)
     assert module.module.sim.imsi == seen[-1]
     act(module, "network", reject="none")
+    module.at('AT+CRSM=214,28539,0,0,3,"FFFFFF"')
     module.until(lambda: module.module.radio.registered, 120)
     assert module.at("AT+CIMI") == ["222885850019003", "OK"]
     act(module, "network", reject="11")

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from cellbench.catalogue.model import Evidence
 from cellbench.virtual.device.behaviour_messaging import G, M, X, fact
-from cellbench.virtual.device.behaviour_telephony import TelephonyFacts
+from cellbench.virtual.device.behaviour_mobility import MobilityFacts
 
 _SIB = Evidence.SIBLING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateFacts(TelephonyFacts):
+class UpdateFacts(MobilityFacts):
     """How a series does what the guides leave open about +UFWUPD, +UFWINSTALL and the boot mode."""
 
     foat_prompt: str = fact(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
+from dataclasses import replace
 
 from cellbench.virtual.device.config import NetworkFacts
 
@@ -38,6 +39,7 @@ class Change(enum.Enum):
     COVERAGE = "coverage"
     REJECT = "reject"
     RAT = "rat"
+    PLMN = "plmn"
     CELL = "cell"
     SIGNAL = "signal"
     TIME = "time"
@@ -61,6 +63,9 @@ class NetworkState:
         self.ims = False
         self.link_ok = True
         self.data_held = False  # by a voice call in 2G
+        self.home = facts
+        self.beside = ""  # another network whose cells can be received, too
+        self.requests = 0  # attach requests that it got
         self.pdp_type = "IP"  # what the network grants of IPV4V6
         self.changed: Callable[[Change], None] | None = None
 
@@ -68,6 +73,17 @@ class NetworkState:
         """Let the radio know."""
         if self.changed is not None:
             self.changed(change)
+
+    def enter(self, plmn: str) -> None:
+        """The place is served by another network from now on, with its names where the world has them."""
+        known = {code: (long, short) for code, long, short in self.facts.neighbours}
+        if plmn == self.home.plmn:
+            self.facts = self.home
+        else:
+            long, short = known.get(plmn, (plmn, plmn))
+            self.facts = replace(self.home, plmn=plmn, long_name=long, short_name=short)
+        self.beside = "" if self.beside == plmn else self.beside
+        self.tell(Change.PLMN)
 
     @property
     def passes(self) -> bool:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 from cellbench.virtual.device import regtext
 from cellbench.virtual.device.network import RAT_NAMES, Change, RadioState, Rat
+from cellbench.virtual.device.radio_mobility import Abroad, Refusals, react
 from cellbench.virtual.device.rtc import Rtc
 
 if TYPE_CHECKING:
     from cellbench.virtual.device.module import Module
 
-# Causes after which the module does not try again by itself (24.301 5.5.1.2.5).
-_FINAL_CAUSES = frozenset({3, 6, 7, 8, 11, 12, 13, 14, 15, 25})
 _URAT: dict[int, frozenset[Rat]] = {
     0: frozenset({Rat.GSM}), 1: frozenset({Rat.GSM, Rat.UTRAN}), 2: frozenset({Rat.UTRAN}),
     3: frozenset({Rat.LTE}), 4: frozenset({Rat.UTRAN, Rat.LTE}), 5: frozenset({Rat.GSM, Rat.LTE}),
@@ -46,6 +45,7 @@ class Radio:
         self._indicators: dict[str, int] = {}
         self._running = False
         self._watchers: list[Callable[[RadioState], None]] = []
+        self.refusals, self.abroad = Refusals(self), Abroad(self)
         module.network.changed = self._network_changed
 
     # what others ask
@@ -92,6 +92,7 @@ class Radio:
         self.mode, self.locked, self.cause = 0, None, None
         self.format = self.module.config.behaviour.cops_format_factory
         self.last_error = None
+        self.refusals.begin()
         self.boot_udconf19 = settings.numbers("+UDCONF=19")
         xlat = settings.numbers("+UDCONF=66")
         self.xlat = xlat == (4, 1)
@@ -110,6 +111,7 @@ class Radio:
         """Everything ends without a word."""
         self._running = False
         self._watchers.clear()
+        self.abroad.end()
         self._stop_task()
         if self._rrc_timer is not None:
             self._rrc_timer.cancel()
@@ -129,10 +131,17 @@ class Radio:
 
     # registration
     def start(self) -> None:
-        """Look for the network."""
+        """Look for the network, unless the card is out of use since the last refusal."""
         self._stop_task()
+        if self.refusals.card_out_of_use:
+            self._to(RadioState.DENIED)
+            return
         self.cause = None
         self._to(RadioState.SEARCHING)
+        self.seek()
+
+    def seek(self) -> None:
+        """Look for the network from now on, whatever the state is called."""
         self._task = self.module.pace.loop.create_task(self._seek())
 
     async def _seek(self) -> None:
@@ -144,7 +153,7 @@ class Radio:
             await pace.take(behaviour.search_s)
             if module.stuck.out_of_service:
                 continue
-            if not (network.found and network.rat in self.allowed_rats()):
+            if not (network.found and network.rat in self.allowed_rats()) or self.refusals.keep_away:
                 continue
             await pace.take(behaviour.attach_s)
             if not network.found or module.stuck.out_of_service:
@@ -154,16 +163,18 @@ class Radio:
                 self._task = None
                 self._registered()
                 return
+            pause = self.refusals.pause_after(cause)
             self._denied(cause)
-            if cause in _FINAL_CAUSES:
+            if pause is None:
                 self._task = None
                 return
-            await pace.take(behaviour.retry_s)
+            await pace.take(pause)
             self._to(RadioState.SEARCHING)
 
     def _attach_answer(self) -> int | None:
         """The network's answer to an attach request: None, or the reject cause."""
         module = self.module
+        module.network.requests += 1
         if module.network.reject is not None:
             return module.network.reject
         if module.network.rat is Rat.LTE:
@@ -177,6 +188,7 @@ class Radio:
     def _registered(self) -> None:
         module = self.module
         self.cause = None
+        self.refusals.registered()
         self.rat = module.network.rat
         if self.rat is Rat.LTE:
             self._network_time()
@@ -186,6 +198,7 @@ class Radio:
         module.sim.tell_location(limited=False)
         if self.rat is Rat.LTE:
             module.contexts.attach()
+        self.abroad.begin()
         self.tell_indicators()
 
     def _denied(self, cause: int) -> None:
@@ -206,6 +219,7 @@ class Radio:
         was = self.registered
         if function is not None:
             self.function = function
+            self.refusals.radio_off()
             self.module.stuck.radio_off()
         if mode is not None:
             self.mode = mode
@@ -281,70 +295,33 @@ class Radio:
         """Leave the network and look for one."""
         if not self._running or self.function != 1 or self.mode == 2:
             return
-        was = self.registered
+        self.refusals.begin()
+        self.leave("ME DETACH" if self.registered else "")
+        self.start()
+
+    def leave(self, event: str = "", state: RadioState | None = None) -> None:
+        """No longer in the network: connection and contexts end, the state may change; an event is told."""
         self._end_connection()
         self.module.contexts.drop_all()
-        if was:
-            self.packet_event("ME DETACH")
-        self.start()
+        if state is not None:
+            self._to(state)
+        if event:
+            self.packet_event(event)
 
     # what the network does
     def _network_changed(self, change: Change) -> None:
         if not self._running or self.function != 1:
             return
-        if change is Change.COVERAGE:
-            self._coverage()
-        elif change is Change.REJECT:
-            self._reject_changed()
-        elif change is Change.RAT:
-            self._rat_changed()
-        elif change is Change.CELL and self.registered:
+        if change is Change.CELL and self.registered:
             self.tell_registration()
             self.activity()
         elif change is Change.TIME and self.registered:
             self._network_time()
         elif change is Change.IMS:
             self.module.contexts.ims(on=self.module.network.ims)
+        else:
+            react(self, change)
         self.tell_indicators()
-
-    def _coverage(self) -> None:
-        if not self.module.network.found and self.registered:
-            self._end_connection()
-            self.module.contexts.drop_all()
-            self._to(RadioState.LOST)
-            self.packet_event("ME DETACH")
-            self._task = self.module.pace.loop.create_task(self._seek())
-        elif self.module.network.found and self.mode != 2 and not self.registered:
-            self.start()
-
-    def _reject_changed(self) -> None:
-        """A refusing network throws the module out; one that stopped refusing takes it again."""
-        if self.mode == 2:
-            return
-        if self.module.network.reject is not None and self.registered:
-            self._end_connection()
-            self.module.contexts.drop_all()
-            self.packet_event("NW DETACH")
-        self.start()
-
-    def _rat_changed(self) -> None:
-        """Another RAT serves the place: reselection when the module may use it (LENA-R8 guide 7.4)."""
-        network = self.module.network
-        if self.mode == 2 or (network.rat is self.rat and self.registered):
-            return
-        if not self.registered or network.rat not in self.allowed_rats():
-            self._end_connection()
-            self.module.contexts.drop_all()
-            self.start()
-            return
-        was_lte = self.rat is Rat.LTE
-        self.rat = network.rat
-        if was_lte:
-            self.module.contexts.leave_lte()
-        self.tell_registration()
-        initial = self.module.contexts.get(self.module.contexts.initial_cid)
-        if self.rat is Rat.LTE and (initial is None or not initial.active):
-            self.module.contexts.attach()
 
     def _network_time(self) -> None:
         """NITZ: the clock follows with +CTZU=1, a change of zone is told with +CTZR (27.007 8.40, 8.41)."""

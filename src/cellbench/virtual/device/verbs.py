@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from cellbench.virtual.rack import Rack, VirtualSlot
 
 Values = Mapping[str, str]
-_NETWORK_KEYS = ("state", "reject", "rat", "cell", "deact", "tz", "signal", "rrc", "ims", "pdp")
+_NETWORK_KEYS = ("state", "reject", "rat", "cell", "deact", "tz", "signal", "rrc", "ims", "pdp", "plmn",
+                 "beside")
 
 
 def _module(slot: VirtualSlot | None) -> Module:
@@ -101,9 +103,23 @@ def _pdp(module: Module, values: Values) -> None:
     module.network.pdp_type = want(values, "pdp", "ip", "ipv6", "ipv4v6").upper()
 
 
+def _code(values: Values, key: str) -> str:
+    if not re.fullmatch(r"[0-9]{5,6}", values[key]):
+        raise ControlRefusal(f"{key} is the five or six digits of a network")
+    return values[key]
+
+
+def _plmn(module: Module, values: Values) -> None:
+    module.network.enter(module.network.home.plmn if values["plmn"] == "home" else _code(values, "plmn"))
+
+
+def _beside(module: Module, values: Values) -> None:
+    module.network.beside = "" if values["beside"] == "none" else _code(values, "beside")
+
+
 _NETWORK_ACTIONS = MappingProxyType({
     "state": _coverage, "reject": _reject, "rat": _rat, "cell": _cell, "deact": _deact, "tz": _time_zone,
-    "signal": _signal, "rrc": _rrc, "ims": _ims, "pdp": _pdp})
+    "signal": _signal, "rrc": _rrc, "ims": _ims, "pdp": _pdp, "plmn": _plmn, "beside": _beside})
 
 
 async def _link(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
@@ -185,6 +201,13 @@ async def _report_ppp(rack: Rack, slot: VirtualSlot | None, values: Values) -> A
     return found
 
 
+async def _report_network(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
+    del rack
+    only(values, "what")
+    network = _module(slot).network
+    return {"plmn": network.facts.plmn, "rat": network.rat.value, "requests": str(network.requests)}
+
+
 async def _report_module(rack: Rack, slot: VirtualSlot | None, values: Values) -> Answer:
     del rack
     only(values, "what")
@@ -202,7 +225,9 @@ VERBS: Mapping[str, Verb] = MappingProxyType({
     **stuck_verbs.VERBS,
     **telephony_verbs.VERBS,
     "network": Verb("state=lost|found, reject=CAUSE|none, rat=lte|2g|3g, cell=new, deact=CID, "
-                    "tz=+QQ [dst=D], signal=0..5, rrc=idle|connected, ims=on|off, pdp=ip|ipv6|ipv4v6: "
+                    "tz=+QQ [dst=D], signal=0..5, rrc=idle|connected, ims=on|off, pdp=ip|ipv6|ipv4v6, "
+                    "plmn=NNNNN|home: another network serves the place, beside=NNNNN|none: one that can be "
+                    "received, too: "
                     "one at a time, the network around the module", True, _network),
     "link": Verb("state=ok|blocked: user data passes or stands still, connections stay", True, _link),
     "hang": Verb("state=on|off: the module takes no command and says nothing, until off or the next boot",
@@ -223,5 +248,7 @@ REPORTS: Mapping[str, Verb] = MappingProxyType({
     "ppp": Verb("[cid=N]: contexts of the PPP links; of one its port, phase, networks, the host's address, "
                 "frames that came damaged", True, _report_ppp),
     "firmware": Verb("version and state=normal|update", True, _report_firmware),
+    "network": Verb("plmn and rat that serve the place, attach requests that the network got", True,
+                    _report_network),
     "module": Verb("states inside the module", True, _report_module),
 })

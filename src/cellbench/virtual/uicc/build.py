@@ -151,12 +151,13 @@ def _personalise_isim(isim: Df, profile: CardProfile) -> None:
 
 
 def subscribe(master: Df, imsi: str, home: str) -> None:
-    """Put a subscriber into the USIM: identity, access class, home network; the last places are forgotten."""
+    """Put a subscriber into the USIM: identity, access class, home network; the last places and the
+    networks that refused the former one are forgotten."""
     usim = applications(master)[0]
     _put(usim, layout.IMSI, coding.imsi_file(imsi))
     _put(usim, layout.ACC, coding.access_class(imsi))
     _put(usim, layout.HPLMN_WACT, coding.plmn(home) + E_UTRAN)
-    for fid in layout.LOCATIONS:
+    for fid in (*layout.LOCATIONS, layout.FPLMN):
         ef = _ef(usim, fid)
         ef.content[:] = b"\xff" * len(ef.content)
 
