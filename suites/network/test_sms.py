@@ -194,8 +194,8 @@ def test_told_later(registered: Dut, far_side: FarSide) -> None:
         assert arrival.wait(MESSAGE_S).status is SmsStatus.UNREAD
 
 
-@procedure("R8:7.3", title="Messages come in 2G, too", depends_on=NETWORK, needs=("far-side:sms",
-                                                                                 "far-side:network"))
+@procedure("R8:7.3", title="Messages come in 2G, too", series=BOTH, depends_on=NETWORK,
+           needs=("far-side:sms", "far-side:network"))
 def test_in_2g(registered: Dut, far_side: FarSide) -> None:
     """The network chooses circuit or packet switched transport."""
     far_side.act("network", rat="2g")

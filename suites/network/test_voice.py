@@ -237,10 +237,10 @@ def test_call_wakes(registered: Dut, far_side: FarSide, record: Recorder) -> Non
 
 
 # what carries a call
-@procedure("R8:7.3", title="In LTE a call goes by IMS, on context 11", depends_on=NETWORK,
+@procedure("R8:7.3", title="In LTE a call goes by IMS, on context 11", series=BOTH, depends_on=NETWORK,
            needs=("far-side:call", "far-side:network"))
 def test_ims(registered: Dut, far_side: FarSide) -> None:
-    """LENA-R8 reserves context 11: it is active with IMS, and not the user's."""
+    """Context 11 is reserved: it is active with IMS, and not the user's (LARA-R6: application note)."""
     dut = speaks(registered)
     with idle_after(dut):
         far_side.act("network", ims="on")
@@ -258,7 +258,7 @@ def _ims_active(dut: Dut) -> bool:
     return any(fields[:2] == (IMS_CID, 1) for fields in dut.send("AT+CGACT?").fields("+CGACT"))
 
 
-@procedure("R8:7.3", title="In 2G user data stand still during a call and go on afterwards",
+@procedure("R8:7.3", title="In 2G user data stand still during a call and go on afterwards", series=BOTH,
            depends_on=("network", "service:echo"), needs=("far-side:call", "far-side:network"))
 def test_data_held_up_in_2g(registered: Dut, far_side: FarSide, network: Network,
                             services: Mapping[str, Service], record: Recorder) -> None:

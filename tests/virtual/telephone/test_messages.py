@@ -164,8 +164,10 @@ def test_numbers_in_ucs2(one: Any, type_in: Type) -> None:
     coded = TO.encode("utf-16-be").hex().upper()
     assert type_in(one, f'AT+CMGW="{coded}"', "0061") == ["+CMGW: 1", "OK"]
     assert one.at("AT+CMGR=1")[0] == f'+CMGR: "STO UNSENT","{coded}",'
+    assert type_in(one, 'AT+CMGW="0049"', "0061") == ["+CMGW: 2", "OK"], "four digits are no UCS2 of one"
     one.at('AT+CSCS="IRA"')
     assert one.at("AT+CMGR=1")[0] == f'+CMGR: "STO UNSENT","{TO}",'
+    assert one.at("AT+CMGR=2")[0] == '+CMGR: "STO UNSENT","0049",'
 
 
 @pytest.mark.parametrize(("csmp", "typed", "shown", "alphabet"), [

@@ -63,12 +63,14 @@ class Charset:
 
     def number(self, raw: str) -> str:
         """A number of the DTE: as the set has it, or in plain characters all the same."""
-        if self.name in ("UCS2", "HEX") and len(raw) >= 4:
-            try:
-                return self.meant(raw)
-            except Malformed:
-                return raw
-        return raw
+        if self.name not in ("UCS2", "HEX"):
+            return raw
+        try:
+            meant = self.meant(raw)
+        except Malformed:
+            return raw
+        digits = meant.removeprefix("+")
+        return meant if digits.isascii() and digits.isdigit() else raw
 
 
 # sending
