@@ -15,6 +15,9 @@ class Timing(enum.Enum):
 
 
 FAST_FACTOR = 0.02
+LEAST_PATIENCE_S = 4.0
+LEAST_TRIES_S = 2.0
+"""A server on this machine is as busy as the module: nobody gives it up sooner, however fast time passes."""
 
 
 class Pace:
@@ -39,6 +42,12 @@ class Pace:
     def own(self, seconds: float) -> float:
         """How long one of the module's own durations of ``seconds`` takes at this pace."""
         return seconds * self.factor
+
+    def patience(self, seconds: float, tries: int = 1) -> float:
+        """How long the module waits for somebody else, ``seconds`` at its own pace; ``tries``: how many such
+        waits follow each other until it gives up."""
+        least = LEAST_PATIENCE_S if tries == 1 else LEAST_TRIES_S / tries
+        return max(self.own(seconds), min(seconds, least))
 
     async def take(self, seconds: float) -> None:
         """Spend one of the module's own durations."""

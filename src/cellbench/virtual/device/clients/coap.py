@@ -219,7 +219,7 @@ class CoapClient:
             return self._line
         self._close()
         try:
-            async with asyncio.timeout(self._module.pace.own(self._facts.coap_answer_s)):
+            async with asyncio.timeout(self._module.pace.patience(self._facts.coap_answer_s)):
                 line = await open_line(self._module, target, cid=profile.cid, ipv6=profile.ipv6,
                                        profile=profile.security_profile)
         except TimeoutError:
@@ -250,8 +250,9 @@ class CoapClient:
 
     async def _exchange(self, line: DatagramLine | StreamLine, message: Message) -> Message:
         facts, pace = self._facts, self._module.pace
-        patience = Patience(pace.own(facts.coap_acknowledge_s), pace.own(facts.coap_answer_s),
-                            facts.coap_retransmissions)
+        again = facts.coap_retransmissions
+        first_s = pace.patience(facts.coap_acknowledge_s, 2 ** (again + 1) - 1)  # each wait is twice the last
+        patience = Patience(first_s, pace.patience(facts.coap_answer_s), again)
         request = replace(message, token=secrets.token_bytes(_TOKEN_BYTES))
         exchange: Exchange
         if isinstance(line, StreamLine):

@@ -29,7 +29,7 @@ class Rejected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long the client waits, in seconds of its own pace, and how often it sends again."""
+    """How long the client waits, in true seconds, and how often it sends again."""
 
     acknowledge_s: float
     answer_s: float

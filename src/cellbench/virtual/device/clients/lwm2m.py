@@ -201,8 +201,9 @@ class Lwm2mClient:
         facts, pace = self._module.config.behaviour, self._module.pace
         line = await self._ready()
         request = Message(message.code, secrets.token_bytes(4), message.options, message.payload)
-        patience = Patience(pace.own(facts.coap_acknowledge_s), pace.own(facts.coap_answer_s),
-                            facts.coap_retransmissions)
+        again = facts.coap_retransmissions
+        first_s = pace.patience(facts.coap_acknowledge_s, 2 ** (again + 1) - 1)  # each wait is twice the last
+        patience = Patience(first_s, pace.patience(facts.coap_answer_s), again)
         self._number = (self._number + 1) & 0xFFFF
         self._module.contexts.traffic()
         return await carry(DatagramExchange(request, self._number, patience, confirmable=True), line)
@@ -214,7 +215,7 @@ class Lwm2mClient:
         facts = self._module.config.behaviour
         settings = ClientSettings(datagram=True, suites=_SUITES, psk=Psk(
             facts.lwm2m_identity.encode(), facts.lwm2m_key.encode()))
-        async with asyncio.timeout(self._module.pace.own(facts.coap_answer_s)):
+        async with asyncio.timeout(self._module.pace.patience(facts.coap_answer_s)):
             line = await open_line(self._module, self._target, cid=None, ipv6=None, profile=None,
                                    settings=settings)
         if not isinstance(line, DatagramLine):

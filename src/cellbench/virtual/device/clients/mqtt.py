@@ -126,7 +126,7 @@ class MqttClient:
     async def _run(self, command: Command, work: Callable[[], Awaitable[str]]) -> None:
         code, more = 0, ""
         try:
-            async with asyncio.timeout(self._module.pace.own(self._facts.mqtt_answer_s)):
+            async with asyncio.timeout(self._module.pace.patience(self._facts.mqtt_answer_s)):
                 more = await work()
         except TimeoutError:
             code = int(Code.TIMEOUT)

@@ -166,7 +166,7 @@ class MqttSnClient:
         gateway = profile.gateway
         link = GatewayLink(self._module, self._heard, self._broken)
         try:
-            async with asyncio.timeout(self._module.pace.own(self._facts.mqttsn_open_s)):
+            async with asyncio.timeout(self._module.pace.patience(self._facts.mqttsn_open_s)):
                 await link.open(Wanted(gateway.host, gateway.port, profile.cid, profile.ipv6, profile.secure,
                                        profile.security_profile))
         except BaseException:

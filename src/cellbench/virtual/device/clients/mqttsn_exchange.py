@@ -64,10 +64,11 @@ class Exchanges:
 
     async def repeat(self, datagram: bytes, again: bytes, answered: Callable[[], Awaitable[_R]]) -> _R:
         """Send until ``answered`` returns; TimeoutError after the last time."""
-        for attempt in range(1 + self._facts.mqttsn_retries):
+        tries = 1 + self._facts.mqttsn_retries
+        for attempt in range(tries):
             self._send(again if attempt else datagram)
             try:
-                async with asyncio.timeout(self._pace.own(self._facts.mqttsn_retry_s)):
+                async with asyncio.timeout(self._pace.patience(self._facts.mqttsn_retry_s, tries)):
                     return await answered()
             except TimeoutError:
                 continue
