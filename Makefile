@@ -7,7 +7,7 @@ RIG    ?= rigs/virtual.yaml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test matrix lint bench soak acceptance production validation interrupt virtual check interlock docs lock clean
+.PHONY: help venv demo test matrix lint bench soak acceptance production validation interrupt capture virtual check interlock docs lock clean
 
 help:  ## list what make can do
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ demo: $(STAMP)  ## a tour of 40 procedures and a production run on the virtual r
 	@$(BIN)/cellbench demo
 
 test: $(STAMP)  ## the framework's own tests and all suites on the virtual rack
-	@$(PYTEST) tests suites -n auto --spare-workers 3 --rig rigs/virtual-six.yaml --share-alike --timing fast --progress off --nvm-writes refuse $(ARGS)
+	@$(PYTEST) tests suites -n auto --spare-workers 4 --rig rigs/virtual-six.yaml --share-alike --timing fast --progress off --nvm-writes refuse $(ARGS)
 
 matrix: $(STAMP)  ## the scheduler's tests with the oldest and newest pytest and xdist
 	@$(BIN)/python tests/session/matrix.py
@@ -54,6 +54,9 @@ validation: $(STAMP)  ## all procedures on every slot, ends with the validation 
 
 interrupt: $(STAMP)  ## interrupt updates of expendable units at every stage, or go on with it: RIG= [UPDATE=] [SLOT=] [ARGS=]
 	@$(BIN)/cellbench interrupt $(RIG) $(UPDATE) $(if $(SLOT),--slot $(SLOT)) $(ARGS)
+
+capture: $(STAMP)  ## record what a module answers, without persons and secrets: RIG= [SLOT=] [GRADE=0..3] [ARGS=]
+	@$(BIN)/cellbench capture $(RIG) $(if $(SLOT),--slot $(SLOT)) $(if $(GRADE),--grade $(GRADE)) $(ARGS)
 
 virtual: $(STAMP)  ## a virtual rack that stays up to play with
 	@$(BIN)/cellbench virtual up --slot LENA-R8 --slot LARA-R6 --dir $(or $(DIR),/tmp/cellbench-virtual) --powered $(ARGS)
