@@ -23,7 +23,7 @@ ROW_KEYS = {"row", "evidence", "given", "send", "payload", "expect", "urc", "abs
             "note"}
 BEGIN = {"factory", "registered", "unregistered", "booting", "uart"}
 VERBS = {"remote-send", "remote-close", "remote-reset", "remote-connect", "server", "link", "network", "call",
-         "sms", "line", "power", "report", "reset"}
+         "sms", "line", "power", "report", "reset", "sim"}
 PLACEHOLDER = re.compile(r"\{([a-z_0-9]+):([^{}]+)\}")
 NAME = re.compile(r"(?:AT|;)([+&]?[A-Z]+)", re.IGNORECASE)
 
@@ -66,7 +66,8 @@ def test_tables_belong_to_sections_of_their_guide(path: Path) -> None:
         assert section(table["section"]).series == {series_of(path)}
         assert set(table["begin"]) <= BEGIN
         numbers = [row["row"] for row in table["rows"] if row["row"] is not None]
-        assert numbers == list(range(1, len(numbers) + 1)), table["title"]
+        assert numbers == sorted(numbers), table["title"]
+        assert set(numbers) == set(range(1, max(numbers, default=0) + 1)), f"{table['title']}: a row is missing"
         _check_steps(table.get("given", []), series_of(path))
 
 
