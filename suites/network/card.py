@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from cellbench.api import Dut, FarSide, FileId, Recorder, SimClient, SimState, card_codings
 
 CARD_S = 60.0
+WAIT_S = 300.0
 LOCATIONS = (FileId.LOCI, FileId.PSLOCI, FileId.EPSLOCI)
 _OTHER_DIGIT = str.maketrans("0123456789", "1234567890")
 
@@ -55,6 +57,14 @@ def card(dut: Dut, far_side: FarSide, name: str) -> Iterator[SimClient]:
         far_side.act("sim", card="own")
         sim.await_state(SimState.READY, CARD_S)
         dut.register()
+
+
+def wait_for(dut: Dut, so: Callable[[], bool], what: str, timeout_s: float = WAIT_S) -> None:
+    """Look until something is so; an assertion names what did not come in time."""
+    deadline = time.monotonic() + timeout_s
+    while not so():
+        assert time.monotonic() < deadline, f"{what} did not come within {timeout_s:g} s"
+        dut.at.wait_until(lambda: False, 0.05)
 
 
 def radio_off(dut: Dut, record: Recorder) -> None:

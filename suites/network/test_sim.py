@@ -202,7 +202,8 @@ def test_channel_of_lara(dut: Dut) -> None:
     assert (closed[0], str(closed[1])) == (4, "9000")
 
 
-@procedure("R8:10.2.3.2", title="Each channel has its own place; all are closed for reuse", series=BOTH)
+@procedure("R8:10.2.3", "R8:10.2.3.2", title="Each channel has its own place; all are closed for reuse",
+           series=BOTH)
 def test_channels(dut: Dut, record: Recorder) -> None:
     """Up to three, numbered by the card; what has been closed is given again."""
     sim = awake(dut)
@@ -265,7 +266,7 @@ def test_write_and_put_back(dut: Dut) -> None:
     assert sim.read(FileId.FPLMN) == before
 
 
-@procedure("R8:10.2.1", title="The card is there again after each reboot", series=BOTH)
+@procedure("R8:10.2", title="The module begins to talk with the card at each boot by itself", series=BOTH)
 def test_after_reboot(dut: Dut, record: Recorder) -> None:
     """Busy for seconds at most; identities as before."""
     sim = awake(dut)

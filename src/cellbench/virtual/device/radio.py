@@ -203,7 +203,7 @@ class Radio:
 
     def _denied(self, cause: int) -> None:
         self.cause = cause
-        if self.last_error is None or cause != 19:
+        if cause != 19 or self.module.network.reject == cause:  # else a wrong APN, which is known by now
             self.note_cause("EMM cause", cause)
         self._to(RadioState.DENIED)
         self.module.sim.tell_location(limited=True)
