@@ -7,7 +7,7 @@ RIG    ?= rigs/virtual.yaml
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test matrix lint bench soak acceptance production validation interrupt capture virtual check interlock docs lock clean
+.PHONY: help venv demo test matrix lint bench soak acceptance production validation migration interrupt capture virtual check interlock docs lock clean
 
 help:  ## list what make can do
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ production: $(STAMP)  ## one unit through the production sequence: RIG= SLOT= SE
 
 validation: $(STAMP)  ## all procedures on every slot, ends with the validation report: RIG=
 	@$(BIN)/cellbench validation $(RIG) $(ARGS)
+
+migration: $(STAMP)  ## what moving from LARA-R6 to LENA-R8 changes, seen on both: RIG= (or runs: RIG="RUN RUN") [ARGS=--code DIR]
+	@$(BIN)/cellbench migration $(RIG) $(ARGS)
 
 interrupt: $(STAMP)  ## interrupt updates of expendable units at every stage, or go on with it: RIG= [UPDATE=] [SLOT=] [ARGS=]
 	@$(BIN)/cellbench interrupt $(RIG) $(UPDATE) $(if $(SLOT),--slot $(SLOT)) $(ARGS)

@@ -62,6 +62,7 @@ def _status(error: Exception) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     from cellbench.session.firmware_words import add_firmware
+    from cellbench.session.migration_words import add_migration
 
     parser = argparse.ArgumentParser(
         prog="cellbench", description=("Hardware-in-the-loop tests of u-blox LENA-R8 and LARA-R6 modules.")
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_runs(commands)
     _add_rig(commands)
     add_firmware(commands)
+    add_migration(commands)
     _add_virtual(commands)
     _add_services(commands)
     _add_records(commands)

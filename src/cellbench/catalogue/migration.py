@@ -91,6 +91,7 @@ class MigrationRow:
 
     ``before`` and ``after`` are lines of a host's code for LARA-R6 and for LENA-R8; ``code_source`` says
     where those forms come from when the table does not give them. ``errata``: ids of catalogue.errata.
+    ``search``: regular expression that finds the places in a host's code, "" when no text shows them.
     """
 
     id: str
@@ -103,6 +104,7 @@ class MigrationRow:
     after: tuple[str, ...] = ()
     code_source: Source | None = None
     errata: tuple[str, ...] = ()
+    search: str = ""
 
     def side(self, series: Series) -> Side:
         """What the row says of a series."""
@@ -125,7 +127,7 @@ def _gone(*lines: str) -> Side:
     return Side("n/a", _refused(*lines))
 
 
-_NO_COMMAND = "no AT command tells the 3GPP release; the PTCRB or GCF listing of the product does"
+_NO_COMMAND = "no AT command at hand tells the 3GPP release"
 
 MIGRATION: tuple[MigrationRow, ...] = (
     MigrationRow(
@@ -139,14 +141,16 @@ MIGRATION: tuple[MigrationRow, ...] = (
         (Change.GONE, Change.OTHER_COMMAND),
         "Remove +USIO. UART and USB are there at once; what USB shows is chosen by +SYSNV and in force after "
         "a reboot.",
-        ("AT+USIO=<variant>",), ('AT+SYSNV=1,"usbmode",2',), r8_guide("5.2.1, Table 2"), ("R8-44",)),
+        ("AT+USIO=<variant>",), ('AT+SYSNV=1,"usbmode",2',), r8_guide("5.2.1, Table 2"), ("R8-44",),
+        search=r"\+USIO\b"),
     MigrationRow(
         "aux-uart", "+UARTCONF",
         Side("Available for AUX UART configuration", _answered("AT+UUARTCONF?", "AT+UUARTCONF=?")),
         _gone("AT+UUARTCONF?", "AT+UUARTCONF=?", "AT+UARTCONF?"),
-        (Change.GONE,), "There is no auxiliary UART to configure: what used it moves to USB or to a channel "
-        "of the multiplexer.",
-        ("AT+UUARTCONF=1,<rate>,<flow>",), ("AT+CMUX=0",), r8_guide("5.7"), ("R8-44",)),
+        (Change.GONE,), "No auxiliary UART can be configured: what used it moves to USB or to a channel of "
+        "the multiplexer.",
+        ("AT+UUARTCONF=1,<rate>,<flow>",), ("AT+CMUX=0",), r8_guide("5.7"), ("R8-44",),
+        search=r"\+UU?ARTCONF\b"),
     MigrationRow(
         "execution", "AT command execution and URC",
         Side("AT command processing blocked if AT command ongoing on a different interface, URC issues on "
@@ -159,7 +163,8 @@ MIGRATION: tuple[MigrationRow, ...] = (
         "Remove +UURCCONF: no command chooses the ports of URCs, so read or drain every port that is open. "
         "Commands of two interfaces may run at once: what relied on the module to put them in order needs a "
         "lock in the host.",
-        ("AT+UURCCONF=1",), (), r6_app_note("+UURCCONF"), ("R8-03", "R8-44")),
+        ("AT+UURCCONF=1",), (), r6_app_note("+UURCCONF"), ("R8-03", "R8-44"),
+        search=r"\+UURCCONF\b"),
     MigrationRow(
         "cfun", "+CFUN syntax",
         Side("+CFUN=19 allows to disable UICC driver", (Ask("AT+CFUN=?", holds=r"\b19\b"),),
@@ -169,7 +174,8 @@ MIGRATION: tuple[MigrationRow, ...] = (
         (Change.OTHER_VALUES, Change.OTHER_BEHAVIOUR),
         "+CFUN=19 is gone: use +CFUN=0 or 4. Send no +COPS=0 while the radio is meant to be off: it switches "
         "the radio on.",
-        ("AT+CFUN=19",), ("AT+CFUN=0",)),
+        ("AT+CFUN=19",), ("AT+CFUN=0",),
+        search=r"\+CFUN=(19\b|%|\{)"),
     MigrationRow(
         "uauthreq", "+UAUTHREQ authentication parameters configuration",
         Side("AT+UAUTHREQ=...<password>,<username>",
@@ -177,11 +183,12 @@ MIGRATION: tuple[MigrationRow, ...] = (
         Side("AT+UAUTHREQ=...<username>,<password>",
              provoked="the network is told the user that was given first"),
         (Change.OTHER_SYNTAX,),
-        "Swap user name and password. Both orders are taken without an error on either series: the attach "
-        "or the activation fails later. Type 0 wants two empty strings.",
+        "Swap user name and password. No module can tell the two from each other: a wrong order shows only "
+        "when an attach or an activation fails. Type 0 wants two empty strings.",
         ('AT+UAUTHREQ=1,1,"<password>","<username>"', "AT+UAUTHREQ=1,0"),
         ('AT+UAUTHREQ=1,1,"<username>","<password>"', 'AT+UAUTHREQ=1,0,"",""'),
-        driver("ubxlib u_cell_net.c: the empty strings of type 0")),
+        driver("ubxlib u_cell_net.c: the empty strings of type 0"),
+        search=r"\+UAUTHREQ="),
     MigrationRow(
         "mno-profile", "MNO profile selection",
         Side("+UMNOPROF Default MNO profile: 90",
@@ -191,7 +198,8 @@ MIGRATION: tuple[MigrationRow, ...] = (
         "Remove +UMNOPROF and the reboot behind it. What the profile brought is set one by one: the APN of "
         "the initial bearer by +CFGDFTPDN, bands by +SETBAND and +SETLOCK.",
         ("AT+CFUN=0", "AT+UMNOPROF=<profile>", "AT+CFUN=16"),
-        ("AT+CFUN=0", 'AT+CFGDFTPDN=1,0,"<apn>"', "AT+CFUN=1"), r8_guide("7.2.1.1, Table 16")),
+        ("AT+CFUN=0", 'AT+CFGDFTPDN=1,0,"<apn>"', "AT+CFUN=1"), r8_guide("7.2.1.1, Table 16"),
+        search=r"\+UMNOPROF\b"),
     MigrationRow(
         "urat", "+URAT syntax",
         Side("AT+URAT=<1stAcT>[,<2ndAcT>[,<3rdAcT>]]", (Ask("AT+URAT?", holds=r"\+URAT: ?\d"),
@@ -201,7 +209,8 @@ MIGRATION: tuple[MigrationRow, ...] = (
         (Change.OTHER_SYNTAX, Change.OTHER_VALUES, Change.OTHER_DEFAULT),
         "The first number is no longer the technology tried first but the set that is allowed; the ones "
         "behind it are preferences. 2 (UMTS) is gone. LTE before GSM is 3,0 on LARA-R6 and 5,3 on LENA-R8.",
-        ("AT+URAT=3,0",), ("AT+URAT=5,3",), driver("ubxlib u_cell_cfg.c: 0 GSM, 3 LTE, 5 both")),
+        ("AT+URAT=3,0",), ("AT+URAT=5,3",), driver("ubxlib u_cell_cfg.c: 0 GSM, 3 LTE, 5 both"),
+        search=r"\+URAT=[^?]"),
     MigrationRow(
         "bands", "Band configuration",
         Side("+UBANDMASK", (*_answered("AT+UBANDMASK?"), *_refused("AT+SETBAND?", "AT+SETLOCK=2,0"))),
@@ -211,18 +220,21 @@ MIGRATION: tuple[MigrationRow, ...] = (
         "One mask for each technology becomes two commands: a sum of 2G bands, and a list of LTE band "
         "numbers in place of bits. Both are in force after a reboot.",
         ("AT+UBANDMASK=<rat>,<mask>",), ("AT+SETBAND=<sum>", "AT+SETLOCK=1,0,<band>,<band>"),
-        driver("ubxlib u_cell_cfg.c: +SETLOCK; guide 7.1.1 names both")),
+        driver("ubxlib u_cell_cfg.c: +SETLOCK; guide 7.1.1 names both"),
+        search=r"\+UBANDMASK\b"),
     MigrationRow(
         "usage-setting", "CS/PS usage setting",
         Side("+USVCDOMAIN", _answered("AT+USVCDOMAIN?")), _gone("AT+USVCDOMAIN?", "AT+USVCDOMAIN=?"),
         (Change.GONE,), "Remove it: voice or data centric cannot be chosen.", ("AT+USVCDOMAIN=<mode>",), (),
-        r6_app_note("+USVCDOMAIN")),
+        r6_app_note("+USVCDOMAIN"),
+        search=r"\+USVCDOMAIN\b"),
     MigrationRow(
         "cell-scan", "Cell deep scan",
         Side("+UCFSCAN", provoked="a scan is asked for; no document at hand prints its parameter"),
         _gone("AT+UCFSCAN=?", "AT+UCFSCAN=7"),
         (Change.GONE, Change.OTHER_COMMAND), "Remove it; +COPS=? lists networks, not cells.",
-        ("AT+UCFSCAN=<mode>",), ("AT+COPS=?",), driver("hobby code sends +UCFSCAN=7")),
+        ("AT+UCFSCAN=<mode>",), ("AT+COPS=?",), driver("hobby code sends +UCFSCAN=7"),
+        search=r"\+UCFSCAN\b"),
     MigrationRow(
         "ims-cid", "IMS cid",
         Side(""),
@@ -246,7 +258,8 @@ MIGRATION: tuple[MigrationRow, ...] = (
         "Keep +CGACT=1 before the first socket. New: send it before a dial as well, else ATO may not come "
         "back to data mode. The user's first context is 1; context 0 is the operator's.",
         ("AT+CGACT=1,1", "ATD*99***1#"), ("AT+CGACT=1,1", "ATD*99***1#", "+++", "ATO"), r8_guide("5.8.2"),
-        ("R8-42",)),
+        ("R8-42",),
+        search=r"ATD\*99|\+CGDATA="),
     MigrationRow(
         "contexts", "PDP contexts usage",
         Side("Internet app are allowed to address different PDP contexts",
@@ -255,10 +268,11 @@ MIGRATION: tuple[MigrationRow, ...] = (
              "configuration example Additional bearers.", _refused("AT+UDCONF=19"),
              "names are found with a second context up, and again after it has gone"),
         (Change.OTHER_BEHAVIOUR, Change.GONE),
-        "Remove +UDCONF=19 and each client's own context (MQTT, MQTT-SN, CoAP, security). The clients take "
-        "the context that was activated first, DNS and ping the one activated last: activate in that "
-        "order, or one only.",
-        ("AT+UDCONF=19,2,0",), ("AT+CGACT=1,1",), r8_guide("7.2.2"), ("R8-07", "R8-42")),
+        "Remove +UDCONF=19 and whatever chooses a client's context: 7.2.2 leaves no choice (a socket has one "
+        "still, by +USOCR, 9.2.1). Clients take the context that was activated first, DNS and ping the one "
+        "activated last: activate in that order, or one only.",
+        ("AT+UDCONF=19,2,0",), ("AT+CGACT=1,1",), r8_guide("7.2.2"), ("R8-07", "R8-42"),
+        search=r"\+UDCONF=19\b"),
     MigrationRow(
         "dns", "DNS configuration",
         Side("+UDNSCFG allows independent DNS configuration for each cid",
@@ -269,7 +283,8 @@ MIGRATION: tuple[MigrationRow, ...] = (
         "One pair of servers for all contexts, lost with every change of their activation: send it again "
         "behind each +CGACT and after each reattach.",
         ('AT+UDNSCFG=1,1,0,"<address>"',), ("AT+CGACT=1,1", 'AT+CDNSCFG="<primary>","<secondary>"'),
-        guess("the form of +CDNSCFG is remembered")),
+        guess("the form of +CDNSCFG is remembered"),
+        search=r"\+UDNSCFG\b"),
     MigrationRow(
         "sharing", "PDN sharing between dial-up and Internet applications/Socket",
         Side("Supported, use +UEMBPF to reserve port range for embedded IP clients",
@@ -278,7 +293,8 @@ MIGRATION: tuple[MigrationRow, ...] = (
         (Change.GONE, Change.OTHER_BEHAVIOUR),
         "Remove +UEMBPF. Dial on a context of its own, and leave another one to sockets and clients.",
         ('AT+UEMBPF=1,"<first>-<last>"', "ATD*99***1#"), ("AT+CGACT=1,1", "ATD*99***2#"),
-        driver("ubxlib README: PPP wants a context of its own")),
+        driver("ubxlib README: PPP wants a context of its own"),
+        search=r"\+UEMBPF\b"),
     MigrationRow(
         "ppp-dtr", "PPP",
         Side("DTR (virtual and physical) line must be asserted to start a PPP connection",
@@ -292,7 +308,8 @@ MIGRATION: tuple[MigrationRow, ...] = (
         (Change.GONE,), "Remove +ULWM2M and its kin. What the server did needs another way: MQTT, HTTP, "
         "CoAP in the host.",
         ("AT+ULWM2M=0", "AT+ULWM2MREG=<server>"), (),
-        sibling("SARA-R5 firmware update note UBX-20033314: the forms of LwM2M")),
+        sibling("SARA-R5 firmware update note UBX-20033314: the forms of LwM2M"),
+        search=r"\+ULWM2M"),
     MigrationRow(
         "fota", "FOTA",
         Side("uFOTA via LwM2M, FTP, HTTP",
@@ -303,7 +320,8 @@ MIGRATION: tuple[MigrationRow, ...] = (
         "Nobody but the host starts an update: fetch the package by FTP or HTTP, then install it. +UFOTASTAT "
         "and its URC are gone.",
         ("AT+UFOTASTAT=1",), ('AT+UFTPC=100,"<package>"', "AT+UFWINSTALL"),
-        r8_guide("11.2.1 and 11.2.2")),
+        r8_guide("11.2.1 and 11.2.2"),
+        search=r"\+UFOTASTAT\b"),
     MigrationRow(
         "diagnostics", "Cell and network diagnostic",
         Side("+UCGED, +VZWRSPR/+VZWRSRQ (in +UMNOPROF: 3)",
@@ -313,7 +331,8 @@ MIGRATION: tuple[MigrationRow, ...] = (
         "Cell data by +UCGED have no successor. Registration and cell are in +CEREG, causes in +CEER, signal "
         "strength in +CSQ (a public driver found no other radio number of LENA-R8 of use).",
         ("AT+UCGED=2", "AT+UCGED?"), ("AT+CEREG=5", "AT+CEER", "AT+CSQ"),
-        r8_guide("8.1.1, Table 19; 8.1.2, Table 20"), ("R8-41",)),
+        r8_guide("8.1.1, Table 19; 8.1.2, Table 20"), ("R8-41",),
+        search=r"\+UCGED\b|\+VZWRSR[PQ]\b"),
     MigrationRow(
         "hang-up", "Call hang up",
         Side("+CHUP", _answered("AT+CHUP"), "+CHUP ends a call"),
@@ -330,12 +349,14 @@ MIGRATION: tuple[MigrationRow, ...] = (
         (Change.OTHER_VALUES, Change.NEW),
         "Mode 1 (cyclic, wakes by data) is mode 4 now, with its time-out. Mode 2 (by RTS) is new, wants &K0, "
         "and excludes GPIO3 as GPIO or GNSS data ready. Mode 3 (by DTR) is the same.",
-        ("AT+UPSV=1,<frames>",), ("AT+UPSV=4,<frames>",), r8_guide("5.6.2"), ()),
+        ("AT+UPSV=1,<frames>",), ("AT+UPSV=4,<frames>",), r8_guide("5.6.2"), (),
+        search=r"\+UPSV=(1\b|%|\{)"),
     MigrationRow(
         "fast-dormancy", "Fast dormancy",
         Side("+CNMPD", _answered("AT+CNMPSD")), _gone("AT+CNMPSD", "AT+CNMPSD=?", "AT+CNMPD"),
         (Change.GONE,), "Remove it: fast dormancy is a thing of 3G, which LENA-R8 does not have.",
-        ("AT+CNMPSD",), (), r6_app_note("+CNMPSD"), ("R8-41",)),
+        ("AT+CNMPSD",), (), r6_app_note("+CNMPSD"), ("R8-41",),
+        search=r"\+CNMPS?D\b"),
 )
 """Table 54, in print order."""
 

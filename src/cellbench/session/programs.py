@@ -16,6 +16,7 @@ from cellbench.session.run import DEFAULT_RESULTS, RUN
 _SUITES = Path("suites")
 _SEQUENCE = _SUITES / "production"
 _VIRTUAL = Path("rigs/virtual.yaml")
+_INTERRUPTED = 2
 
 
 def demo(results: Path | None) -> int:
@@ -69,6 +70,35 @@ def validation(rig: Path, slots: Sequence[str], results: Path | None, timing: st
     for name in names:
         arguments += ["--slot", name]
     return _run([*arguments, *_timing(timing), *_results(results)]).status
+
+
+def migration(
+    places: Sequence[Path], slots: Sequence[str], results: Path | None, timing: str | None, code: Path | None
+) -> int:
+    """What moving from LARA-R6 to LENA-R8 changes: rig files are run, folders are runs that ended; the report
+    of all of them goes into the last one's folder, and to the terminal."""
+    from cellbench.record.run import read_run
+    from cellbench.report.migration import migration_text, write_migration
+    from cellbench.session.migration import SUITE, migration_view
+
+    if code is not None and not code.is_dir():
+        raise UsageError(f"{code} is no folder", remedy="name the folder with the host's code")
+    status, folders = 0, []
+    for place in places:
+        folder: Path | None = place
+        if not place.is_dir():
+            arguments = [str(_house_suites() / SUITE), "--rig", str(place), "-n", "auto"]
+            for name in _chosen_slots(place, slots, every=True):
+                arguments += ["--slot", name]
+            ended = _run([*arguments, *_timing(timing), *_results(results)])
+            status, folder = status or ended.status, ended.folder
+            if folder is None or ended.status == _INTERRUPTED:
+                return status
+        folders.append(folder)
+    view = migration_view([read_run(folder) for folder in folders if folder is not None], code)
+    print(f"\n{migration_text(view)}\n")
+    print(_shown(write_migration(view, (folders[-1] or Path()) / "migration.html")))
+    return status
 
 
 def list_runs(results: Path) -> int:
