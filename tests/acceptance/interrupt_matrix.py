@@ -14,7 +14,7 @@ BAR = ("The interruption matrix has at least 60 cells, runs unattended in under 
 SOAK = True
 
 ROOT = Path(__file__).resolve().parents[2]
-SLOTS = ("LENA-R8",) * 4 + ("LARA-R6",) * 4
+SLOTS = ("LENA-R8",) * 6 + ("LARA-R6",) * 5
 GOAL_CELLS, GOAL_S = 60, 600.0
 CUT_AFTER = 12
 KEPT = ROOT / "reports" / "out" / "interruption-matrix"
