@@ -15,6 +15,10 @@ from cellbench.guardian.log import slots_left_here
 from cellbench.guardian.start import stop
 
 
+def test_where_nothing_ever_ran_nothing_is_stopped(tmp_path):
+    assert stop(tmp_path / "nowhere") is False
+
+
 def test_it_leaves_when_idle_and_keeps_nothing(bench, monkeypatch):
     monkeypatch.setenv("CELLBENCH_GUARDIAN_IDLE_S", "0.1")
     with GuardianClient.connect() as client:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 
 from gsmmodem.modem import GsmModem, StatusReport
@@ -46,8 +47,12 @@ def main() -> int:
     found["text"] = came.pop()
     sender.requestDelivery = True
     sender.smsTextMode = False
-    sent = [sender.sendSms(there, text, waitForDeliveryReport=len(text) < LONGEST, deliveryTimeout=WAIT_S)
-            for text in TEXTS]
+    threads, sent = threading.active_count(), []
+    for text in TEXTS:
+        sender.requestDelivery = len(text) < LONGEST  # the parts of a long one would follow too closely
+        sent.append(sender.sendSms(there, text, waitForDeliveryReport=sender.requestDelivery,
+                                   deliveryTimeout=WAIT_S))
+        until(lambda: threading.active_count() <= threads)  # its thread has read the report and removed it
     parts = 2 + -(-sum(2 if char in "{€}" else 1 for char in LONG) // 153)
     until(lambda: len(came) >= parts)
     found["received"] = list(came)
