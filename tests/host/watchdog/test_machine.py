@@ -96,6 +96,6 @@ def test_whatever_is_found_each_deed_is_done_once_and_the_end_comes(
 
 
 def test_every_state_is_reached_and_the_ends_are_ends() -> None:
-    assert {after for after in TRANSITIONS.values()} | {State.LOOKING} == set(State)
+    assert set(TRANSITIONS.values()) | {State.LOOKING} == set(State)
     assert not OVER & {before for before, _ in TRANSITIONS}
     assert {event for _, event in TRANSITIONS} == set(Event)

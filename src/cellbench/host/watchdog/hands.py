@@ -38,11 +38,14 @@ class HourlyBudget:
 class AtHands:
     """Everything that AT commands can do. Hardware off and on is for a subclass that knows the hardware."""
 
-    def __init__(self, channel: Channel, budget: AttachBudget | None = None, *, boot_s: float = 60.0) -> None:
-        """``boot_s``: the longest time from a restart to the first answer, in seconds."""
+    def __init__(self, channel: Channel, budget: AttachBudget | None = None, *, boot_s: float = 60.0,
+                 pause_s: float = BETWEEN_FLIPS_S.value) -> None:
+        """``boot_s``: the longest time from a restart to the first answer; ``pause_s``: between radio off and
+        on; seconds."""
         self._channel = channel
         self.budget: AttachBudget = budget or HourlyBudget()
         self._boot_s = boot_s
+        self._pause_s = pause_s
 
     @property
     def at(self) -> Channel:
@@ -50,11 +53,11 @@ class AtHands:
         return self._channel
 
     def reattach(self, lines: tuple[str, ...]) -> None:
-        """See Hands; 1 s lies between two commands."""
+        """See Hands; a pause lies between the two."""
         self.budget.spend("watchdog: radio off and on")
         for number, line in enumerate(lines):
             if number:
-                time.sleep(BETWEEN_FLIPS_S.value)
+                time.sleep(self._pause_s)
             self.at.send(line)
 
     def reboot(self, line: str) -> None:

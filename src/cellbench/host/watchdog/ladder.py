@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from cellbench.base.errors import CellbenchError, NetworkError, OperatorError, ServiceError
+from cellbench.base.errors import CellbenchError, NetworkError, NotPossible, OperatorError, ServiceError
 from cellbench.catalogue.watchdog import (
     ACTIVATION_REFUSALS,
     BUSY_NETWORK,
@@ -57,6 +57,7 @@ class _Course:
     steps: list[Step] = field(default_factory=list)
     refused_activation: bool = False
     restarted: bool = False
+    impossible: NotPossible | None = None  # a countermeasure that this bench cannot do
     error: CellbenchError | None = None
 
     def forbid(self, error: CellbenchError) -> None:
@@ -259,6 +260,8 @@ class Watchdog:
             course.refused_activation |= rung.deed is Deed.REACTIVATE
             return error.message
         except CellbenchError as error:
+            if isinstance(error, NotPossible):
+                course.impossible = error
             return error.message
         return ""
 
@@ -350,6 +353,8 @@ class Watchdog:
 
     def _exhausted(self, course: _Course) -> CellbenchError:
         """Whose failure it is when no rung helped."""
+        if course.impossible is not None:
+            return course.impossible
         tried = ", ".join(step.deed.value for step in course.steps) or "nothing"
         what = f"{course.symptom.value if course.symptom else ''}, after {tried}"
         if course.symptom in (*_OUT_OF_SERVICE, Symptom.NO_BEARER, Symptom.NO_ADDRESS):
