@@ -54,6 +54,10 @@ def test_half_a_download_is_half_the_bytes() -> None:
     assert not place.reached(UpdateEvent(Stage.DOWNLOADING, 499, 0.0), 1000)
     assert not place.reached(UpdateEvent(Stage.DOWNLOADING, None, 0.0), 1000)
     assert place.reached(UpdateEvent(Stage.DOWNLOADING, 500, 0.0), 1000)
+    assert not place.reached(UpdateEvent(Stage.DOWNLOADING, 1000, 0.0), 1000), "it is over"
+    assert place.passed(2.0, 4.0)
+    assert not place.passed(1.9, 4.0)
+    assert not place.passed(1.9, 0.0), "nobody knows how long it takes"
 
 
 def test_patterns_choose_cells_and_one_that_fits_none_is_refused() -> None:

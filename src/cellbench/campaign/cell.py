@@ -156,6 +156,8 @@ class Runner:
             self.version = Updater(dut).foat(self.ground.shelf.leading(self.version, version)).after
 
     def _find_served(self, cell: Cell) -> Served:
+        if self.ground.far.can("server"):  # a transfer that is over at once cannot be interrupted
+            self.ground.far.act("server", name=ROLES[cell.method], state=SLOW)
         if cell.method not in self._served:
             self._served[cell.method] = find_served(self.ground.services, cell.method, cell.series,
                                                     self.ground.shelf.packages)
@@ -173,7 +175,8 @@ class Runner:
         evidence = list(begun.seen)
         hands = Interrupter(
             self.ground.slot, self.ground.far, cell.kind, cell.place, begun.package.size,
-            ROLES.get(cell.method, ""), self.ground.pace.later_s, self.ground.pace.away_s, last_words, _die)
+            ROLES.get(cell.method, ""), self.ground.pace.later_s, self.ground.pace.away_s, last_words, _die,
+            whole_s=self._served[cell.method].seconds if cell.over_network else 0.0)
         try:
             seen.update = self._update(begun, hands)
         except Interrupted:
@@ -221,8 +224,6 @@ class Runner:
         dut.register()
         dut.activate(apn=self.ground.apn)
         served = self._find_served(cell)
-        if self.ground.far.can("server"):  # a transfer that is over at once cannot be interrupted
-            self.ground.far.act("server", name=served.role, state=SLOW)
         if cell.method is Method.FTP:
             store.by_ftp(package, served.ftp(), served.path)
         else:

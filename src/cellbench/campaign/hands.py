@@ -65,7 +65,8 @@ class Interrupter:
 
     ``later_s`` is how long a place within the silent minutes waits, ``away_s`` after how long what was taken
     away comes back by itself. ``server`` is the role whose server is stopped. ``last_words`` is called before
-    the host dies, ``die`` ends this process.
+    the host dies, ``die`` ends this process. ``whole_s``: how long a download takes whose bytes the module
+    may not tell.
     """
 
     slot: Slot
@@ -78,17 +79,19 @@ class Interrupter:
     away_s: float
     last_words: Callable[[Stage], None]
     die: Callable[[], None]
+    whole_s: float = 0.0
     reached: Stage | None = None
     at: int | None = None
     seen: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    _since: float | None = None
     _undo: Callable[[], None] | None = None
     _timer: threading.Timer | None = None
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, event: UpdateEvent) -> None:
         """Take one event; raises Interrupted where the update is over for the host."""
-        if self.reached is not None or not self.place.reached(event, self.size):
+        if self.reached is not None or not self._is_here(event):
             return
         if self.kind in (Interruption.NOTHING, Interruption.WRONG_PACKAGE):
             return
@@ -111,6 +114,15 @@ class Interrupter:
             case Interruption.LINK_LOST:
                 verb = next(one for one in _LOST if self.far.can(one))
                 self._switch(verb, *_LOST[verb])
+
+    def _is_here(self, event: UpdateEvent) -> bool:
+        if self.place.reached(event, self.size):
+            return True
+        if event.stage is not self.place.stage or event.stage is not Stage.DOWNLOADING:
+            return False
+        if self._since is None:
+            self._since = event.elapsed_s
+        return event.at is None and self.place.passed(event.elapsed_s - self._since, self.whole_s)
 
     def put_back(self) -> None:
         """Make good what was taken away, except the supply."""

@@ -49,8 +49,16 @@ class Place:
                 return math.ceil(self.share * size)
 
     def reached(self, event: UpdateEvent, size: int) -> bool:
-        """True when an event says that the update is here."""
-        return event.stage is self.stage and (event.at or 0) >= self.target(size)
+        """True when an event says that the update is here. A download that is complete is not half way."""
+        if event.stage is not self.stage:
+            return False
+        if self.scale is Scale.BYTES and (event.at or 0) >= size:
+            return False
+        return (event.at or 0) >= self.target(size)
+
+    def passed(self, seconds: float, whole_s: float) -> bool:
+        """True when a download whose bytes nobody tells must be here by the time that it takes."""
+        return self.scale is Scale.BYTES and whole_s > 0 and seconds >= self.share * whole_s
 
 
 _TRANSFER = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -25,6 +26,7 @@ class Served:
     place: ServicePlace
     path: str
     offer: Offer | None = field(repr=False)
+    seconds: float = 0.0  # that it took this host to get it
 
     @property
     def role(self) -> str:
@@ -54,12 +56,14 @@ def find_served(services: ServiceMap, method: Method, series: str, packages: Seq
     user, password = place.user or "", place.password or ""
     make = ftp_offer if method is Method.FTP else http_offer
     offer = make(place.probe.host, place.probe.port, path, user, password)
+    began = time.monotonic()
     data = offer()
+    took = time.monotonic() - began
     found = next((one for one in packages if one.size == len(data) and one.data() == data), None)
     if found is None:
         raise ServiceError(f"service {role} offers {len(data)} bytes at {path} that are none of the packages",
                            remedy="put a package of the firmware catalogue there")
-    return Served(method, found, place, path, offer)
+    return Served(method, found, place, path, offer, took)
 
 
 def _path(place: ServicePlace, series: str) -> str:
