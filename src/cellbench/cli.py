@@ -61,6 +61,7 @@ def _status(error: Exception) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from cellbench.session.bridge_words import add_bridge
     from cellbench.session.firmware_words import add_firmware
     from cellbench.session.migration_words import add_migration
 
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_rig(commands)
     add_firmware(commands)
     add_migration(commands)
+    add_bridge(commands)
     _add_virtual(commands)
     _add_services(commands)
     _add_records(commands)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from cellbench.base.errors import CellbenchError
 from cellbench.base.protocols import FarSide
 from cellbench.catalogue.modules import profile_for
+from cellbench.catalogue.overlay import contributed, response_times
 from cellbench.guardian.budget import AttachBudget
 from cellbench.guardian.client import GuardianClient, Lease
 from cellbench.guardian.errors import LeaseEnded
@@ -20,6 +21,7 @@ from cellbench.host.transcript import Transcript
 from cellbench.rig.build import equipment_plan, slot_plan
 from cellbench.rig.flasher import flasher_of
 from cellbench.rig.load import LoadedRig
+from cellbench.rig.overlays import overlays_of
 from cellbench.rig.slot import EventSink, Slot, SlotTiming
 
 
@@ -149,6 +151,7 @@ class Bench:
                 if place != name and other.ports.usb is not None
             },
             flasher=flasher_of(self.rig, name, self.guardian),
+            slower=response_times((*contributed(model.series), *overlays_of(self.rig.path, model))),
             budget=budget,
             timing=SlotTiming(
                 minimum_on_s=profile.power.min_on_time_s.value if minimum is None else minimum,

@@ -18,6 +18,7 @@ from cellbench.instruments.kinds import Ability, InstrumentClass, find_kind
 from cellbench.instruments.settings import RelaySupplySettings, Secret
 from cellbench.rig.check_farside import check_far_sides, placed_far_sides, virtual_signs
 from cellbench.rig.check_flasher import check_flashers
+from cellbench.rig.overlays import mistakes as overlay_mistakes
 from cellbench.rig.schema import Evidence, Level, Power, RigFile, ServicesFarSide, Slot, UartPort
 from cellbench.rig.strict import nearest
 from cellbench.rig.yamlpos import Document, KeyPath, dotted
@@ -404,6 +405,8 @@ def _files(scene: _Scene) -> None:
             if file is not None and not file_beside(scene.path, file).is_file():
                 scene.say(("services", name, key), f"there is no file {file}",
                           f"put it at {file_beside(scene.path, file)}, or correct the name")
+    for slot, place, what, remedy in overlay_mistakes(scene.path, scene.model):
+        scene.say(("slots", slot, "overlays", place), what, remedy)
 
 
 def _simulation(scene: _Scene) -> None:

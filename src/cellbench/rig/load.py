@@ -20,6 +20,7 @@ from cellbench.rig.firmware import FirmwareCatalogue, looks_like_firmware, read_
 from cellbench.rig.gaps import without_gaps
 from cellbench.rig.guides import looks_like_guide, read_guide
 from cellbench.rig.limits import ProductLimits, looks_like_limits, read_limits
+from cellbench.rig.overlays import absolute
 from cellbench.rig.schema import (
     FarSide,
     Name,
@@ -231,6 +232,7 @@ def complete(declared: LoadedRig, generated: LoadedRig) -> LoadedRig:
                                      "network": asked.network_of(name),
                                      "capabilities": asked.slots[name].capabilities,
                                      "imei": asked.slots[name].imei,
+                                     "overlays": absolute(declared.path, asked.slots[name]),
                                      "far_side": _far_side(asked.slots[name].far_side, given.far_side)}
         slots[name] = slot.model_copy(update={
             key: _anchored(value, declared.path) for key, value in stated.items() if value})

@@ -379,6 +379,9 @@ class Slot(Strict):
     """Recording of this slot's trace ports, in place of the rig's."""
     limits: Text | None = None
     """Limits file of this slot, in place of the product's; relative to this file."""
+    overlays: Annotated[tuple[Text, ...], Field(max_length=16)] = ()
+    """What the firmware of this slot's module does otherwise, files of `cellbench conform --learn`: commands
+    are waited for as long as it needs; relative to this file."""
     capabilities: tuple[DeclaredCapability, ...] = ()
     """Extra abilities of the slot."""
     far_side: FarSide | None = None

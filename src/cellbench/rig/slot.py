@@ -24,6 +24,7 @@ from cellbench.guardian.client import Lease, Reading, Sample
 from cellbench.guardian.plan import USB_POWER
 from cellbench.host.channel import Channel
 from cellbench.host.errors import AtTimeout
+from cellbench.host.facts import NOT_SLOWER, Slower
 from cellbench.host.transcript import Transcript
 from cellbench.io.usb import UsbDevice
 from cellbench.rig.build import usb_rests_on
@@ -96,13 +97,14 @@ class Slot:
     usb_elsewhere: Mapping[str, str] = field(default_factory=dict)  # USB location → the other slot there
     flasher: FlasherAccess | None = None
     unit: KnownUnit = field(default_factory=KnownUnit)
+    slower: Slower = field(default_factory=lambda: NOT_SLOWER)  # response times that its firmware needs
     ports: SlotPorts = field(init=False)
     boot_turn: HostTurn = field(init=False)  # held while USB_BOOT is asserted: one module of a host at a time
 
     def __post_init__(self) -> None:
         self.ports = SlotPorts(
             self.name, self.model, self.profile, self.roots, self.trace, self.timing.boot_max_s,
-            frozenset(self.usb_elsewhere),
+            frozenset(self.usb_elsewhere), slower=self.slower,
         )
         tree = os.path.realpath(self.roots.sysfs)
         self.boot_turn = HostTurn(f"usb-boot:{tree}", "the boot mode of this host's modules", _BOOT_TURN_S)

@@ -16,7 +16,7 @@ from cellbench.base.errors import CellbenchError, NotPossible, RigError
 from cellbench.catalogue.modules.model import ModuleProfile, UsbComposition
 from cellbench.host.channel import Channel
 from cellbench.host.errors import AtTimeout
-from cellbench.host.facts import grammar_for
+from cellbench.host.facts import NOT_SLOWER, Slower, grammar_for
 from cellbench.host.portgroup import PortGroup
 from cellbench.host.transcript import Transcript
 from cellbench.host.wear import NvmWatch
@@ -54,6 +54,7 @@ class SlotPorts:
     boot_max_s: float
     elsewhere: frozenset[str] = frozenset()
     settle_s: float = 4.0
+    slower: Slower = field(default_factory=lambda: NOT_SLOWER)  # response times of the module's firmware
     channels: dict[str, Channel] = field(default_factory=dict)
     recorders: dict[str, StreamRecorder] = field(default_factory=dict)  # trace ports that are being read
     group: PortGroup = field(default_factory=PortGroup)  # the module serves its ports in turn
@@ -65,7 +66,7 @@ class SlotPorts:
     _confirmed: set[tuple[int, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.wear = NvmWatch(self.profile, grammar_for(self.profile).commands)
+        self.wear = NvmWatch(self.profile, grammar_for(self.profile, self.slower).commands)
 
     def channel(self, role: str) -> Channel:
         """The AT channel of a role: ``uart``, ``aux_uart``, or ``at0``, ``at1`` ... on USB.
@@ -302,7 +303,7 @@ class SlotPorts:
         pipe = self.pipe(role)
         channel = Channel(
             pipe, self.profile, trace=self.trace, name=f"{self.name}.{role}", group=self.group,
-            wear=self.wear,
+            wear=self.wear, grammar=grammar_for(self.profile, self.slower),
         )
         channel.start(self.next_record.get(role, 0))
         if not self._on_usb(role):
