@@ -152,6 +152,7 @@ SETTINGS: tuple[StoredSetting, ...] = (
     _plain("message stores", "+CPMS", 0, 3, 6),
     _plain("LwM2M client", "+ULWM2M"),
     _plain("URC +ULWM2MSTAT", "+ULWM2MSTAT"),
+    _plain("URC +UFOTASTAT", "+UFOTASTAT"),
     *(StoredSetting(f"security profile {profile}, operation {op}", "+USECPRF", f"AT+USECPRF={profile},{op}",
                     keys=2, source=_SECURITY)
       for profile in range(5) for op in (0, 1, 3, 5, 6, 9)),
