@@ -22,7 +22,7 @@ from cellbench.base.protocols import FarSide
 from cellbench.campaign.served import Served, find_served
 from cellbench.catalogue.diagnosis import polls_for
 from cellbench.catalogue.migration import MIGRATION, MigrationRow, migration_row
-from cellbench.catalogue.watchdog import Deed, Level, Symptom
+from cellbench.catalogue.watchdog import Deed, Level, Symptom, ladder_for
 from cellbench.host.certificates import CertificateKind, CertificateMissing, Certificates, md5_of
 from cellbench.host.channel import Channel
 from cellbench.host.clients.blame import ClientError, ClientNetworkError, ClientServiceError, tcp_probe
@@ -205,10 +205,10 @@ __all__ = [
     "UrcTimeout", "UsbRest", "VoiceCall", "Waits", "Watchdog", "WatchdogRecovery", "XmodemCheck",
     "XmodemError", "XmodemMode", "card_codings", "card_commands", "client_of", "coap_probe",
     "compare_fingerprints", "current_run", "decode_location", "fingerprint_of", "ftp_offer", "ftp_probe",
-    "http_offer", "http_probe", "limits_for", "load_firmware", "login_of", "md5_of", "migration_row",
-    "mqtt_probe", "mqttsn_probe", "number_of", "open_equipment", "own_unit", "parse_fcp", "pin_of",
-    "polls_for", "procedure", "radio_meter", "record_preservation", "recorder_of", "root_of", "serial_of",
-    "served_package", "slot_watchdog", "tcp_probe", "tls_probe",
+    "http_offer", "http_probe", "ladder_for", "limits_for", "load_firmware", "login_of", "md5_of",
+    "migration_row", "mqtt_probe", "mqttsn_probe", "number_of", "open_equipment", "own_unit", "parse_fcp",
+    "pin_of", "polls_for", "procedure", "radio_meter", "record_preservation", "recorder_of", "root_of",
+    "serial_of", "served_package", "slot_watchdog", "tcp_probe", "tls_probe",
 ]
 
 
