@@ -408,3 +408,14 @@ def test_serving_cell_of_lara(lara: Any) -> None:
 def test_what_lena_has_not(lena: Any, command: str) -> None:
     """LENA-R8 guide 13.1, Table 54."""
     assert lena.at(command) == ["ERROR"]
+
+
+def test_ims_registration_is_told_and_read(lara: Any) -> None:
+    """27.007 8.72: +CIREGU follows the network's IMS and the registration."""
+    assert lara.at("AT+CIREG=1") == ["OK"]
+    tell(lara, Change.IMS, ims=True)
+    assert "+CIREGU: 1" in lara.lines()
+    assert lara.at("AT+CIREG?") == ["+CIREG: 1,1", "OK"]
+    tell(lara, Change.COVERAGE, found=False)
+    assert "+CIREGU: 0" in lara.lines()
+    assert lara.at("AT+CIREG?") == ["+CIREG: 1,0", "OK"]

@@ -43,6 +43,7 @@ class Radio:
         self.scan: asyncio.Future[None] | None = None  # a scan that goes on; its result: it was broken off
         self._told: dict[str, tuple[object, ...]] = {}
         self._indicators: dict[str, int] = {}
+        self._ims_told = False
         self._running = False
         self._watchers: list[Callable[[RadioState], None]] = []
         self.refusals, self.abroad = Refusals(self), Abroad(self)
@@ -63,6 +64,11 @@ class Radio:
     def connected(self) -> bool:
         """True while a radio connection (RRC) is held."""
         return self.registered and self._connected
+
+    @property
+    def ims_registered(self) -> bool:
+        """True while registered with the IMS of the network."""
+        return self.registered and self.rat is Rat.LTE and self.module.network.ims
 
     @property
     def roaming(self) -> bool:
@@ -99,6 +105,7 @@ class Radio:
         self.rtc.power_on()
         self._told.clear()
         self._indicators.clear()
+        self._ims_told = False
         self.state = RadioState.OFF
         if self.function == 1:
             self.start()
@@ -319,6 +326,7 @@ class Radio:
             self._network_time()
         elif change is Change.IMS:
             self.module.contexts.ims(on=self.module.network.ims)
+            self.tell_ims()
         else:
             react(self, change)
         self.tell_indicators()
@@ -347,6 +355,14 @@ class Radio:
             if level:
                 for line in regtext.unsolicited(self, name, level):
                     self.module.urc(line)
+        self.tell_ims()
+
+    def tell_ims(self) -> None:
+        """+CIREGU when the registration with the IMS has changed (27.007 8.72; <ext_info> is left out)."""
+        now = self.ims_registered
+        changed, self._ims_told = now is not self._ims_told, now
+        if changed and self._running and self.module.settings.number("+CIREG"):
+            self.module.urc(f"+CIREGU: {int(now)}")
 
     def renew_told(self, name: str) -> None:
         """The reporting level of a command changed: what counts as told follows."""

@@ -312,7 +312,7 @@ async def _cpsms_read(ctx: CommandContext) -> None:
 
 
 async def _cireg_read(ctx: CommandContext) -> None:
-    ctx.info(f"+CIREG: {ctx.module.settings.number('+CIREG')},{int(ctx.module.network.ims)}")
+    ctx.info(f"+CIREG: {ctx.module.settings.number('+CIREG')},{int(ctx.module.radio.ims_registered)}")
 
 
 async def _cnmpsd(ctx: CommandContext) -> None:
