@@ -138,6 +138,7 @@ def test_permanent_cause(registered: Dut, far_side: FarSide, services: Services,
     """It is advisable to check the reject cause to avoid triggering too many resets."""
     with on_context(registered, network):
         dog = slot_watchdog(registered, echo_flow(registered, services), cid=CID)
+        registered.spend_attach("reject")
         far_side.act("network", reject=str(cause))
         try:
             assert registered.wait_registration(lambda stat: stat == 3, 60.0), "it does not tell the refusal"
@@ -147,6 +148,7 @@ def test_permanent_cause(registered: Dut, far_side: FarSide, services: Services,
             assert recovery.resets == 0
         finally:
             far_side.act("network", reject="none")
+            registered.spend_attach("CFUN cycle")
             registered.send("AT+CFUN=0")
             registered.send("AT+CFUN=1")
             registered.register()

@@ -30,12 +30,14 @@ def answers(at: Channel, timeout_s: float) -> bool:
 
 def registration(at: Channel) -> int:
     """<stat> of +CEREG, or of +CREG where that is further."""
-    stats = []
-    for name in ("+CEREG", "+CREG"):
-        answer = at.send(f"AT{name}?", check=False)
-        numbers = [one for one in (answer.fields(name) or ((),))[0][:2] if isinstance(one, int)]
-        stats.append(numbers[-1] if numbers else 0)  # LENA-R8 leaves out <n> in +CREG?
+    stats = [_stat(at, name) for name in ("+CEREG", "+CREG")]
     return next((stat for stat in stats if stat in REGISTERED), stats[0])
+
+
+def _stat(at: Channel, name: str) -> int:
+    fields = at.send(f"AT{name}?", check=False).fields(name)
+    numbers = [one for one in (fields or ((),))[0][:2] if isinstance(one, int)]
+    return numbers[-1] if numbers else 0  # LENA-R8 leaves out <n> in +CREG?
 
 
 def hears_cell(at: Channel) -> bool:
@@ -102,9 +104,10 @@ def refusal(at: Channel) -> Refusal:
     finally:
         if mode != _WITH_CAUSE:
             at.send(f"AT+CEREG={mode}", check=False)
-    stat = told[0][1] if told and len(told[0]) > 1 else 0
+    stats = {told[0][1] if told and len(told[0]) > 1 else 0, _stat(at, "+CREG")}
+    denied = DENIED in stats and stats.isdisjoint(REGISTERED)  # data without SMS is +CREG: 3 beside +CEREG: 1
     kind, last, text = _last_error(at)
-    return Refusal(stat == DENIED, _cause(told[0]) if told else None, kind, last, text)
+    return Refusal(denied, _cause(told[0]) if told else None, kind, last, text)
 
 
 def _cause(fields: Fields) -> int | None:
