@@ -21,6 +21,7 @@ def crew(folder: Path, patterns: list[str], slots: int = 2) -> tuple[Crew, list[
     header = MatrixHeader("1", "bench", cells=tuple(cell.entry() for cell in cells))
     told: list[CellRecord] = []
     diary = folder / "diary"
+    folder.mkdir(exist_ok=True)
     diary.touch()
     names = {f"a{number}": "LENA-R8" for number in range(slots)}
     ledger = Ledger(folder, header)
@@ -60,7 +61,24 @@ def test_cells_for_which_no_unit_is_left_are_named(tmp_path: Path) -> None:
     found = read_matrix(tmp_path).cells.values()
     left = [record for record in found if record.outcome is CellOutcome.NOT_RUN]
     assert len(left) == 2
-    assert all("a0 in LENA-R8/foat/write-100/" in record.reason for record in left)
+    since = "a0: its unit starts no more since LENA-R8/foat/write-100/"
+    assert all(since in record.reason for record in left)
+
+
+def test_a_bench_out_of_order_does_no_more_and_its_cells_go_to_others(tmp_path: Path) -> None:
+    one, told = crew(tmp_path, ["*/flash/flash-*/*"])
+    one.run()
+    one.ledger.close()
+    found = read_matrix(tmp_path).cells.values()
+    assert {(record.outcome, record.slot) for record in found} == {(CellOutcome.OLD, "a1")}
+    assert 1 <= sum(record.outcome is CellOutcome.ERROR for record in told) <= 3
+    alone, told = crew(tmp_path / "alone", ["*/flash/flash-*/*"], slots=1)
+    alone.run()
+    alone.ledger.close()
+    assert len(told) == 3
+    left = [record for record in read_matrix(tmp_path / "alone").cells.values() if not record.outcome.settled]
+    assert len(left) == 9
+    assert {record.owner for record in left} == {Owner.RIG}
 
 
 def test_settled_cells_are_not_run_again(tmp_path: Path) -> None:

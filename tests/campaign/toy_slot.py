@@ -10,11 +10,12 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from cellbench.base.errors import Owner
 from cellbench.campaign.cell import Begun
 from cellbench.campaign.crew import Done, Hand, Order
 from cellbench.catalogue.model import Series
 from cellbench.host.firmware.fingerprint import Fingerprint
-from cellbench.host.firmware.model import Package, PackageKind, Stage
+from cellbench.host.firmware.model import Method, Package, PackageKind, Stage
 from cellbench.record.interruption import CellOutcome, CellRecord, Interruption
 
 PACKAGE = Package(Path("up.bin"), Series.LENA_R8, PackageKind.DELTA, "1", "2", 10, "", "")
@@ -22,7 +23,7 @@ PACKAGE = Package(Path("up.bin"), Series.LENA_R8, PackageKind.DELTA, "1", "2", 1
 
 def slot_process(connection: Connection, slot: str, diary: Path) -> None:
     """Each cell leaves a line when it begins and when it ends. ``check-50`` loses its process once,
-    ``write-100`` finds the unit dead."""
+    ``write-100`` finds the unit dead, nothing can be flashed on ``a0``."""
     while (order := connection.recv()) is not None:
         assert isinstance(order, Order)
         cell = order.cell
@@ -38,9 +39,12 @@ def slot_process(connection: Connection, slot: str, diary: Path) -> None:
                 os._exit(7)
         dead = "it does not start" if cell.place.name == "write-100" else ""
         outcome = CellOutcome.BRICKED if dead else CellOutcome.OLD
+        if cell.method is Method.FLASH and slot == "a0":
+            outcome = CellOutcome.ERROR
         told = order.begun.seen if order.begun is not None else ()
         note(diary, f"- {slot} {cell.id}")
-        connection.send(Done(CellRecord(cell.id, outcome, slot, evidence=told), "1", dead))
+        owner = Owner.RIG if outcome is CellOutcome.ERROR else None
+        connection.send(Done(CellRecord(cell.id, outcome, slot, owner, evidence=told), "1", dead))
 
 
 def start(slot: str, diary: Path) -> Hand:

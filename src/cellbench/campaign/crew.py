@@ -22,6 +22,7 @@ from cellbench.record.interruption import CellOutcome, CellRecord, Interruption
 
 _END_S = 20.0
 _LOOK_S = 0.5
+_MOST_FAILURES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +95,10 @@ def serve(connection: Connection, runner: Callable[[Callable[[Begun], None]], Ru
 
 @dataclass(slots=True)
 class Crew:
-    """All slots of a matrix at work; a cell that an error of somebody else kept from an answer is tried once
-    more at the end. ``start`` starts a slot's process; ``limit_s`` is the longest that a
-    cell may take before its process is ended; ``tell`` is called with every record as it comes."""
+    """All slots of a matrix at work. A cell that an error of somebody else kept from an answer is tried once
+    more, on another slot where there is one; a slot with three such cells in a row does no more. ``start``
+    starts a slot's process; ``limit_s`` is the longest that a cell may take before its process is ended;
+    ``tell`` is called with every record as it comes."""
 
     ledger: Ledger
     cells: Sequence[Cell]
@@ -108,8 +110,10 @@ class Crew:
     stopped: threading.Event = field(default_factory=threading.Event)
     _pending: list[Cell] = field(default_factory=list)
     _running: dict[str, Cell] = field(default_factory=dict)
-    _tried: set[str] = field(default_factory=set)
-    _dead: dict[str, str] = field(default_factory=dict)
+    _tried: dict[str, str] = field(default_factory=dict)  # cell: slot on which it was tried in vain
+    _failures: dict[str, int] = field(default_factory=dict)  # slot: errors in a row
+    _left: dict[str, str] = field(default_factory=dict)  # slot: why it does no more
+    _sour: set[str] = field(default_factory=set)  # slots whose bench is out of order
     _hands: dict[str, Hand] = field(default_factory=dict)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _trouble: list[BaseException] = field(default_factory=list)
@@ -223,20 +227,27 @@ class Crew:
     # -- which cell next -----------------------------------------------------------------------------
 
     def _take(self, slot: str, version: str) -> Cell | None:
-        """The next cell of a slot; waits while all that are left would disturb what others do."""
+        """The next cell of a slot; waits while all that are left would disturb what others do, and while a
+        cell of another slot may come back to be tried here."""
         with self._changed:
-            while not self.stopped.is_set() and slot not in self._dead:
-                mine = [cell for cell in self._pending if cell.series == self.slots[slot]]
-                if not mine:
-                    return None
+            while not self.stopped.is_set() and slot not in self._left:
+                mine = [cell for cell in self._pending if cell.series == self.slots[slot]
+                        and (self._tried.get(cell.id) != slot or not self._others(slot))]
                 free = [cell for cell in mine if not self._disturbs(cell)]
                 if free:
                     chosen = min(free, key=lambda cell: self._order(cell, version))
                     self._pending.remove(chosen)
                     self._running[slot] = chosen
                     return chosen
+                if not mine and not any(other in self._running for other in self._others(slot)):
+                    return None
                 self._changed.wait(_LOOK_S)
             return None
+
+    def _others(self, slot: str) -> list[str]:
+        """Slots of the same series that are at work."""
+        return [other for other, series in self.slots.items() if series == self.slots[slot]
+                and other != slot and other not in self._left]
 
     def _order(self, cell: Cell, version: str) -> tuple[bool, bool, int]:
         """Cells that begin with what runs now first; then those that must be alone with something, so that
@@ -263,17 +274,22 @@ class Crew:
             self._end_hand(slot)  # another process opens everything anew
         with self._changed:
             self._running.pop(slot, None)
+            self._failures[slot] = self._failures.get(slot, 0) + 1 if failed else 0
             if failed and cell.id not in self._tried:
-                self._tried.add(cell.id)
+                self._tried[cell.id] = slot
                 self._pending.append(cell)
             if done.dead:
-                self._dead[slot] = done.record.cell
+                self._left[slot] = f"its unit starts no more since {done.record.cell}"
+            elif self._failures[slot] >= _MOST_FAILURES:
+                self._left[slot] = f"{_MOST_FAILURES} errors in a row, the last: {done.record.reason}"
+                self._sour.add(slot)
             self._changed.notify_all()
 
     def _leave_rest(self) -> None:
-        """Cells that no unit was left for."""
+        """Cells that no slot was left for."""
         for cell in self._pending:
-            dead = [f"{slot} in {where}" for slot, where in self._dead.items()
-                    if self.slots[slot] == cell.series]
-            why = f"no unit that starts is left: {', '.join(dead) or 'none of the series'}"
-            self.ledger.end(CellRecord(cell.id, CellOutcome.NOT_RUN, reason=why))
+            gone = {slot: why for slot, why in self._left.items() if self.slots[slot] == cell.series}
+            told = "; ".join(f"{slot}: {why}" for slot, why in gone.items()) or "none of the series"
+            owner = Owner.RIG if self._sour & gone.keys() else None
+            why = f"no slot is left: {told}"
+            self.ledger.end(CellRecord(cell.id, CellOutcome.NOT_RUN, owner=owner, reason=why))
