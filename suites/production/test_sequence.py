@@ -6,14 +6,37 @@ goes, so that the record tells more than the first fault.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 
-from cellbench.api import Dut, DutState, NotPossible, ProductLimits, Recorder, Service, Slot, procedure
+from cellbench.api import (
+    Dut,
+    DutState,
+    NotApplicable,
+    NotPossible,
+    ProductLimits,
+    Recorder,
+    Service,
+    Slot,
+    procedure,
+)
 
 DutAt = Callable[[DutState], Dut]
 BOTH = ("LENA-R8", "LARA-R6")
 SETTLE_S = 0.3
+ANSWER_S = 10.0
+SETTINGS = {  # by the name of their limit
+    "uart_rate": "AT+IPR?",
+    "power_saving": "AT+UPSV?",
+    "greeting_setting": "AT+CSGT?",
+    "radio_technologies": "AT+URAT?",
+    "gpio_functions": "AT+UGPIOC?",
+    "usb_mode": 'AT+SYSNV=0,"usbmode"',
+    "serial_interfaces": "AT+USIO?",
+    "lwm2m_client": "AT+ULWM2M?",
+    "operator_profile": "AT+UMNOPROF?",
+}
 
 
 @procedure(title="1 Power-up, inrush and boot time", series=BOTH, needs=("cut-power",))
@@ -122,8 +145,63 @@ def test_07_currents(dut: Dut, limits: ProductLimits, record: Recorder) -> None:
         dut.send("AT+CFUN=1")
 
 
-@procedure(title="8 Power-off", series=BOTH, needs=("cut-power",))
-def test_08_power_off(dut_at: DutAt, slot: Slot, limits: ProductLimits, record: Recorder) -> None:
+@procedure("R8:12", title="8 Flow control lines of the UART", series=BOTH,
+           needs=("uart", "drive-rts", "read-cts"))
+def test_08_flow_control(dut: Dut) -> None:
+    """CTS is on; with RTS off the answer waits, and comes when RTS is on again (chapter 12 points to a note
+    of its own; LARA-R6 integration manual, production tests of the device's maker)."""
+    uart = dut.port("uart")
+    uart.sync(ANSWER_S)
+    raw, shown = dut.raw(uart), re.search(r"&K:?(\d)", " ".join(uart.send("AT&V", check=False).info))
+    uart.send("AT&K3")
+    try:
+        assert uart.wait_line("cts", True, ANSWER_S), "CTS is off while the module waits for commands"
+        mark = dut.slot.trace.mark()
+        uart.set_line("rts", False)
+        try:
+            raw.write(b"AT\r")
+            assert raw.listen(SETTLE_S) == b"", "the module does not see RTS: it answers while that is off"
+        finally:
+            uart.set_line("rts", True)
+        assert uart.wait_until(lambda: b"OK" in raw.heard_since(mark), ANSWER_S), "no answer after RTS is on"
+    finally:
+        uart.send(f"AT&K{shown[1] if shown else dut.profile.factory['&K']}")
+
+
+@procedure("R8:12", title="9 Antenna by its diagnostic resistor", series=BOTH)
+def test_09_antenna(dut: Dut, limits: ProductLimits, record: Recorder) -> None:
+    """+UANTR, where the product has the resistor and the detection circuit: then its limits say
+    `antenna_resistance`, in kOhm (LARA-R6 integration manual, antenna detection). -1 is an open one."""
+    if limits.get("antenna_resistance") is None:
+        raise NotApplicable("the product's limits name no antenna_resistance: no resistor to be found")
+    answer = dut.send("AT+UANTR=0", check=False)
+    fields = answer.fields("+UANTR")
+    if not answer.ok or not fields or not isinstance(fields[0][-1], int):
+        raise NotPossible(f"the antenna cannot be asked for: AT+UANTR=0 is answered {answer.final.text}")
+    record.judge(limits, "antenna_resistance", fields[0][-1])
+
+
+@procedure("R8:12", "R8:3.3.2", title="10 Settings of the product", series=BOTH)
+def test_10_settings(dut: Dut, limits: ProductLimits, record: Recorder) -> None:
+    """What the line has to store: each setting that the product's limits name is judged, the others are
+    told. The last thing to be set is the operator profile, where the series has one."""
+    told = []
+    for name, question in SETTINGS.items():
+        command = question.removeprefix("AT").rstrip("?").partition("=")[0]
+        if command in dut.profile.unsupported:
+            continue
+        answer = dut.send(question, check=False)  # a greeting that is off may be an error
+        text = " ".join(line.partition(":")[2].strip() for line in answer.info) or answer.final.text
+        if limits.get(name) is not None:
+            record.judge(limits, name, text)
+        else:
+            told.append(f"{name} {text}")
+    assert told or any(limits.get(name) for name in SETTINGS)
+    record.note(f"without limits: {'; '.join(told)}")
+
+
+@procedure(title="11 Power-off", series=BOTH, needs=("cut-power",))
+def test_11_power_off(dut_at: DutAt, slot: Slot, limits: ProductLimits, record: Recorder) -> None:
     """+CPWROFF, V_INT low, the current that is left, supply off."""
     dut_at(DutState.READY)
     took = slot.shut_down()

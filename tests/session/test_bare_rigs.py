@@ -18,7 +18,7 @@ PROCEDURES = (
 )
 POWER = {"test_greeting_at_power_on", "test_supply_alone_starts_nothing", "test_short_pulse_starts_nothing",
          "test_registers_by_itself", "test_normal_shutdown", "test_shutdown_by_pulse",
-         "test_emergency_shutdown", "test_01_power_up", "test_07_currents", "test_08_power_off"}
+         "test_emergency_shutdown", "test_01_power_up", "test_07_currents", "test_11_power_off"}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,10 @@ def test_a_rig_without_supply_and_lines_is_reset_by_command(script, tmp_path: Pa
     assert status == 0, said[-4000:]
     found = script.verdicts(tmp_path / "results")
     lacking = {name: reason for name, (outcome, reason) in found.items() if outcome == "NOT_POSSIBLE"}
-    assert {outcome for outcome, _ in found.values()} == {"PASS", "NOT_POSSIBLE"}
+    inapplicable = {name.split("::")[1].split("[")[0] for name, (outcome, _) in found.items()
+                    if outcome == "NOT_APPLICABLE"}
+    assert inapplicable == {"test_09_antenna"}, "sample products have no resistor at their antennas"
+    assert {outcome for outcome, _ in found.values()} == {"PASS", "NOT_POSSIBLE", "NOT_APPLICABLE"}
     assert {name.split("::")[1].split("[")[0] for name in lacking} >= POWER
     assert all("cannot" in reason or "no supply" in reason for reason in lacking.values()), lacking
     passed = {name.split("::")[1] for name, (outcome, _) in found.items() if outcome == "PASS"}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = ROOT / "rigs" / "limits" / "lara-r6.yaml"
-STEPS = ("test_01_power_up", "test_02_interfaces", "test_07_currents", "test_08_power_off")
+STEPS = ("test_01_power_up", "test_02_interfaces", "test_07_currents", "test_11_power_off")
 
 
 def rig_with_contact(rack_file: Path) -> Path:

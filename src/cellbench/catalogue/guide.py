@@ -196,7 +196,7 @@ _R8: tuple[tuple[str, str, SectionKind], ...] = (
     ("11.3.1.2", "Software tool", X),
     ("11.3.2", "Short instructions", P),
     ("11.4", "Impact to device files and settings", R),
-    ("12", "OEM production testing", X),
+    ("12", "OEM production testing", R),
     ("13", "Migration guides", X),
     ("13.1", "LARA-R6 series to LENA-R8 series", R),
     ("A", "Glossary", X),
@@ -331,12 +331,14 @@ _R6: tuple[tuple[str, str, SectionKind], ...] = (
 )
 
 _ELSEWHERE: Mapping[str, str] = MappingProxyType({
+    "R8:12": "all of it: LENA-R8 production and prototype testing guidelines, UBX-22040091",
     "R6:11": "beyond the registration: LwM2M objects and commands application note, UBX-18068860",
 })
 """What a section leaves to another document, and to which."""
 
 SECTIONS: tuple[Section, ...] = (
-    *(Section(f"R8:{number}", R8_GUIDE, number, title, R8_ONLY, kind) for number, title, kind in _R8),
+    *(Section(f"R8:{number}", R8_GUIDE, number, title, R8_ONLY, kind, _ELSEWHERE.get(f"R8:{number}", ""))
+      for number, title, kind in _R8),
     *(Section(f"R6:{number}", R6_GUIDE, number, title, R6_ONLY, kind, _ELSEWHERE.get(f"R6:{number}", ""))
       for number, title, kind in _R6),
 )
