@@ -19,6 +19,7 @@ from cellbench.api import (
     Level,
     Limit,
     Network,
+    NotPossible,
     PermanentRefusal,
     PppLink,
     Recorder,
@@ -51,13 +52,13 @@ LEVELS = (
 
 @contextmanager
 def on_context(dut: Dut, network: Network) -> Iterator[None]:
-    """A context of the user's own is active, and gone afterwards."""
-    dut.activate(CID, apn=network.apn)
+    """A context of the user's own is active in the block."""
+    dut.ensure(f'AT+CGDCONT={CID},"IP","{network.apn}"')
+    dut.activate(CID)
     try:
         yield
     finally:
         dut.send(f"AT+CGACT=0,{CID}", check=False)
-        dut.send(f"AT+CGDCONT={CID}", check=False)
 
 
 @contextmanager
@@ -108,8 +109,11 @@ def test_level(registered: Dut, far_side: FarSide, services: Services, network: 
 def test_dial_up(registered: Dut, far_side: FarSide, services: Services, network: Network,
                  record: Recorder) -> None:
     """The registration is asked for on another port meanwhile."""
-    taken = next(role for role in registered.slot.roles() if registered.port(role) is registered.at)
-    asking = SlotHands(registered, next(role for role in registered.slot.roles() if role != taken))
+    taken, *others = registered.slot.roles()
+    if not others:
+        raise NotPossible(f"slot {registered.slot.name} has no AT port beside the data call's",
+                          remedy="name another port under ports")
+    asking = SlotHands(registered, others[0])
     asking.at.sync(10.0)
     target = str(services["icmp"].host)
 

@@ -98,7 +98,8 @@ class SlotHands:
         if in_boot_mode(slot):
             return "it shows the port of its boot mode"
         for channel in slot.channels.values():
-            told = [urc for urc in channel.urcs.since(0) if urc.prefix in _PROGRESS]
+            told = [urc for urc in channel.urcs.since(0) if urc.prefix in _PROGRESS
+                    and urc.monotonic_s * 1e9 > slot.settled_ns]
             last = told[-1].fields[-1:] if told else ()
             if last and isinstance(last[0], int) and last[0] <= _DONE:
                 return f"it told {told[-1].text} and no end"

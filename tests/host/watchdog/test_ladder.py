@@ -216,12 +216,12 @@ def test_after_three_registrations_in_vain_it_waits(module: Scripted, channel: C
     module.stat = 2
     watch = dog(Hands(channel), Flow(), waits=Waits(
         notice_s=0.1, grace_s=0.0, data_s=0.1, address_s=0.1, registration_s=0.1, answer_s=2.0, listen_s=0.0,
-        restore_s=0.0, back_off_s=(0.3, 0.5, 0.7)))
+        restore_s=0.0, back_off_s=(0.1, 0.3, 0.5)))
     watch.recover()
     assert watch.failed_registrations == 3
     second = watch.recover()
     assert [round(step.waited_s, 1) >= wait
-            for step, wait in zip(second.steps, (0.3, 0.5, 0.7), strict=True)] == [True] * 3
+            for step, wait in zip(second.steps, (0.1, 0.3, 0.5), strict=True)] == [True] * 3
     assert isinstance(second.error, NetworkError)
 
 
