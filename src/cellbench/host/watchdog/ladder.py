@@ -90,14 +90,18 @@ class Watchdog:
     # -- looking -------------------------------------------------------------------------------------------
 
     def works(self) -> bool:
-        """Whether the application's data flows now."""
+        """Whether the application's data flows now; asks AT first, for a write to a silent module takes long
+        to fail."""
+        return signs.answers(self.hands.at, self.waits.answer_s) and self._flows()
+
+    def _flows(self) -> bool:
         return self.flow.works(self.waits.notice_s)
 
     def look(self) -> Symptom | None:
         """The symptom, the deepest first; None when data flows."""
         if not signs.answers(self.hands.at, self.waits.answer_s):
             return Symptom.NO_ANSWER
-        if self.works():
+        if self._flows():
             return None
         return self._below() or Symptom.NO_DATA
 
@@ -322,7 +326,7 @@ class Watchdog:
         except AtError:
             return self._below() or Symptom.NO_ADDRESS
         try:
-            if not self.works():
+            if not self._flows():
                 self.flow.open()
         except CellbenchError:
             return self._below() or Symptom.NO_DATA
