@@ -8,6 +8,7 @@ import pytest
 
 from cellbench.base.errors import Owner, UsageError
 from cellbench.catalogue.migration import MIGRATION
+from cellbench.cli import main
 from cellbench.record.attempt import (
     AttemptEnded,
     AttemptStarted,
@@ -125,3 +126,14 @@ def test_page_and_text_tell_both_sides(both: tuple[RunRecord, RunRecord], tmp_pa
     assert "://" not in page, "the page asks for nothing from anywhere"
     assert "≠ AT+X?" in text
     assert "Beyond the table" in text
+
+
+def test_the_command_makes_one_report_of_two_runs(
+    both: tuple[RunRecord, RunRecord], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = [str(run.folder) for run in both]
+    assert main(["migration", *folders]) == 0
+    assert "grep -rnE" in capsys.readouterr().out
+    assert (tmp_path / "new" / "migration.html").is_file()
+    assert main(["migration", *folders, "--code", str(tmp_path / "nowhere")]) == 2
+    assert "is no folder" in capsys.readouterr().err
