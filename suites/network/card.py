@@ -67,6 +67,19 @@ def wait_for(dut: Dut, so: Callable[[], bool], what: str, timeout_s: float = WAI
         dut.at.wait_until(lambda: False, 0.05)
 
 
+def serving(dut: Dut) -> str:
+    """The network that serves the module, in digits, "" for none; the format of +COPS is put back."""
+    found = dut.send("AT+COPS?").value("+COPS")
+    if len(found) < 3:
+        return ""
+    dut.send("AT+COPS=3,2")
+    try:
+        fields = dut.send("AT+COPS?").value("+COPS")
+        return str(fields[2]) if len(fields) > 2 else ""
+    finally:
+        dut.send(f"AT+COPS=3,{found[1]}")
+
+
 def radio_off(dut: Dut, record: Recorder) -> None:
     """Detach by AT+CFUN=0, where the card still answers then; else the module stays on the network."""
     dut.spend_attach("CFUN cycle")
