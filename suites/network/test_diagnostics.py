@@ -46,7 +46,7 @@ def reporting(dut: Dut, name: str, *values: int) -> Iterator[None]:
         yield
     finally:
         if changes:
-            dut.send(f"AT{name}={_list(*before)}")
+            dut.send(f"AT{name}={_list(*before[:len(values)])}")
 
 
 @contextmanager
@@ -232,6 +232,21 @@ def test_cmer_sim(registered: Dut, far_side: FarSide) -> None:
     finally:
         far_side.act("sim", state="in")
         registered.register()
+
+
+@procedure("R8:8.1.1", title="AT+CIREG=1: registration with the IMS is told", series=LARA,
+           depends_on=NETWORK, needs=ACTS)
+def test_cireg(registered: Dut, far_side: FarSide) -> None:
+    """+CIREGU: <reg_info>; +CIREG? says the same (27.007 8.72)."""
+    try:
+        with reporting(registered, "+CIREG", 1):
+            for state, value in (("on", 1), ("off", 0)):
+                with registered.at.expect("+CIREGU", lambda urc, want=value: urc.fields[0] == want) as heard:
+                    far_side.act("network", ims=state)
+                    heard.wait(TOLD_S)
+                assert registered.send("AT+CIREG?").value("+CIREG")[1] == value
+    finally:
+        far_side.act("network", ims="off")
 
 
 @contextmanager

@@ -393,9 +393,21 @@ class Slot:
             self.ports.sync(role, self.timing.boot_max_s)
         return channel
 
+    def _commanding_channel(self) -> Channel:
+        """A port that takes commands; UnitError when each carries data or a multiplexer."""
+        if not self.channels:
+            return self._fresh_channel()
+        for channel in self.channels.values():
+            if not channel.in_data_mode and not channel.is_lent:
+                return channel
+        for role in self.roles():
+            if role not in self.channels:
+                return self.channel(role)
+        raise UnitError(f"no port of slot {self.name} takes commands: {', '.join(self.channels)} carry data")
+
     def _graceful_off(self) -> float | None:
         try:
-            channel = next(iter(self.channels.values())) if self.channels else self._fresh_channel()
+            channel = self._commanding_channel()
             with channel.declare_reboot(self.timing.power_off_max_s):
                 channel.send("AT+CPWROFF", timeout_s=self.timing.power_off_max_s, check=False)
                 if "v_int" in self.model.lines.read():

@@ -27,9 +27,9 @@ from cellbench.record.diagnosis import DiagnosisRecord, PollAnswer
 from cellbench.record.verdict import Outcome, Verdict
 from cellbench.rig.slot import PowerState, Slot
 
-LIMIT_S = 1.8
+LIMIT_S = 1.7
 """The most that collecting adds to a failing test, closing of its own port included, in seconds."""
-_ASK_S = 1.3  # no poll begins later than this
+_ASK_S = 1.2  # no poll begins later than this
 _POLL_S = 0.5  # the longest wait for one answer
 _KNOCK_S = (0.15, 0.25)  # a port that was just opened, or an autobauding one, may lose the first AT
 _TURN_S = 0.1  # how long a command of another thread may keep a port

@@ -156,7 +156,10 @@ class Equipment:
     def stored_settings(self, slot_name: str) -> Wear:
         """What was written to the memory of a slot's module since this was last asked."""
         watch = self._wear.get(slot_name)  # of a slot that may have been given back in the meantime
-        return watch.take() if watch is not None else Wear()
+        if watch is None:
+            return Wear()
+        wear, clean = watch.take(), self._transcript(slot_name).secrets.redact_text
+        return Wear(*(tuple(map(clean, lines)) for lines in (wear.writes, wear.needless, wear.blind)))
 
     def store_traces(self, attempt: str, slot_name: str, folder: Path) -> list[TraceFile]:
         """Write what passed the slot's ports during an attempt, secrets blanked."""
