@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,8 @@ from cellbench.catalogue.commands import lookup
 from cellbench.catalogue.model import Command, Source
 from cellbench.catalogue.overlay import Edit, Overlay, command_of
 from cellbench.wire.at.values import prefix_of
+
+_FINAL = re.compile(r"OK|ERROR|ABORTED|\+CM[ES] ERROR: ?.+|NO CARRIER|BUSY|NO ANSWER|NO DIALTONE|CONNECT.*")
 
 TIME_FACTOR = 3.0
 """How many times as long one side may take."""
@@ -192,6 +195,9 @@ def _final(exchange: Exchange, answer: Exchange) -> list[Found]:
         return [Found(exchange.n, exchange.send, Difference.MISSING, exchange.final or "no final result code",
                       answer.final or "no final result code", None,
                       "a command without an end is no answer to learn")]
+    if not _FINAL.fullmatch(exchange.final):
+        return [Found(exchange.n, exchange.send, Difference.CODE, exchange.final, answer.final, None,
+                      "that is no final result code")]
     return [Found(exchange.n, exchange.send, Difference.CODE, exchange.final, answer.final, edit)]
 
 
@@ -225,7 +231,8 @@ def _urcs(exchange: Exchange, answer: Exchange, ours: Mapping[str, str],
 
 
 def _times(exchange: Exchange, answer: Exchange, limits: Limits, overlay: Overlay | None) -> list[Found]:
-    first = exchange.first_s is not None and answer.first_s is not None and limits.differ(
+    told = bool(exchange.lines and answer.lines)  # without lines the first character is the final code's
+    first = told and exchange.first_s is not None and answer.first_s is not None and limits.differ(
         exchange.first_s, answer.first_s)
     final = bool(exchange.final and answer.final) and limits.differ(exchange.final_s, answer.final_s)
     if not first and not final:

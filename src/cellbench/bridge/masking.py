@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from cellbench.bridge.model import Exchange, Heard
 from cellbench.bridge.pdu import masked_pdu
-from cellbench.bridge.stand_ins import StandIns
+from cellbench.bridge.stand_ins import StandIns, luhn
 from cellbench.catalogue.commands import ALL
 from cellbench.catalogue.model import Param, Series
 from cellbench.catalogue.overlay import command_of
@@ -52,6 +52,11 @@ class Masker:
         self._series = series
         self._blank = blank
         self._own = frozenset(own)
+
+    def learn_all(self, exchanges: Iterable[Exchange]) -> None:
+        """Remember the identities of all answers: first of those whose command says which they are."""
+        for one in sorted(exchanges, key=lambda one: not _is_certain(one)):
+            self.learn(one)
 
     def learn(self, exchange: Exchange) -> None:
         """Remember the identities that an answer tells."""
@@ -138,11 +143,18 @@ class Masker:
                 self.stand_ins.learn("number", told)
 
 
+def _is_certain(exchange: Exchange) -> bool:
+    known = command_of(exchange.send)
+    return known is not None and (known[0] in _KIND_OF or _file_of(exchange.send) in (_EF_ICCID, _EF_IMSI))
+
+
 def _kind_of(digits: str) -> str:
     """What a long run of digits is, where the command does not tell (TS 23.003, E.118)."""
     if len(digits) >= 18:
         return "iccid" if digits.startswith("89") else "digits"
-    return "imei" if len(digits) in (14, 15, 16) else "digits"
+    if len(digits) == 15:
+        return "imei" if luhn(digits[:14]) == digits[14] else "imsi"
+    return "imei" if len(digits) in (14, 16) else "digits"
 
 
 def _addresses(line: str) -> list[str]:

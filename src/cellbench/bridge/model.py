@@ -104,7 +104,7 @@ class Exchange(Strict):
     final: str
     """The final result code; empty when none came in time."""
     first_s: Seconds | None = None
-    """Seconds from the command's end to the first character of the answer."""
+    """Seconds from the command's end to the first character of the information text."""
     final_s: Seconds
     """Seconds from the command's end to the final result code."""
     urcs: tuple[Heard, ...] = ()

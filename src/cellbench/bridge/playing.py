@@ -11,14 +11,17 @@ from dataclasses import dataclass, field
 from cellbench.base.trace import Direction
 from cellbench.bridge.model import Exchange, Heard
 from cellbench.catalogue.overlay import filled
+from cellbench.catalogue.urcs import URCS
 from cellbench.host.channel import Channel
 from cellbench.host.errors import AtTimeout
 from cellbench.host.transcript import Transcript
 from cellbench.host.urclog import UrcTimeout
+from cellbench.wire.at.session import GREETING
 from cellbench.wire.at.values import fields_of, prefix_of
 
 _HOLES = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _LONG_ENOUGH = 4  # shorter values of the bench are not looked for in answers
+_URCS = frozenset(urc.prefix for urc in URCS)
 NOT_ASKED = "(not asked)"
 
 
@@ -47,7 +50,7 @@ class Player:
         if question.registers:
             self.attaches(question.send)
         payload = question.payload.encode("latin-1") if question.payload is not None else None
-        line, mark = filled(question.send, self.values), self.trace.mark()
+        line, mark, before = filled(question.send, self.values), self.trace.mark(), self.channel.urcs.mark()
         expected = self.channel.expect(question.awaits) if question.awaits else None
         with expected if expected is not None else contextlib.nullcontext():
             lines, final, final_s, well = self._send(line, payload)
@@ -57,10 +60,12 @@ class Player:
                     urcs = (expected.wait(question.await_s).text,)
         self.awaited |= set(question.awaits)
         heard = self._received(mark, line)
+        said = self._with_unknown(lines, heard, final, before, question.awaits)
         answer = question.model_copy(update={
-            "lines": tuple(map(self._named, lines)), "final": final, "final_s": round(final_s, 3),
-            "first_s": _first(heard, final_s),
-            "urcs": tuple(Heard(text=self._named(text), early=_is_early(heard, text, final))
+            "lines": tuple(self._named(one, question.send) for one in said),
+            "final": final, "final_s": round(final_s, 3),
+            "first_s": _first(heard, final_s) if said else None,
+            "urcs": tuple(Heard(text=self._named(text, question.send), early=_is_early(heard, text, final))
                           for text in urcs)})
         self._bind(question, lines)
         if question.registers:
@@ -75,15 +80,27 @@ class Player:
             return error.heard, "", error.seconds, False
         return answer.info, answer.final.text, answer.elapsed_s, answer.final.success
 
+    def _with_unknown(self, lines: tuple[str, ...], heard: list[tuple[float, bytes]], final: str, before: int,
+                      awaits: tuple[str, ...]) -> tuple[str, ...]:
+        """The lines with those before the final code that were taken for URCs by their prefix alone: +UU...,
+        and no such URC is known."""
+        more = [event.text for event in self.channel.urcs.since(before)
+                if event.prefix not in _URCS and event.prefix not in awaits and event.prefix != GREETING
+                and _is_early(heard, event.text, final)]
+        if not more:
+            return lines
+        whole = b"".join(data for _, data in heard).decode("latin-1")
+        return tuple(sorted((*lines, *more), key=whole.find))
+
     def _bind(self, question: Exchange, lines: tuple[str, ...]) -> None:
         for name, (prefix, place) in question.binds.items():
             values = next((fields_of(line) for line in lines if prefix_of(line) == prefix), ())
             if place < len(values) and values[place] is not None:
                 self.values[name] = str(values[place])
 
-    def _named(self, text: str) -> str:
-        """A text with the bench's names and addresses as ``{name}``."""
-        for name, value in self.values.items():
+    def _named(self, text: str, send: str) -> str:
+        """A text with the bench's names and addresses as ``{name}``, those of the command first."""
+        for name, value in sorted(self.values.items(), key=lambda one: f"{{{one[0]}}}" not in send):
             if len(value) >= _LONG_ENOUGH and not value.isdigit():
                 text = text.replace(value, f"{{{name}}}")
         return text

@@ -207,8 +207,7 @@ def player_for(dut: Dut, values: dict[str, str]) -> Player:
 def masked(raw: Iterable[Exchange], masker: Masker) -> tuple[Exchange, ...]:
     """The exchanges as they may be shown: all are learnt from before the first is masked."""
     exchanges = tuple(raw)
-    for one in exchanges:
-        masker.learn(one)
+    masker.learn_all(exchanges)
     return tuple(masker.mask(one) for one in exchanges)
 
 

@@ -86,8 +86,7 @@ def play(capture: Capture, overlay: Path | None) -> tuple[Mapping[int, Exchange]
             launched.stop()
     masker = Masker(header.series, Secrets().redact_text,
                     [one.payload.rstrip("\x1a") for one in capture.exchanges if one.payload])
-    for one in raw:
-        masker.learn(one)
+    masker.learn_all(raw)
     return ({one.n: masker.mask(one) for one in raw},
             {value: kind for kind, value in masker.stand_ins.listed()})
 

@@ -92,6 +92,17 @@ class HeldAnswer:
         return max((self.began + one - now for one in wanted if one is not None), default=0.0)
 
 
+def _lines_of(text: str) -> list[str]:
+    """The lines of an information text; a line end inside quotes is data."""
+    lines = [""]
+    for part in text.split("\r\n"):
+        if lines[-1].count('"') % 2:
+            lines[-1] += "\r\n" + part
+        else:
+            lines.append(part)
+    return lines[1:]
+
+
 def _place(lines: Sequence[str], edit: Edit) -> int | None:
     """Where the line of an edit is: at its place, else the first of its form."""
     wanted = edit.of or ""
@@ -140,7 +151,7 @@ class PortEditing:
         """Hold a line of information text back; False where nothing is held."""
         if self.held is None:
             return False
-        self.held.lines.append(text)
+        self.held.lines += _lines_of(text)
         return True
 
 
