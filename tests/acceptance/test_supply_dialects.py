@@ -46,4 +46,4 @@ def test_a_fault_of_the_supply_fails_safe(bar, bench, name):
 def test_the_production_sequence_passes_once_the_faults_are_gone(bar, bench):
     result = bench.run(bar.SEQUENCE)
     assert result.status == 0, result.text
-    assert len(result.outcomes) == 8
+    assert len(result.outcomes) == 11
