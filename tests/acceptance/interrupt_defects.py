@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections import Counter
 from pathlib import Path
@@ -22,6 +23,7 @@ DEFECTS = {
     "report-128-without-update": "FALSE 128",
 }
 LIMIT_S = 900.0
+KEPT = ROOT / "reports" / "out" / "interruption-defects"
 
 
 def one(defect: str) -> tuple[Counter[str], int]:
@@ -33,6 +35,7 @@ def one(defect: str) -> tuple[Counter[str], int]:
         done = place.run(*(word for cell in CELLS for word in ("--cells", cell)), timeout_s=LIMIT_S)
         print(done.stdout[-3000:], done.stderr[-1000:], file=sys.stderr)
         records = read_matrix(place.results()).cells.values()
+        shutil.copytree(place.results(), KEPT / defect, dirs_exist_ok=True)
     findings = Counter(record.outcome.value for record in records if record.outcome.finding)
     return findings, len(records)
 
