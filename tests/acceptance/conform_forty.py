@@ -15,6 +15,7 @@ from typing import Any
 
 from cellbench.cli import main as cellbench
 from cellbench.guardian.start import stop as stop_guardian
+from cellbench.virtual.world.world import load_world
 
 SUBJECT = "field"
 BAR = "40 changes in a capture are all named, after --learn of 20 the other 20; no person or secret in clear"
@@ -131,7 +132,8 @@ def plant(taken: Path, changed: Path, count: int, dice: random.Random) -> list[P
     by_number = {one["n"]: one for one in exchanges}
     planted: list[Planted] = []
     used: set[int] = set()
-    kinds = [kind for kind in KINDS for _ in range(KINDS[kind])]
+    evenly = sorted(((at + 0.5) / KINDS[kind], kind) for kind in KINDS for at in range(KINDS[kind]))
+    kinds = [kind for _, kind in evenly]
     while len(planted) < count:
         kind = kinds[len(planted) % len(kinds)]
         free = [one for one in exchanges if one["n"] not in used and fits(kind, one, stand_ins)]
@@ -254,7 +256,7 @@ def persons(folder: Path, series: str, *more: str) -> list[dict[str, object]]:
             sim=f", pin: {{file: {pin}}}")
     text = out.read_text()
     header = json.loads(text.splitlines()[0])
-    imei = imei_of(folder, series)
+    imei = imei_of(series)
     known = {**{key: CARD[key] for key in ("imsi", "iccid", "number", "name")}, "imei": imei,
              "PIN": CARD["pin"]}
     seen = [f"{what} {form}" for what, value in known.items() for form, shown in forms(value).items()
@@ -265,10 +267,10 @@ def persons(folder: Path, series: str, *more: str) -> list[dict[str, object]]:
                 ", ".join(seen) or "nowhere", ready and not seen and bool(imei))]
 
 
-def imei_of(folder: Path, series: str) -> str:
-    """The IMEI of the virtual module, asked by another way."""
-    said = run("at", str(folder / "rig.yaml"), "a", "AT+CGSN")[1]
-    return (re.search(r"\b\d{15}\b", said) or [""])[0]
+def imei_of(series: str) -> str:
+    """The IMEI of a virtual rack's first module, by the world file."""
+    told = load_world().raw["module"][series.partition("-")[2]]["imei"]
+    return str(told[0] if isinstance(told, list) else told)
 
 
 def forms(value: str) -> dict[str, str]:

@@ -49,6 +49,8 @@ def test_a_hole_carries_a_value_over() -> None:
     ("AT+CGSN", "353760979000018", "{imei}"),
     ("AT+CCLK?", '+CCLK: "26/11/21,20:58:38+04"', "+CCLK: {time}"),
     ("AT+UDNSRN=0,\"{dns_name}\"", '+UDNSRN: "{dns_name}"', '+UDNSRN: "{dns_name}"'),
+    ("AT+CNUM", '+CNUM: ,"+393490000001",145', "+CNUM: {name},{number},145"),
+    ("AT+CNUM", '+CNUM: "x","+393490000001",145', "+CNUM: {name},{number},145"),
     ("ATI", "a{b", "a{{b"),
 ])
 def test_what_differs_from_moment_to_moment_is_a_hole(send: str, line: str, template: str) -> None:
@@ -62,8 +64,9 @@ def test_an_overlay_is_read_as_it_was_written(tmp_path: Path) -> None:
         Edit(command="AT+CNOT?", kind="time", final_s=9.0)))
     write_overlay(tmp_path / "one.yaml", overlay)
     assert read_overlay(tmp_path / "one.yaml") == overlay
+    text = (tmp_path / "one.yaml").read_text()
+    (tmp_path / "two.yaml").write_text(text.replace("kind: line", "kind: x"))
     with pytest.raises(FileErrors, match="kind"):
-        (tmp_path / "two.yaml").write_text((tmp_path / "one.yaml").read_text().replace("kind: line", "kind: x"))
         read_overlay(tmp_path / "two.yaml")
 
 

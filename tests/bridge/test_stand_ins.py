@@ -52,7 +52,8 @@ def test_a_number_is_found_without_its_country_code_and_in_every_coding() -> Non
     known, number = StandIns(), "+393487305518"
     made = known.learn("number", number)
     assert (len(made), made[:5]) == (len(number), number[:5])
-    for code in (str, lambda one: one.encode().hex().upper(), lambda one: one.encode("utf-16-be").hex().upper(),
+    for code in (str, lambda one: one.encode().hex().upper(),
+                 lambda one: one.encode("utf-16-be").hex().upper(),
                  lambda one: "0791" + swapped(one.lstrip("+"))):
         assert known.replace(code(number)) == code(made)
     assert known.replace("3487305518") == made[3:]

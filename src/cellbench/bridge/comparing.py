@@ -89,7 +89,7 @@ def compare(capture: Capture, answers: Mapping[int, Exchange], theirs: Mapping[s
     found = list(_left_out(capture, overlay))
     for exchange in sorted(capture.exchanges, key=lambda one: one.n):
         answer = answers.get(exchange.n)
-        if answer is None:
+        if answer is None or not _is_listed(exchange, capture):
             continue
         if answer.final == NOT_ASKED:
             found.append(Found(exchange.n, exchange.send, Difference.MISSING, exchange.final,
@@ -104,11 +104,30 @@ def compare(capture: Capture, answers: Mapping[int, Exchange], theirs: Mapping[s
 
 
 def playable(capture: Capture) -> tuple[Exchange, ...]:
-    """The exchanges that are as the header lists them, in order."""
+    """What to ask, in order: the exchanges as the header lists them, and the commands that were cut out,
+    since later answers may go by what they set."""
+    have = {one.n: one for one in capture.exchanges}
+    questions: list[Exchange] = []
+    for number, command in enumerate(capture.header.commands, 1):
+        one = have.get(number)
+        if one is None or not _is_listed(one, capture):
+            if _wants_payload(command):
+                continue
+            one = Exchange(n=number, grade=questions[-1].grade if questions else 0, send=command, final="",
+                           final_s=0.0)
+        questions.append(one)
+    return tuple(questions)
+
+
+def _is_listed(exchange: Exchange, capture: Capture) -> bool:
     commands = capture.header.commands
-    return tuple(sorted((one for one in capture.exchanges
-                         if one.n <= len(commands) and commands[one.n - 1] == one.send),
-                        key=lambda one: one.n))
+    return exchange.n <= len(commands) and commands[exchange.n - 1] == exchange.send
+
+
+def _wants_payload(send: str) -> bool:
+    known = command_of(send)
+    entry = lookup(known[0]) if known else None
+    return known is not None and entry is not None and bool(entry.prompt) and known[1] in entry.prompt_forms
 
 
 def _left_out(capture: Capture, overlay: Overlay | None) -> list[Found]:

@@ -50,7 +50,7 @@ FREE: Mapping[str, tuple[Free, ...]] = MappingProxyType({
     "+CRSM": _fields((2, "content", _HEX_CONTENT)),
     "+CSIM": _fields((1, "content", _HEX_CONTENT)),
     "+CGLA": _fields((1, "content", _HEX_CONTENT)),
-    "+CNUM": _fields((0, "name", r'"[^"]*"'), (1, "number", r'"\+?[0-9]*"')),
+    "+CNUM": _fields((0, "name", r'(?:"[^"]*")?'), (1, "number", r'"\+?[0-9]*"')),
     "+CSCA": _fields((0, "number", r'"\+?[0-9]*"')),
     "+CPMS": _fields((1, "used", r"[0-9]+"), (2, "total", r"[0-9]+"), (4, "used", r"[0-9]+"),
                      (5, "total", r"[0-9]+"), (7, "used", r"[0-9]+"), (8, "total", r"[0-9]+")),
@@ -115,8 +115,8 @@ def _field(text: str, place: int, rules: tuple[Free, ...], listed: Mapping[str, 
            values: dict[str, str]) -> str:
     bare = text.strip(" ")
     for rule in rules:
-        if rule.place in (None, place) and bare and re.fullmatch(rule.form, bare):
-            before, after = text[:len(text) - len(text.lstrip(" "))], text[len(text.rstrip(" ")):]
+        if rule.place in (None, place) and re.fullmatch(rule.form, bare):
+            before, _, after = text.partition(bare) if bare else (text, "", "")
             return before + _hole(rule.name, bare, values) + after
     return _identities(text, listed, values)
 
