@@ -87,7 +87,7 @@ def _beside_a_scan(dut: Dut) -> tuple[float, bool]:
 
 
 # the radio's and the SIM's functions
-@procedure("R8:13.1", title="+COPS=0 in minimum functionality switches the radio on", depends_on=NETWORK)
+@procedure("R8:13.1", title="+COPS=0 in minimum functionality switches the radio on")
 @for_row("cfun")
 def test_cfun_r8(registered: Dut, record: Recorder, row: MigrationRow) -> None:
     """AT+CFUN=0, AT+COPS=0: +CFUN? tells 1. +CFUN=19 is refused."""
@@ -98,13 +98,14 @@ def test_cfun_r8(registered: Dut, record: Recorder, row: MigrationRow) -> None:
         registered.send("AT+COPS=0", check=False, timeout_s=SCAN_S)
         told = registered.send("AT+CFUN?").value("+CFUN")[0]
         record.measure("+CFUN? after +CFUN=0 and +COPS=0", str(told))
-        assert told == 1
+        assert told == 1, f"+CFUN? tells {told}"
     finally:
         registered.send("AT+CFUN=1")
-    registered.register()
+    with record.step("registered again", depends_on=NETWORK):
+        registered.register()
 
 
-@procedure("R8:13.1", title="+CFUN=19 switches the SIM's driver off", series=ONLY_R6, depends_on=NETWORK)
+@procedure("R8:13.1", title="+CFUN=19 switches the SIM's driver off", series=ONLY_R6)
 @for_row("cfun")
 def test_cfun_r6(registered: Dut, record: Recorder, row: MigrationRow) -> None:
     """No SIM answers until +CFUN=1."""
@@ -117,7 +118,8 @@ def test_cfun_r6(registered: Dut, record: Recorder, row: MigrationRow) -> None:
         assert "+CPIN: READY" not in away.info, "the SIM is in use"
     finally:
         registered.send("AT+CFUN=1")
-    registered.register()
+    with record.step("registered again", depends_on=NETWORK):
+        registered.register()
     assert registered.send("AT+CPIN?").info == ("+CPIN: READY",)
 
 

@@ -136,7 +136,7 @@ MIGRATION: tuple[MigrationRow, ...] = (
         (Change.NOTHING,), "Nothing in the host's code; certification is another product's."),
     MigrationRow(
         "peripherals", "Local connectivity peripherals",
-        Side("+USIO, +UARTCONF", _answered("AT+USIO?", "AT+USIO=?", "AT+UUARTCONF?")),
+        Side("+USIO, +UARTCONF", (*_answered("AT+USIO?"), *_told("AT+USIO=?", "AT+UUARTCONF?"))),
         _gone("AT+USIO?", "AT+USIO=?", "AT+UUARTCONF?"),
         (Change.GONE, Change.OTHER_COMMAND),
         "Remove +USIO. UART and USB are there at once; what USB shows is chosen by +SYSNV and in force after "
@@ -145,7 +145,7 @@ MIGRATION: tuple[MigrationRow, ...] = (
         search=r"\+USIO\b"),
     MigrationRow(
         "aux-uart", "+UARTCONF",
-        Side("Available for AUX UART configuration", _answered("AT+UUARTCONF?", "AT+UUARTCONF=?")),
+        Side("Available for AUX UART configuration", _told("AT+UUARTCONF?", "AT+UUARTCONF=?")),
         _gone("AT+UUARTCONF?", "AT+UUARTCONF=?", "AT+UARTCONF?"),
         (Change.GONE,), "No auxiliary UART can be configured: what used it moves to USB or to a channel of "
         "the multiplexer.",
@@ -192,7 +192,7 @@ MIGRATION: tuple[MigrationRow, ...] = (
     MigrationRow(
         "mno-profile", "MNO profile selection",
         Side("+UMNOPROF Default MNO profile: 90",
-             (Ask("AT+UMNOPROF?", holds=r"\+UMNOPROF: ?\d+"), Ask("AT+UMNOPROF=?"))),
+             (Ask("AT+UMNOPROF?", holds=r"\+UMNOPROF: ?\d+"), *_told("AT+UMNOPROF=?"))),
         _gone("AT+UMNOPROF?", "AT+UMNOPROF=?"),
         (Change.GONE, Change.OTHER_COMMAND),
         "Remove +UMNOPROF and the reboot behind it. What the profile brought is set one by one: the APN of "
@@ -203,9 +203,9 @@ MIGRATION: tuple[MigrationRow, ...] = (
     MigrationRow(
         "urat", "+URAT syntax",
         Side("AT+URAT=<1stAcT>[,<2ndAcT>[,<3rdAcT>]]", (Ask("AT+URAT?", holds=r"\+URAT: ?\d"),
-                                                        Ask("AT+URAT=?"))),
+                                                        *_told("AT+URAT=?"))),
         Side("AT+URAT=<SelectedAcT>[,<PreferredAcT>[,<2ndPreferredAcT>]]",
-             (Ask("AT+URAT?", holds=r"\+URAT: ?\d"), Ask("AT+URAT=?"))),
+             (Ask("AT+URAT?", holds=r"\+URAT: ?\d"), *_told("AT+URAT=?"))),
         (Change.OTHER_SYNTAX, Change.OTHER_VALUES, Change.OTHER_DEFAULT),
         "The first number is no longer the technology tried first but the set that is allowed; the ones "
         "behind it are preferences. 2 (UMTS) is gone. LTE before GSM is 3,0 on LARA-R6 and 5,3 on LENA-R8.",
@@ -215,7 +215,7 @@ MIGRATION: tuple[MigrationRow, ...] = (
         "bands", "Band configuration",
         Side("+UBANDMASK", (*_answered("AT+UBANDMASK?"), *_refused("AT+SETBAND?", "AT+SETLOCK=2,0"))),
         Side("+SETBAND for 2G bands +SETLOCK for LTE bands",
-             (*_answered("AT+SETBAND?"), *_told("AT+SETLOCK=2,0"), *_refused("AT+UBANDMASK?"))),
+             (*_told("AT+SETBAND?", "AT+SETLOCK=2,0"), *_refused("AT+UBANDMASK?"))),
         (Change.OTHER_COMMAND, Change.OTHER_SYNTAX),
         "One mask for each technology becomes two commands: a sum of 2G bands, and a list of LTE band "
         "numbers in place of bits. Both are in force after a reboot.",
@@ -288,7 +288,7 @@ MIGRATION: tuple[MigrationRow, ...] = (
     MigrationRow(
         "sharing", "PDN sharing between dial-up and Internet applications/Socket",
         Side("Supported, use +UEMBPF to reserve port range for embedded IP clients",
-             _answered("AT+UEMBPF?", "AT+UEMBPF=?")),
+             (*_answered("AT+UEMBPF?"), *_told("AT+UEMBPF=?"))),
         _gone("AT+UEMBPF?", "AT+UEMBPF=?"),
         (Change.GONE, Change.OTHER_BEHAVIOUR),
         "Remove +UEMBPF. Dial on a context of its own, and leave another one to sockets and clients.",
