@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cellbench import __version__
-from cellbench.base.errors import OperatorError, UsageError
+from cellbench.base.errors import OperatorError, RigError, UsageError
 from cellbench.bridge.masking import Masker
 from cellbench.bridge.model import Capture, write_capture
 from cellbench.bridge.playing import bench_values
 from cellbench.bridge.questions import GRADES, Plan, plan_for
 from cellbench.bridge.taking import Facts, Taking, capture_of, identify, masked, player_for, settle
-from cellbench.catalogue.modules import profile_for
+from cellbench.catalogue.modules import profile_by_identity, profile_for
 from cellbench.host.secrets import Secrets
 from cellbench.instruments.settings import Secret
 from cellbench.rig.load import LoadedRig, load_rig
@@ -91,7 +91,7 @@ def take(found: Talk, name: str, plan: Plan, values: dict[str, str], grade: int,
     strays = [event.prefix for event in channel.urcs.since(mark) if event.prefix not in taking.player.awaited]
     facts = Facts(f"cellbench {__version__}", f"{datetime.now(UTC):%Y-%m-%d}", grade,
                   rig.model.evidence.value, rig.model.timing, found.role)
-    return capture_of(told, conditions, facts, model.series, found.dut.profile.variant,
+    return capture_of(told, conditions, facts, model.series, _variant(found, name, told[0]),
                       masked(taking.raw, masker), masker, strays)
 
 
@@ -109,6 +109,18 @@ def _blank(found: Talk, name: str) -> Callable[[str], str]:
             own.learn(value.encode("latin-1", "replace").hex().upper().encode())
     heard = found.dut.at.secrets
     return lambda text: own.redact_text(heard.redact_text(text))
+
+
+def _variant(found: Talk, name: str, told: str) -> str:
+    """The variant as the rig file has it, else as the module tells it."""
+    model = found.rig.model.slots[name]
+    if model.variant is not None:
+        return model.variant
+    profile = profile_by_identity(told)
+    if profile.series is not model.series:
+        raise RigError(f"slot {name} holds a {told}, the rig file says {model.series.value}",
+                       remedy="correct series in the rig file")
+    return profile.variant
 
 
 def _secret(rig: LoadedRig, secret: Secret | None, where: str) -> str | None:

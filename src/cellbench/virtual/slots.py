@@ -102,8 +102,10 @@ def parse_firmware(texts: Iterable[str], specs: tuple[SlotSpec, ...]) -> dict[st
     slot."""
     chosen: dict[str, str] = {}
     for text in texts:
-        slot, colon, version = text.rpartition(":")
-        if colon and slot not in {spec.name for spec in specs}:
+        slot, colon, version = text.partition(":")
+        if not colon:
+            slot, version = "", text
+        elif slot not in {spec.name for spec in specs}:
             raise OperatorError(f"firmware {text!r}: no slot {slot!r}",
                                 remedy=f"there are {', '.join(spec.name for spec in specs)}")
         chosen |= {spec.name: version for spec in specs if not colon or spec.name == slot}
