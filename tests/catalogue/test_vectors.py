@@ -23,7 +23,7 @@ ROW_KEYS = {"row", "evidence", "given", "send", "payload", "expect", "urc", "abs
             "note"}
 BEGIN = {"factory", "registered", "unregistered", "booting", "uart"}
 VERBS = {"remote-send", "remote-close", "remote-reset", "remote-connect", "server", "link", "network", "call",
-         "sms", "line", "power", "report", "reset", "sim"}
+         "sms", "line", "power", "report", "reset", "sim", "fault"}
 PLACEHOLDER = re.compile(r"\{([a-z_0-9]+):([^{}]+)\}")
 NAME = re.compile(r"(?:AT|;)([+&]?[A-Z]+)", re.IGNORECASE)
 
@@ -65,10 +65,18 @@ def test_tables_belong_to_sections_of_their_guide(path: Path) -> None:
         assert set(table) <= TABLE_KEYS
         assert section(table["section"]).series == {series_of(path)}
         assert set(table["begin"]) <= BEGIN
-        numbers = [row["row"] for row in table["rows"] if row["row"] is not None]
+        numbers = _numbers(table)
         assert numbers == sorted(numbers), table["title"]
-        assert set(numbers) == set(range(1, max(numbers, default=0) + 1)), f"{table['title']}: a row is missing"
         _check_steps(table.get("given", []), series_of(path))
+    for printed in {(table["section"], table["table"]) for table in tables(path)}:
+        numbers = [number for table in tables(path) if (table["section"], table["table"]) == printed
+                   for number in _numbers(table)]
+        assert set(numbers) == set(range(1, max(numbers, default=0) + 1)), f"{printed}: a row is missing"
+
+
+def _numbers(table: dict[str, Any]) -> list[int]:
+    """The printed rows of a table, or of a part of it that begins from a state of its own."""
+    return [row["row"] for row in table["rows"] if row["row"] is not None]
 
 
 @pytest.mark.parametrize(("path", "table", "row"), rows())

@@ -72,8 +72,8 @@ class Param:
     ``ranges`` are inclusive integer ranges; ``choices`` are allowed strings; both empty: anything of
     the kind. ``max_length`` is in characters. ``secret``: never stored in clear; with ``secret_when``
     only while each integer parameter it names has one of the values given, with ``secret_part`` (a
-    regular expression) only what its group matches. ``by_series`` replaces ``ranges`` for one series. ``repeated``: one of a run of like parameters of which any number
-    may be given (the contexts of +CGACT).
+    regular expression) only what its group matches. ``by_series`` replaces ``ranges`` for one series.
+    ``repeated``: one of a run of like parameters of which any number may be given (the contexts of +CGACT).
     """
 
     name: str

@@ -16,6 +16,7 @@ from cellbench.report.words import SERIES_COLOURS, clipped, quantity_words
 
 MOST_COURSES = 24
 _POINTS = 1200
+_SMALLEST, _GREATEST = 1e-300, 1e300
 _LOG_FROM = 20.0  # a greatest value so many times the least one is drawn on a logarithmic scale
 _TINTS = ("#eef3fa", "#f7f1e6")
 _WIDTH, _HEIGHT = 760.0, 270.0
@@ -70,10 +71,11 @@ def course(series: SeriesRecord, font: str = "") -> str:
 
 
 def _values_axis(values: Sequence[float]) -> Axis:
-    """Logarithmic over whole decades where values are positive and far apart, else linear from 0."""
+    """Logarithmic over whole decades where values are positive, far apart and such that floating point has
+    their decades; else linear from 0."""
     low, high = min(values), max(values)
     start, end = _HEIGHT - _BOTTOM, _ROWS * _ROW_HEIGHT + 12
-    if low > 0 and high / low >= _LOG_FROM:
+    if low >= _SMALLEST and high <= _GREATEST and high / low >= _LOG_FROM:
         return Axis(10.0 ** math.floor(math.log10(low)), 10.0 ** math.ceil(math.log10(high)), start, end,
                     log=True)
     low = min(low, 0.0)

@@ -8,7 +8,7 @@ from cellbench.catalogue.sources import driver, guess, r6_app_note, r8_guide, st
 from .building import TEN, TEN_SOURCE, command, either, number
 
 _PINS = r'^\s*"?[0-9A-Fa-f]{2}(?:20|24|26|28|2[Cc])[0-9A-Fa-f]{6}([0-9A-Fa-f]+)'
-"""What follows the header of VERIFY, CHANGE, DISABLE, ENABLE and UNBLOCK PIN (TS 102 221 11.1.9 to 11.1.13)."""
+"""What follows the header of VERIFY, CHANGE, DISABLE, ENABLE, UNBLOCK PIN (TS 102 221 11.1.9 to 11.1.13)."""
 
 COMMANDS = (
     command(
