@@ -25,6 +25,7 @@ def expected_files(root: Path) -> set[str]:
         ("cellbench/rigs", root / "rigs", (".yaml",)),
         ("cellbench/virtual/world", root / "src/cellbench/virtual/world", None),
         ("cellbench/virtual/uicc/cards", root / "src/cellbench/virtual/uicc/cards", (".yaml",)),
+        ("cellbench/catalogue/overlays", root / "src/cellbench/catalogue/overlays", (".yaml", ".md")),
         ("cellbench/starter/files", root / "src/cellbench/starter/files", None),
     ):
         for path in folder.rglob("*"):
