@@ -25,14 +25,14 @@ def masked(*exchanges: Exchange, secret: str = "") -> list[tuple[str, ...]]:
 
 
 def test_what_shows_late_is_gone_from_the_beginning() -> None:
-    first, _ = masked(answer("AT+UMQTT?", '+UMQTT: 0,"x-222017305518294"'),
+    first, _ = masked(answer("AT+UXYZ?", '+UXYZ: 0,"x-222017305518294"'),
                       answer("AT+CIMI", "222017305518294"))
-    assert first == ('+UMQTT: 0,"x-222019000000001"',)
+    assert first == ('+UXYZ: 0,"x-222019000000001"',)
 
 
 def test_a_password_that_is_read_back_is_blanked() -> None:
     (lines,) = masked(answer("AT+UMQTT?", '+UMQTT: 4,"someone","let me in"', '+UMQTT: 10,60'))
-    assert lines == ('+UMQTT: 4,"someone","*********"', "+UMQTT: 10,60")
+    assert lines == ('+UMQTT: 4,"xxxxxxx","*********"', "+UMQTT: 10,60")
 
 
 def test_a_pin_stands_nowhere_alone() -> None:
@@ -48,6 +48,8 @@ def test_a_pin_stands_nowhere_alone() -> None:
     ("AT+CNUM", '+CNUM: "Rossi","+393487305518",145', '+CNUM: "xxxxx","+393490000001",145'),
     ("AT+CCLK?", '+CCLK: "26/11/21,20:58:38+04"', '+CCLK: "26/11/21,20:58:38+04"'),
     ("AT+CGPADDR", '+CGPADDR: 1,"2A00:1450::2004"', '+CGPADDR: 1,"2001:0db8::0001"'),
+    ("AT+CGCONTRDP", '+CGCONTRDP: 1,5,"a","42.0.20.80.0.1.0.2.0.0.0.0.0.0.32.4"',
+     '+CGCONTRDP: 1,5,"a","10.8.77.10.9.8.7.2.0.0.0.0.9.8.77.3"'),
     ("AT+UBANDMASK=?", "+UBANDMASK: (0-18446744073709551615)", "+UBANDMASK: (0-18446744073709551615)"),
 ])
 def test_places_names_and_addresses(send: str, line: str, shown: str) -> None:

@@ -58,7 +58,7 @@ FREE: Mapping[str, tuple[Free, ...]] = MappingProxyType({
     "+CEER": _fields((None, "cause", r'[^,]+')),
     "+CMGW": _fields((0, "index", r"[0-9]+")),
     "+UUPING": _fields((4, "ttl", r"[0-9]{1,3}"), (5, "rtt", r"[0-9]{1,5}")),
-    "+UCGED": (),
+    **dict.fromkeys(("+UMQTT", "+UMQTTSN", "+UFTP", "+UCOAP", "+CSGT"), _fields((None, "word", r'"[^"]*"'))),
 })
 """Free fields by the prefix of the line."""
 

@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterable
 
 from cellbench.bridge.model import Exchange, Heard
 from cellbench.bridge.pdu import masked_pdu
-from cellbench.bridge.stand_ins import StandIns, luhn
+from cellbench.bridge.stand_ins import DOTTED, StandIns, luhn
 from cellbench.catalogue.commands import ALL
 from cellbench.catalogue.model import Param, Series
 from cellbench.catalogue.overlay import command_of
 from cellbench.wire.at.values import fields_of, prefix_of
 
 _LONG_DIGITS = re.compile(r"(?<![0-9A-Fa-f])[0-9]{14,22}(?=F?(?![0-9A-Fa-f]))")
-_DOTTED = re.compile(r"(?<![0-9.])(?:[0-9]{1,3}\.){3,31}[0-9]{1,3}(?![0-9.])")
 _COLONS = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f:]*:[0-9A-Fa-f]*")
 _QUOTED_NUMBER = re.compile(r'"(\+?[0-9]{6,15})"')
 _INTERNATIONAL = re.compile(r'"(\+[0-9]{6,15})"')
@@ -34,6 +33,7 @@ _NAMES = frozenset({"+CNUM", "+CPBR", "+CLIP", "+CLCC"})
 _PLACES = frozenset({"+CREG", "+CGREG", "+CEREG", "+CIREG"})
 _MASKS = frozenset({"+UBANDMASK"})  # long numbers that are no identities
 _CODED = frozenset({"+CRSM", "+CSIM", "+CGLA"})  # their digits are hexadecimal
+_OWN_WORDS = frozenset({"+UMQTT", "+UMQTTSN", "+UFTP", "+UCOAP", "+UHTTP", "+USECPRF", "+CSGT"})
 _MESSAGES = frozenset({"+CMGR", "+CMGL", "+CMT"})
 
 _EF_ICCID, _EF_IMSI, _EF_MSISDN = 12258, 28423, 28480
@@ -109,6 +109,8 @@ class Masker:
                           lambda found: self._cell(found[0]), line)
         if prefix == name and name in ALL:
             line = _without_secrets(line, ALL[name].params_for(self._series))
+        if name in _OWN_WORDS:
+            line = _without_words(line)
         return self._text(line)
 
     def _cell(self, digits: str) -> str:
@@ -158,19 +160,18 @@ def _kind_of(digits: str) -> str:
 
 
 def _addresses(line: str) -> list[str]:
-    """IPv4 addresses, also those in front of a mask; the 16 octets of an IPv6 address in two halves of four
-    are taken octet group by octet group (27.007 10.1.1)."""
+    """Groups of four octets that tell an address: of IPv4, of the 16 octets of IPv6; masks tell none."""
     found = []
-    for dotted in _DOTTED.findall(line):
+    for dotted in DOTTED.findall(line):
         octets = dotted.split(".")
-        groups = [octets] if len(octets) == 4 else [octets[:4]] if len(octets) == 8 else [
-            octets[at:at + 4] for at in range(0, len(octets) // 4 * 4, 4)]
-        found += [".".join(group) for group in groups if _tells(group)]
+        if any(int(one) > 255 for one in octets):
+            continue
+        groups = [octets[at:at + 4] for at in range(0, len(octets) // 4 * 4, 4)]
+        if len(octets) >= 16:
+            found += [".".join(one) for one in groups[:4] if set(one) - {"0"}]
+        elif groups[0][0] not in ("0", "255", "127"):
+            found.append(".".join(groups[0]))
     return found
-
-
-def _tells(octets: list[str]) -> bool:
-    return octets[0] not in ("0", "255", "127") and all(int(one) < 256 for one in octets)
 
 
 def _ipv6_stand_in(found: re.Match[str]) -> str:
@@ -208,6 +209,12 @@ def _masked_file(send: str, line: str) -> str:
 def _without_names(line: str) -> str:
     """Names of persons are the quoted texts that are no numbers."""
     return re.sub(r'"([^"]*)"', lambda found: found[0] if re.fullmatch(r"\+?[0-9*#]*", found[1])
+                  else f'"{_STAND_IN_NAME * len(found[1])}"', line)
+
+
+def _without_words(line: str) -> str:
+    """What an owner has named: servers, users, topics, a greeting."""
+    return re.sub(r'"([^"*]+)"', lambda found: found[0] if found[1].isdigit()
                   else f'"{_STAND_IN_NAME * len(found[1])}"', line)
 
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 import re
 
 _HEX_RUN = re.compile(r"[0-9A-Fa-f]{8,}")
+DOTTED = re.compile(r"(?<![0-9.])(?:[0-9]{1,3}\.){3,31}[0-9]{1,3}(?![0-9.])")
+"""IP addresses as 27.007 writes them, with or without a mask."""
+
 _KEPT = {"imei": 8, "imsi": 5, "iccid": 7, "number": 0, "digits": 0}
 """Digits that are kept: type of the device, the operator, the issuer of the card."""
 _NUMBER_KEY = 8  # a telephone number is known by its last digits, so that it is found without country code
@@ -65,7 +68,7 @@ class StandIns:
             parts.append(clear if clear != run[0] else self._in_hex(run[0]))
             at = run.end()
         text = "".join(parts) + self._in_clear(text[at:])
-        return self._addresses(text)
+        return DOTTED.sub(self._address, text)
 
     def listed(self) -> tuple[tuple[str, str], ...]:
         """Kind and value of every stand-in, in the order in which the identities were seen."""
@@ -107,6 +110,35 @@ class StandIns:
         self._kinds[stand_in] = kind
         self._parts = None
         return stand_in
+
+    def _pattern(self) -> re.Pattern[str]:
+        if self._parts is None:
+            longest = sorted(self._known, key=len, reverse=True)
+            self._parts = re.compile("|".join(
+                re.escape(one) + ("(?![0-9])" if self._kinds.get(self._known[one]) == "number" else "")
+                for one in longest if "." not in one) or r"(?!)")
+        return self._parts
+
+    def _in_hex(self, run: str) -> str:
+        """A run of hexadecimal digits with the identities in it that are coded."""
+        even = run[:len(run) // 2 * 2]
+        swapped = _swapped(even)
+        clean = self._in_clear(swapped)
+        if clean != swapped:
+            even = _swapped(clean)
+        for value, stand_in in self._known.items():
+            for code in (_ascii_hex, _ucs2_hex):
+                even = _replaced(even, code(value), code(stand_in))
+        return even + run[len(even):]
+
+    def _in_clear(self, text: str) -> str:
+        return self._pattern().sub(lambda found: self._known[found[0]], text)
+
+    def _address(self, found: re.Match[str]) -> str:
+        """Four octets of IPv4; 16 of IPv6; either with its mask behind (27.007 10.1.1)."""
+        octets = found[0].split(".")
+        groups = [".".join(octets[at:at + 4]) for at in range(0, len(octets), 4)]
+        return ".".join(self._known.get(one, one) for one in groups)
 
     def _pattern(self) -> re.Pattern[str]:
         if self._parts is None:
