@@ -140,36 +140,6 @@ class StandIns:
         groups = [".".join(octets[at:at + 4]) for at in range(0, len(octets), 4)]
         return ".".join(self._known.get(one, one) for one in groups)
 
-    def _pattern(self) -> re.Pattern[str]:
-        if self._parts is None:
-            longest = sorted(self._known, key=len, reverse=True)
-            self._parts = re.compile("|".join(
-                re.escape(one) + ("(?![0-9])" if self._kinds.get(self._known[one]) == "number" else "")
-                for one in longest if "." not in one) or r"(?!)")
-        return self._parts
-
-    def _in_hex(self, run: str) -> str:
-        """A run of hexadecimal digits with the identities in it that are coded."""
-        even = run[:len(run) // 2 * 2]
-        swapped = _swapped(even)
-        clean = self._in_clear(swapped)
-        if clean != swapped:
-            even = _swapped(clean)
-        for value, stand_in in self._known.items():
-            for code in (_ascii_hex, _ucs2_hex):
-                even = _replaced(even, code(value), code(stand_in))
-        return even + run[len(even):]
-
-    def _in_clear(self, text: str) -> str:
-        return self._pattern().sub(lambda found: self._known[found[0]], text)
-
-    def _addresses(self, text: str) -> str:
-        """IP addresses, which hold runs of digits and are looked for in the whole text."""
-        for value, stand_in in self._known.items():
-            if "." in value and value in text:
-                text = re.sub(rf"(?<![0-9.]){re.escape(value)}(?![0-9])", stand_in, text)
-        return text
-
 
 def luhn(digits: str) -> str:
     """The check digit behind the digits of an IMEI or ICCID (ISO/IEC 7812-1 annex B)."""
