@@ -54,8 +54,8 @@ def test_the_record_comes_back_from_the_journal(run: RunRecord) -> None:
 def test_the_lines_leave_out_the_ok_and_say_what_did_not_come() -> None:
     assert diagnosis_lines(FOUND) == (
         "state of the module, s1: asked over s1.at0, 2 of 3 polls answered in 0.6 s; 1 poll was not asked",
-        '  AT+CEER  +CEER: "EMM cause",15,"No <suitable> cells in tracking area"',
-        "  AT+COPS?  +COPS: 0", "  AT+CSQ  no answer")
+        '  AT+CEER       +CEER: "EMM cause",15,"No <suitable> cells in tracking area"',
+        "  AT+COPS?      +COPS: 0", "  AT+CSQ        no answer")
     assert diagnosis_lines(ASLEEP) == ("state of the module, s1: not asked; the module is off",)
 
 
@@ -70,7 +70,7 @@ def test_the_page_has_it_folded_beside_the_failure(run: RunRecord, tmp_path: Pat
     assert "not asked; the module is off" in attention
     data = json.loads(json.dumps(result_columns(run)))
     assert data["diagnoses"]["row"] == [0, 1]
-    assert "AT+COPS?  +COPS: 0" in data["texts"][data["diagnoses"]["lines"][0]]
+    assert "AT+COPS?      +COPS: 0" in data["texts"][data["diagnoses"]["lines"][0]]
     assert data["texts"][data["diagnoses"]["lines"][1]] == ""
 
 
@@ -81,5 +81,5 @@ def test_texts_have_its_lines(run: RunRecord, tmp_path: Path, name: str) -> None
         said = "\n".join(one.text or "" for one in ElementTree.parse(path).iter("system-out"))
     else:
         said = "\n".join(json.loads(path.read_text())["attempts"][0]["notes"])
-    assert "AT+COPS?  +COPS: 0" in said
+    assert "AT+COPS?      +COPS: 0" in said
     assert "asked over s1.at0" in said

@@ -98,7 +98,7 @@ def test_a_second_interface_is_asked_about_a_network_that_is_not_there(run: RunR
     assert answers["AT+CFUN?"] == ("+CFUN: 0", "OK")
     said = (run.folder / "said").read_text()
     assert "state of the module, a: asked over a.at0" in said
-    assert "AT+CFUN?  +CFUN: 0" in said
+    assert "AT+CFUN?      +CFUN: 0" in said
 
 
 def test_secrets_are_blanked_as_everywhere(run: RunRecord) -> None:

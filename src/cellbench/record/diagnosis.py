@@ -47,5 +47,5 @@ def diagnosis_lines(record: DiagnosisRecord) -> tuple[str, ...]:
     lines = [f"state of the module, {diagnosis_words(record)}"]
     for poll in record.polls:
         shown = [line for line in poll.answer if line != "OK" or len(poll.answer) == 1]
-        lines.append(f"  {poll.line}  {' | '.join(shown) or 'no answer'}")
+        lines.append(f"  {poll.line:<12}  {' | '.join(shown) or 'no answer'}")
     return tuple(lines)

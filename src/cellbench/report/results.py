@@ -140,7 +140,7 @@ def _captures(attempt: Attempt) -> Iterable[tuple[object, ...]]:
 def _diagnoses(attempt: Attempt) -> Iterable[tuple[object, ...]]:
     for one in attempt.diagnoses:
         first, *polls = diagnosis_lines(one)
-        yield first, "\n".join(polls)
+        yield first, "\n".join(line.strip() for line in polls)
 
 
 def _steps(attempt: Attempt) -> Iterable[tuple[object, ...]]:
