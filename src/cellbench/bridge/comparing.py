@@ -132,7 +132,8 @@ def _wants_payload(send: str) -> bool:
 
 def _left_out(capture: Capture, overlay: Overlay | None) -> list[Found]:
     """Commands that the header lists and the capture lacks, has otherwise, or has elsewhere."""
-    known = {edit.command for edit in overlay.edits if edit.kind == "unasked"} if overlay else set()
+    edits = overlay.edits if overlay is not None else ()
+    known = {edit.command for edit in edits if edit.kind == "unasked"}
     have = {one.n: one.send for one in capture.exchanges}
     found = []
     for number, command in enumerate(capture.header.commands, 1):
@@ -142,9 +143,10 @@ def _left_out(capture: Capture, overlay: Overlay | None) -> list[Found]:
                                Edit(command=command, kind="unasked")))
     numbers = [one.n for one in capture.exchanges]
     for before, after in itertools.pairwise(numbers):
-        if after < before:
+        edit = Edit(command=have[after], kind="order", behind=have[before])
+        if after < before and edit not in edits:
             found.append(Found(after, have[after], Difference.ORDER, f"behind command {before}",
-                               f"command {after}", None, "the order of the file's lines is nobody's answer"))
+                               f"command {after}", edit))
     return found
 
 

@@ -126,7 +126,7 @@ def _identities(text: str, listed: Mapping[str, str], values: dict[str, str]) ->
     if not text:
         return ""
     parts, at = [], 0
-    for found in _finder(tuple(listed)).finditer(text):
+    for found in _finder(tuple(listed.items())).finditer(text):
         name = listed.get(found[0]) or found[0].strip("{}")
         parts += [literal(text[at:found.start()]), _hole(name, found[0], values)]
         at = found.end()
@@ -134,10 +134,13 @@ def _identities(text: str, listed: Mapping[str, str], values: dict[str, str]) ->
 
 
 @lru_cache(maxsize=64)
-def _finder(stand_ins: tuple[str, ...]) -> re.Pattern[str]:
-    """What finds stand-ins, and values of the bench, in a text."""
-    longest = sorted(stand_ins, key=len, reverse=True)
-    return re.compile("|".join([r"\{[a-z][a-z0-9_]*\}", *(re.escape(one) for one in longest)]))
+def _finder(stand_ins: tuple[tuple[str, str], ...]) -> re.Pattern[str]:
+    """What finds stand-ins as whole values, and values of the bench, in a text; a telephone number stands
+    behind the digits that were kept of it."""
+    longest = sorted(stand_ins, key=lambda one: len(one[0]), reverse=True)
+    return re.compile("|".join([r"\{[a-z][a-z0-9_]*\}", *(
+        ("" if kind == "number" else "(?<![0-9])") + re.escape(value) + "(?![0-9])"
+        for value, kind in longest)]))
 
 
 def _hole(name: str, value: str, values: dict[str, str]) -> str:

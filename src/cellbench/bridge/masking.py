@@ -66,6 +66,8 @@ class Masker:
             return
         self._learn_file(exchange)
         for line in (*exchange.lines, *(heard.text for heard in exchange.urcs)):
+            if line in self._own:
+                continue
             prefix = prefix_of(line) or name
             if name not in _MASKS and prefix not in _CODED:
                 for digits in _LONG_DIGITS.findall(line):
@@ -87,12 +89,12 @@ class Masker:
     # -- inside ----------------------------------------------------------------------------------
 
     def _line(self, exchange: Exchange, place: int, line: str, test: bool) -> str:
+        if line in self._own:
+            return line
         if test:
             return self.stand_ins.replace(line)
         known = command_of(exchange.send)
         name = known[0] if known else ""
-        if line in self._own:
-            return line
         if place and _HEX.fullmatch(line) and prefix_of(exchange.lines[place - 1]) in _MESSAGES:
             return masked_pdu(line, self.stand_ins)
         if place and prefix_of(exchange.lines[place - 1]) in _MESSAGES and prefix_of(line) not in _MESSAGES:

@@ -18,7 +18,7 @@ from cellbench.bridge.masking import Masker
 from cellbench.bridge.model import Capture, Exchange, read_capture
 from cellbench.bridge.playing import bench_values, question_of
 from cellbench.bridge.taking import bring_online, player_for, quicker, settle
-from cellbench.catalogue.overlay import Overlay, read_overlay, write_overlay
+from cellbench.catalogue.overlay import Overlay, filled, literal, read_overlay, write_overlay
 from cellbench.host.secrets import Secrets
 from cellbench.rig.load import load_rig
 from cellbench.roots.launch import launch
@@ -84,11 +84,18 @@ def play(capture: Capture, overlay: Path | None) -> tuple[Mapping[int, Exchange]
                 raw = _play(found, capture, overlay is not None)
         finally:
             launched.stop()
-    masker = Masker(header.series, Secrets().redact_text,
-                    [one.payload.rstrip("\x1a") for one in capture.exchanges if one.payload])
+    masker = Masker(header.series, Secrets().redact_text, (
+        *(one.payload.rstrip("\x1a") for one in capture.exchanges if one.payload),
+        *(_whole_lines(overlay) if overlay is not None else ())))
     masker.learn_all(raw)
     return ({one.n: masker.mask(one) for one in raw},
             {value: kind for kind, value in masker.stand_ins.listed()})
+
+
+def _whole_lines(overlay: Path) -> list[str]:
+    """Lines that an overlay puts there as they stand in a capture: they hold stand-ins, no identities."""
+    texts = [edit.by for edit in read_overlay(overlay).edits if edit.by is not None]
+    return [filled(one, {}) for one in texts if literal(filled(one, {})) == one]
 
 
 def _play(found: Talk, capture: Capture, edited: bool) -> list[Exchange]:
