@@ -4,6 +4,7 @@ mosquitto's clients at the broker."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -65,6 +66,7 @@ class Gateway:
     def __init__(self, park: Park) -> None:
         self.park = park
         self.clients: list[Client] = []
+        self.programs: list[asyncio.subprocess.Process] = []
 
     async def client(self) -> Client:
         place = self.park.endpoints()["mqttsn"][0]
@@ -81,9 +83,11 @@ class Gateway:
         if shutil.which(program) is None:
             pytest.fail(f"the foreign peer {program} is not installed")
         port = self.park.endpoints()["mqtt"][0].port
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             "stdbuf", "-oL", program, "-h", "127.0.0.1", "-p", str(port), *options,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+        self.programs.append(process)
+        return process
 
     async def publish(self, topic: str, text: str, *options: str) -> None:
         process = await self.run("mosquitto_pub", "-t", topic, "-m", text, *options)
@@ -117,6 +121,10 @@ async def gateway(**settings: object) -> AsyncIterator[Gateway]:
         for client in made.clients:
             if client.transport is not None:
                 client.transport.close()
+        for program in made.programs:  # a subscriber would go on knocking at the port, whoever has it next
+            with contextlib.suppress(ProcessLookupError):
+                program.kill()
+            await program.wait()
         await park.stop()
 
 
