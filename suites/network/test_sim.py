@@ -6,12 +6,15 @@ writes it anew.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from cellbench.api import (
     USIM_NAME,
     Apdu,
     Dut,
+    DutState,
     FileId,
     FileStructure,
     Limit,
@@ -267,11 +270,11 @@ def test_write_and_put_back(dut: Dut) -> None:
 
 
 @procedure("R8:10.2", title="The module begins to talk with the card at each boot by itself", series=BOTH)
-def test_after_reboot(dut: Dut, record: Recorder) -> None:
+def test_after_reboot(dut: Dut, dut_at: Callable[[DutState], Dut], record: Recorder) -> None:
     """Busy for seconds at most; identities as before."""
     sim = awake(dut)
     before = sim.imsi(), sim.iccid()
     dut.reboot()
-    state = sim.awake(CARD_S)
-    record.note(f"{state.value}")
+    record.note(f"after the reboot: {sim.awake(CARD_S).value}")
+    sim = awake(dut_at(DutState.READY))
     assert (sim.imsi(), sim.iccid()) == before

@@ -198,7 +198,7 @@ class Dut:
             stats.append(numbers[-1] if numbers else 0)
         return next((stat for stat in stats if stat in _REGISTERED), stats[0])
 
-    def register(self, timeout_s: float = _SEARCH_S, *, first: Callable[[], None] | None = None) -> float:
+    def register(self, timeout_s: float = _SEARCH_S, *, first: Callable[[], object] | None = None) -> float:
         """Wait until the module is registered; seconds it took. ``first`` is called once if it is not yet.
         NetworkError when it is not in time."""
         began = time.monotonic()

@@ -54,6 +54,7 @@ class Equipment:
         self._wear: dict[str, NvmWatch] = {}
         self._distrusted: set[str] = set()
         self._imeis: dict[str, str] = {}  # slot → the module that was identified there
+        self._locked: set[str] = set()  # slots whose SIM asks for its PIN at each start
         self.borrowed = ""  # in a worker: the second slot of the procedure under way
         self.rig = self._find_rig()
         self.traces = TraceKeeper(self.rig.model, run.config.getoption("--traces", None))
@@ -241,7 +242,11 @@ class Equipment:
         name = dut.slot.name
         if name in self._imeis:
             dut.slot.unit.imei = self._imeis[name]
+            if name in self._locked:
+                self._enter_pin(dut)
             return
+        if self._enter_pin(dut):
+            self._locked.add(name)
         identity = dut.identify(sim=True)
         must_be_stated(dut.slot, identity.imei)
         self._run.open_journal().append(
@@ -260,18 +265,19 @@ class Equipment:
         )
         self._imeis[name] = dut.slot.unit.imei = identity.imei
 
-    def _enter_pin(self, dut: Dut) -> None:
-        """Give the PIN that the SIM asks for; OperatorError when the rig file names none, or when too few
-        tries are left."""
+    def _enter_pin(self, dut: Dut) -> bool:
+        """Give the PIN that the SIM asks for; False when it asks for none. OperatorError when the rig file
+        names none, or when too few tries are left."""
         sim = dut.sim()
         if sim.awake() is not SimState.PIN:
-            return
+            return False
         name = dut.slot.name
         model = self.rig.model.slots[name].sim
         if model is None or model.pin is None:
             raise OperatorError(f"the SIM of slot {name} asks for its PIN",
                                 remedy=f"name it under slots.{name}.sim.pin: {{file: PATH}} or {{env: NAME}}")
         sim.enter(resolve_secret(model.pin, self.rig.path, f"slots.{name}.sim.pin"))
+        return True
 
     @staticmethod
     def _unswitched(slot: Slot, state: DutState, doubted: bool) -> None:
