@@ -24,6 +24,8 @@ from cellbench.rig.secrets import resolve_secret
 from cellbench.roots.launch import launch
 from cellbench.session.slot_talk import Talk, talk
 
+_SYNC_S = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -73,16 +75,17 @@ def take(found: Talk, name: str, plan: Plan, values: dict[str, str], grade: int,
     network = rig.model.network_of(name)
     apn = network.apn if network else None
     pin = _secret(rig, model.sim.pin if model.sim else None, "sim.pin")
-    conditions = settle(channel, pin)
-    told = identify(channel)
-    mark = channel.urcs.mark()
-    before = channel.send("AT+CMGF?", check=False).info
+    channel.sync(_SYNC_S)
+    before = [channel.send(f"AT{name}?", check=False).info for name in ("+CMEE", "+CMGF")]
     taking = Taking(found.dut, player_for(found.dut, dict(values)), progress)
     try:
+        conditions = settle(channel, pin)
+        told = identify(channel)
+        mark = channel.urcs.mark()
         taking.run(plan, apn)
     finally:
-        if before and before[0].startswith("+CMGF: ") and grade:
-            channel.send(f"AT+CMGF={before[0][7:]}", check=False)
+        for line in (line for info in before for line in info):
+            channel.send(f"AT{line.replace(': ', '=')}", check=False)
     masker = Masker(model.series, _blank(found, name),
                     [one.payload.rstrip("\x1a") for one in plan.questions if one.payload])
     for number in (model.sim.number if model.sim else None, model.imei):
