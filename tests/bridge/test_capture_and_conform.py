@@ -13,8 +13,8 @@ import pytest
 from cellbench.cli import main
 
 SCRIPT = Path(__file__).resolve().parents[1] / "acceptance" / "conform_forty.py"
-ONLY = ("I", "+CGSN", "+CIMI", "+CCID", "+CNUM", "+CRSM", "+CGMM", "+CMGF", "+CRC", "&V", "+UMQTT", "+CPINR",
-        "+UPSV", "+CMGW", "+CMGR", "+CMGD", "+CSMP")
+ONLY = ("I", "+CGSN", "+CIMI", "+CCID", "+CNUM", "+CRSM", "+CGMM", "+CMGF", "+CRC", "&V", "+CMER", "+ICF",
+        "+CMGW", "+CMGR", "+CMGD", "+CSMP")
 
 
 def script():
@@ -29,9 +29,9 @@ def test_ten_changes_are_named_and_half_of_them_learnt(tmp_path: Path) -> None:
     forty = script()
     with forty.own_guardian() as folder:
         only = [word for name in ONLY for word in ("--only", name)]
-        (persons,) = forty.persons(folder, "LENA-R8", "--grade", "3", *only)
+        (persons,) = forty.persons(folder, "LARA-R6", "--grade", "3", *only)
         assert persons["met"], persons["figure"]
-        taken, changed = folder / "LENA-R8.persons.jsonl", tmp_path / "changed.jsonl"
+        taken, changed = folder / "LARA-R6.persons.jsonl", tmp_path / "changed.jsonl"
         planted = forty.plant(taken, changed, 10, random.Random(1))
         overlay = tmp_path / "overlay.yaml"
         status, said = forty.run("conform", str(changed), "--overlay", str(overlay), "--learn", "1-5")
