@@ -66,6 +66,19 @@ def test_the_network_closes_a_context(module: Any) -> None:
         act(module, "network", deact="2")
 
 
+def test_another_network(module: Any) -> None:
+    home = act(module, "report", what="network")["plmn"]
+    act(module, "network", beside=home)
+    act(module, "network", plmn="20801")
+    module.until(lambda: module.module.radio.registered, 60)
+    told = act(module, "report", what="network")
+    assert (told["plmn"], told["rat"], told["requests"]) == ("20801", "lte", "2")
+    act(module, "network", beside="none")
+    act(module, "network", plmn="home")
+    module.until(lambda: module.module.radio.registered, 60)
+    assert act(module, "report", what="network")["plmn"] == home
+
+
 def test_without_its_first_bearer_the_module_attaches_anew(module: Any) -> None:
     initial = module.module.contexts.initial_cid
     act(module, "network", deact=str(initial))
@@ -76,7 +89,7 @@ def test_without_its_first_bearer_the_module_attaches_anew(module: Any) -> None:
 
 @pytest.mark.parametrize("values", [
     {}, {"state": "lost", "signal": "1"}, {"state": "gone"}, {"dst": "1"}, {"reject": "x"}, {"colour": "red"},
-    {"signal": "9"}, {"rat": "5g"}, {"signal": "1", "dst": "0"}])
+    {"signal": "9"}, {"rat": "5g"}, {"signal": "1", "dst": "0"}, {"plmn": "2088"}, {"beside": "abroad"}])
 def test_what_cannot_be_is_said(module: Any, values: dict[str, str]) -> None:
     with pytest.raises(ControlRefusal) as refusal:
         act(module, "network", **values)
