@@ -95,7 +95,9 @@ class Recorder:
         check: bool = True,
     ) -> Judgement:
         """Record a value and judge it; outside its limit it raises LimitFailed unless ``check`` is
-        False."""
+        False. A truth is recorded as ``yes`` or ``no``."""
+        if isinstance(value, bool):
+            value = "yes" if value else "no"
         judgement = limit.judge(value) if limit is not None else Judgement.UNJUDGED
         taken = Measurement(name, value, unit, limit, judgement, SYSTEM_CLOCK.utc_ns(), span)
         self._write(Kind.MEASUREMENT, MeasurementRecord.of(self.attempt, taken, self._step))
