@@ -19,7 +19,7 @@ def recorder(tmp_path: Path) -> Recorder:
 
 def test_a_truth_is_a_word(recorder: Recorder) -> None:
     assert recorder.measure("awake", True, limit=Limit(equals="yes")) is Judgement.PASS
-    with pytest.raises(LimitFailed, match="awake is no"):
+    with pytest.raises(LimitFailed, match="awake is 'no'"):
         recorder.measure("awake", False, limit=Limit(equals="yes"))
     assert recorder.journal is not None
     recorder.journal.close()
