@@ -274,6 +274,17 @@ def test_text_of_a_message_is_information():
     assert answer.info[1] == "hello world"
 
 
+def test_an_earlier_attention_does_not_answer_for_the_next_command():
+    """AT was repeated until an OK came; the OK of another of them comes later."""
+    session = begun("ATI9")
+    events = session.receive(b"AT\r\r\nOK\r\n")
+    assert [type(event) for event in events] == [Stray, Stray]
+    assert session.state is State.SENT
+    events = session.receive(b"ATI9\r\r\n02.14,A00.01\r\n\r\nOK\r\n")
+    assert finished(events).info == ("02.14,A00.01",)
+    assert finished(begun("AT").receive(b"AT\r\r\nOK\r\n")).final.success
+
+
 def test_late_answers_do_not_become_the_next_ones():
     session = begun("AT+CGMM")
     session.echo = True

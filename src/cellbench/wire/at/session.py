@@ -34,6 +34,7 @@ GREETING = "greeting"
 _NOT_ECHOED = b" \x1a\x1b"  # Ctrl-Z and ESC end a message text; whether they are repeated varies
 _ANSWERS_SEEN = 256
 _LONGEST_SEEN = 256  # bytes
+_ATTENTION = "AT"  # no command answers so
 _NOISE = 8  # bytes of line noise in front of an echo that do no harm
 _new = tuple.__new__
 _LINE, _FINAL = Token.LINE, Token.FINAL
@@ -296,7 +297,7 @@ class Session:
         if not final.success and final.text in CALL_CODES and not plan.dials:
             self._call_code(final, events)
             return
-        if self._state is _SENT and self._overdue is not None and self.echo:
+        if self._state is _SENT and ((self._overdue is not None and self.echo) or self._late_attention(plan)):
             # The echo of our command has not come, so this ends the command that was given up.
             for text in self._info:
                 self._stray_line(text, events)
@@ -315,6 +316,10 @@ class Session:
         self._overdue = None
         if self._armed:
             self._end_command()
+
+    def _late_attention(self, plan: Plan) -> bool:
+        """True when all that came is the echo of an AT that was sent, perhaps several times, before."""
+        return self._info == [_ATTENTION] and plan.echo != _ATTENTION.encode()
 
     def _unasked(self, final: Final, events: list[SessionEvent]) -> None:
         if final.text in CALL_CODES:
