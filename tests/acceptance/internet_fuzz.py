@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -123,7 +124,8 @@ class Clients:
                         *((self._coap,) if self.coap else ())):
                 one()
         except AssertionError as error:
-            return str(error)
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            return f"{error or 'not as it must be'} ({place.name}, line {place.lineno}: {place.line})"
         return "passed"
 
     def _begin(self) -> None:

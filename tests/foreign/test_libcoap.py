@@ -8,7 +8,7 @@ import secrets
 import shutil
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -45,30 +45,37 @@ def two_free_ports() -> int:
             return port
 
 
+async def started(*options: str) -> tuple[asyncio.subprocess.Process, int]:
+    """A server that listens, and its port in the clear. Somebody else may take the ports before it does:
+    then it ends at once, and another pair is tried."""
+    async with asyncio.timeout(START_S):
+        while True:
+            port = two_free_ports()
+            process = await asyncio.create_subprocess_exec(
+                PROGRAM, "-A", "127.0.0.1", "-p", str(port), "-d", "10", "-k", KEY.decode(), "-n",
+                "-c", str(CERTS / "server_thawte.crt"), "-j", str(CERTS / "server_thawte.key"), *options,
+                stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL)
+            while process.returncode is None:
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", port + 1)
+                except ConnectionError:
+                    await asyncio.sleep(0.02)
+                    continue
+                writer.close()
+                return process, port
+
+
 @asynccontextmanager
 async def libcoap(*options: str) -> AsyncIterator[int]:
     """A running server that takes certificates and keys; its port in the clear."""
     if shutil.which(PROGRAM) is None:
         pytest.fail(f"the foreign peer {PROGRAM} is not installed")
-    port = two_free_ports()
-    process = await asyncio.create_subprocess_exec(
-        PROGRAM, "-A", "127.0.0.1", "-p", str(port), "-d", "10", "-k", KEY.decode(), "-n",
-        "-c", str(CERTS / "server_thawte.crt"), "-j", str(CERTS / "server_thawte.key"), *options,
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL)
+    process, port = await started(*options)
     try:
-        async with asyncio.timeout(START_S):
-            while True:
-                try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", port + 1)
-                except ConnectionError:
-                    assert process.returncode is None, f"{PROGRAM} has ended"
-                    await asyncio.sleep(0.02)
-                    continue
-                writer.close()
-                break
         yield port
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            process.kill()
         await process.wait()
 
 

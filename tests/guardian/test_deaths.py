@@ -36,6 +36,14 @@ def guardian_pid(bench) -> int:
     return pid
 
 
+def incidents(bench):
+    """What the guardian's record tells; its line is written after the log's."""
+    until = time.monotonic() + 10.0
+    while not (found := read_incidents(bench.place, bench.began_utc_ns)) and time.monotonic() < until:
+        time.sleep(0.02)
+    return found
+
+
 def test_a_killed_run_is_switched_off_and_named(bench):
     program = bench.hold(bench.slot(), run="run-killed")
     bench.pids(program)
@@ -45,7 +53,7 @@ def test_a_killed_run_is_switched_off_and_named(bench):
     assert "controller died" in line
     assert "output psu1:1 off" in line
     assert bench.board.closed == {2}
-    (incident,) = read_incidents(bench.place, bench.began_utc_ns)
+    (incident,) = incidents(bench)
     assert (incident.run, incident.slot, incident.cause, incident.safe) == (
         "run-killed", "slot-1", Cause.CONTROLLER_DIED, True)
     assert slots_left([incident]) == {"run-killed": {"slot-1": "off"}}
