@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -109,19 +110,23 @@ def reader(foreign_rack: Any, slot: str, tmp_path: Path,
     (tmp_path / "readers").mkdir()
     (tmp_path / "readers" / "vpcd").write_text(
         f'FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:{port}\nLIBPATH {DRIVER}\nCHANNELID {port}\n')
-    log = (tmp_path / "pcscd.log").open("wb")
-    running = Popen([daemon, "--foreground", "--config", str(tmp_path / "readers")], stdout=log, stderr=log)
-    until(DAEMON.exists, "pcscd does not come up")
-    bridge = peer("csim_bridge.py", foreign_rack.slots[slot]["at"][0], port)
-    assert bridge.stdout is not None
-    assert bridge.stdout.readline() == "ready\n"
-    yield bridge
-    bridge.terminate()
-    running.terminate()
-    running.wait(10)
-    bridge.wait(10)
-    log.close()
-    lock.close()
+    with ExitStack() as held:
+        held.callback(lock.close)
+        log = held.enter_context((tmp_path / "pcscd.log").open("wb"))
+        running = Popen([daemon, "--foreground", "--config", str(tmp_path / "readers")], stdout=log,
+                        stderr=log)
+        held.callback(ended, running)
+        until(DAEMON.exists, "pcscd does not come up")
+        bridge = peer("csim_bridge.py", foreign_rack.slots[slot]["at"][0], port)
+        held.callback(ended, bridge)
+        assert bridge.stdout is not None
+        assert bridge.stdout.readline() == "ready\n"
+        yield bridge
+
+
+def ended(program: Popen[Any]) -> None:
+    program.terminate()
+    program.wait(20)
 
 
 def test_a_smart_card_tool_reads_and_writes(reader: Popen[str], tmp_path: Path, foreign_rack: Any,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import socket
 import sys
+import time
 
 import serial
 
@@ -54,10 +55,22 @@ def received(reader: socket.socket, size: int) -> bytes:
     return data
 
 
+def connected(number: int) -> socket.socket:
+    """The reader's port, which it opens some time after its program has started."""
+    until = time.monotonic() + 30.0
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", number), 30)
+        except ConnectionRefusedError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
 def main() -> None:
     with serial.Serial(sys.argv[1], 115_200, timeout=15) as port:
         command(port, b"ATE0")
-        with socket.create_connection(("127.0.0.1", int(sys.argv[2])), 30) as reader:
+        with connected(int(sys.argv[2])) as reader:
             reader.settimeout(None)
             print("ready", flush=True)
             while head := received(reader, 2):

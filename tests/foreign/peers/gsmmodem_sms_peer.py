@@ -55,9 +55,10 @@ def main() -> int:
     sender.smsTextMode = False
     sent = []
     for text in TEXTS:
-        sender.requestDelivery = len(text) < LONGEST  # the parts of a long one would follow too closely
-        sent.append(sender.sendSms(there, text, waitForDeliveryReport=sender.requestDelivery,
-                                   deliveryTimeout=WAIT_S))
+        short = len(text) < LONGEST
+        if not short:  # reports of its first parts would come into the prompts of the next ones
+            sender.write("AT+CNMI=2,1,0,0")
+        sent.append(sender.sendSms(there, text, waitForDeliveryReport=short, deliveryTimeout=WAIT_S))
         until(quiet)
     parts = 2 + -(-sum(2 if char in "{€}" else 1 for char in LONG) // 153)
     until(lambda: len(came) >= parts)
