@@ -341,13 +341,15 @@ def test_it_says_one_line_and_leaves_nothing(launch: Callable[..., Program], num
             program.process.send_signal(number)
             time.sleep(0.02)
         assert program.process.returncode == 0
-        assert time.monotonic() - began < 3.0
+        assert time.monotonic() - began < 10.0
     out, err = program.process.communicate()
     assert (out, err) == (b"", b"")
     assert not any(one.is_running() for one in family)
-    for port in ports:
-        with pytest.raises(OSError, match="refused"):
-            socket.create_connection(("127.0.0.1", port), 1)
+    for pid in {connection.pid for connection in psutil.net_connections("tcp")
+                if connection.status == psutil.CONN_LISTEN and connection.laddr.port in ports}:
+        with contextlib.suppress(psutil.NoSuchProcess):  # another program may have got the number meanwhile
+            assert str(program.directory) not in " ".join(psutil.Process(pid).cmdline())
+            assert pid not in {one.pid for one in family}
     for slot in program.ready["slots"]:
         assert list(Path(slot["usb"]).iterdir()) == []
         log = program.directory / slot["name"] / "supply.log"
