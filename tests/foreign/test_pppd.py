@@ -30,7 +30,7 @@ echo 'me * pw *' >/etc/ppp/chap-secrets
 busybox mount --bind /etc/ppp/resolv.conf /etc/resolv.conf
 
 dial() { # line, name, user, chat's words
-  chat="TIMEOUT 1 '' AT OK-AT-OK-AT-OK-AT-OK ATE0 ABORT 'NO CARRIER' ABORT ERROR TIMEOUT 20 OK $4 CONNECT ''"
+  chat="TIMEOUT 5 '' AT OK-AT-OK-AT-OK-AT-OK ATE0 ABORT 'NO CARRIER' ABORT ERROR TIMEOUT 20 OK $4 CONNECT ''"
   pppd $1 115200 updetach local nocrtscts noauth noipdefault defaultroute usepeerdns +ipv6 user $3 \
     debug logfile /mnt/$2.log connect "chat -s -v $chat" </dev/null >/mnt/$2.out 2>&1
 }
