@@ -150,7 +150,7 @@ from cellbench.rig.firmware_route import NoRoute
 from cellbench.rig.limits import ProductLimits
 from cellbench.rig.radio import RadioMeter, radio_meter
 from cellbench.rig.schema import Apn as Network
-from cellbench.rig.schema import Service
+from cellbench.rig.schema_service import Service
 from cellbench.rig.secrets import resolve_secret
 from cellbench.rig.services import ServiceMap
 from cellbench.rig.slot import Boot, PowerState, Slot

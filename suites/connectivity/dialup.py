@@ -57,7 +57,7 @@ def reached(link: PppLink, host: str, *, size: int = 32, ipv6: bool = False) -> 
 def echoed(link: PppLink, services: Services, size: int) -> None:
     """Random data through the echo server and back."""
     echo, data = services["echo"], secrets.token_bytes(size)
-    with link.tcp(str(echo.host), int(echo.port or 7)) as connection:
+    with link.tcp(echo.address, int(echo.port or 7)) as connection:
         giving = threading.Thread(target=connection.send, args=(data,))
         giving.start()
         try:
@@ -145,7 +145,7 @@ def silent(link: PppLink, services: Services, local_port: int, seconds: float) -
     echo, data = services["echo"], secrets.token_bytes(200)
     with link.udp(local_port) as port:
         for _ in range(TRIES):
-            port.send_to(data, str(echo.host), int(echo.port or 7))
+            port.send_to(data, echo.address, int(echo.port or 7))
             try:
                 got = port.recv_from(seconds / TRIES)
             except PppNoAnswer:

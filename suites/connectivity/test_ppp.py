@@ -137,7 +137,7 @@ def test_much_data(online: Dut, services: Services, record: Recorder) -> None:
         assert len(page.body) == int(page.headers.get("content-length", len(page.body)))
         record.note(f"packets of at most {link.mru} bytes")
         for size in (0, 1, 500, link.mru - OVERHEAD):
-            assert reached(link, str(services["icmp"].name), size=size)
+            assert reached(link, services["icmp"].dns_name, size=size)
         assert link.echo() < 10.0, "the module itself answers LCP echo requests"
         assert link.damaged == 0
 
@@ -148,7 +148,7 @@ def test_at_beside_ppp(online: Dut, services: Services) -> None:
     other = beside(online)
     with online.ppp() as link:
         for _ in range(5):
-            with link.tcp(str(services["echo"].host), int(services["echo"].port or 7)) as connection:
+            with link.tcp(services["echo"].address, int(services["echo"].port or 7)) as connection:
                 connection.send(bytes(range(256)) * 16)
                 assert other.send("AT+CSQ").ok
                 assert other.send("AT+CGMM").text.startswith(online.profile.model_prefix)
@@ -215,12 +215,12 @@ def test_network_deactivates(online: Dut, services: Services, far_side: FarSide,
     online.ensure(f'AT+CGDCONT={cid},"IP","{network.apn}"')
     try:
         with online.ppp(cid) as link:
-            assert reached(link, str(services["icmp"].name))
+            assert reached(link, services["icmp"].dns_name)
             far_side.act("network", deact=str(cid))
             link.await_end(LOSS_S)
         becomes_active(online.at, cid, False)
         with online.ppp(cid) as link:
-            assert reached(link, str(services["icmp"].name))
+            assert reached(link, services["icmp"].dns_name)
     finally:
         online.send(f"AT+CGACT=0,{cid}", check=False)
         online.send(f"AT+CGDCONT={cid}", check=False)
@@ -231,7 +231,7 @@ def test_network_deactivates(online: Dut, services: Services, far_side: FarSide,
 def test_network_stands_still(online: Dut, services: Services, far_side: FarSide) -> None:
     """Packets may be lost when the host is faster than the network: TCP sends them again."""
     echo, data = services["echo"], bytes(range(256)) * 64
-    with online.ppp() as link, link.tcp(str(echo.host), int(echo.port or 7)) as connection:
+    with online.ppp() as link, link.tcp(echo.address, int(echo.port or 7)) as connection:
         far_side.act("link", state="blocked")
         try:
             connection.send(data)
@@ -240,4 +240,4 @@ def test_network_stands_still(online: Dut, services: Services, far_side: FarSide
         finally:
             far_side.act("link", state="ok")
         assert connection.recv_exactly(len(data), 60.0) == data
-        assert reached(link, str(services["icmp"].name))
+        assert reached(link, services["icmp"].dns_name)

@@ -100,10 +100,10 @@ def test_mtu(online: Dut, services: Services, record: Recorder) -> None:
     mtu = int(fields[MTU_FIELD] or 0)
     with online.ppp(1) as link:
         record.note(f"MTU {mtu}, the module takes packets of {link.mru} bytes")
-        assert reached(link, str(services["icmp"].name), size=min(mtu, link.mru) - OVERHEAD)
+        assert reached(link, services["icmp"].dns_name, size=min(mtu, link.mru) - OVERHEAD)
     with context(online, 2, APNS[2]) as cid, online.ppp(dial=PppDial(cid, mru=SMALL_MRU)) as link:
         echoed(link, services, 16_384)
-        assert reached(link, str(services["icmp"].name), size=SMALL_MRU - OVERHEAD)
+        assert reached(link, services["icmp"].dns_name, size=SMALL_MRU - OVERHEAD)
         assert link.damaged == 0
 
 
@@ -137,7 +137,7 @@ def test_ipv6(online: Dut, services: Services, far_side: FarSide) -> None:
         assert modules.packed[:PREFIX] == ours.packed[:PREFIX]
         assert modules.packed[PREFIX:] != ours.packed[PREFIX:]
         far = link.resolve(echo.name, ipv6=True)
-        assert reached(link, str(services["icmp"].name), ipv6=True)
+        assert reached(link, services["icmp"].dns_name, ipv6=True)
         with link.tcp(far, int(echo.port or 7)) as connection:
             connection.send(b"over IPv6")
             assert connection.recv_exactly(9) == b"over IPv6"

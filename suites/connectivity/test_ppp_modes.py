@@ -68,7 +68,7 @@ def test_swap_example(online: Dut, services: Services, network: Network, record:
 @procedure("R8:5.8.2", "R6:4.2", title="+++ without its silence is data", depends_on=TRAFFIC)
 def test_escape_too_early(online: Dut, services: Services) -> None:
     """Right behind data, 1 s behind, and with data behind it: the module stays in data mode."""
-    icmp = str(services["icmp"].name)
+    icmp = services["icmp"].dns_name
     with online.ppp() as link:
         for silence_s in (0.0, 1.0):
             assert plus_after(link, icmp, silence_s)
@@ -96,7 +96,7 @@ def plus_after(link: PppLink, host: str, silence_s: float) -> bool:
            needs=("uart", "drive-dtr"))
 def test_dtr(online: Dut, services: Services) -> None:
     """&D1 online command mode, &D0 nothing, &D2 hang up."""
-    icmp = str(services["icmp"].name)
+    icmp = services["icmp"].dns_name
     with dtr_mode(online, 1), online.ppp(port="uart") as link:
         assert link.pause(Escape.DTR).final.text == "OK"
         assert online.send("AT&D2").ok
@@ -133,7 +133,7 @@ def test_lcp_terminate(online: Dut, services: Services) -> None:
     is as the first."""
     with online.ppp() as link:
         assert carrier(online.at) is not False
-        assert reached(link, str(services["icmp"].name))
+        assert reached(link, services["icmp"].dns_name)
         end = link.hang_up(HangUp.LCP)
         assert (end.kind, end.text) == (EndKind.HUNG_UP, "NO CARRIER")
     if carrier(online.at) is not None:

@@ -16,7 +16,7 @@ def test_ppp_on_a_channel(online: Dut, services: Services) -> None:
         with online.ppp(main_cid(online), port=data) as link:
             traffic(link, services)
             for _ in range(5):
-                with link.tcp(str(services["echo"].host), int(services["echo"].port or 7)) as connection:
+                with link.tcp(services["echo"].address, int(services["echo"].port or 7)) as connection:
                     connection.send(bytes(range(256)) * 8)
                     assert commands.send("AT+CSQ").ok
                     assert connection.recv_exactly(2048) == bytes(range(256)) * 8
@@ -29,7 +29,7 @@ def test_ppp_on_a_channel(online: Dut, services: Services) -> None:
            depends_on=TRAFFIC, needs=("uart", "drive-dtr"))
 def test_dtr_and_msc(online: Dut, services: Services) -> None:
     """The line is toggled and data go on; the logical DTR is de-asserted and the call is over."""
-    icmp = str(services["icmp"].name)
+    icmp = services["icmp"].dns_name
     with online.mux() as mux:
         data = mux.channel(1)
         before = online.profile.factory.get("&D", 1)

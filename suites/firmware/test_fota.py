@@ -320,7 +320,7 @@ def test_one_at_a_time(online: Dut, served: Offered, services: Services, far_sid
     ways = {Method.FTP: ("+UUFTPCR", f'AT+UFTPC=100,"{ftp.path}"'),
             Method.HTTP: ("+UUHTTPCR", f'AT+UHTTPC=0,100,"{http.path}"')}
     with online.sockets.tcp() as one, online.at.expect(ways[method][0], _of_package) as ended:
-        one.connect(str(echo.host), echo.port or 7)
+        one.connect(echo.address, echo.port or 7)
         far_side.act("link", state="blocked")
         try:
             online.send(ways[method][1])

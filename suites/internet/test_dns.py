@@ -52,7 +52,7 @@ def test_secondary_server(
     """The primary is mute; the name resolves by the secondary."""
     far_side.act("server", name="dns-primary", state="mute")
     try:
-        address = online.resolve(str(services["echo"].name))
+        address = online.resolve(services["echo"].dns_name)
         assert address == services["echo"].host
     finally:
         far_side.act("server", name="dns-primary", state="up")
@@ -63,10 +63,10 @@ def test_override(online: Dut, services: Mapping[str, Service]) -> None:
     """AT+UDNSCFG=1,1,0,"8.8.8.8", and names resolve by it."""
     assert online.send(f'AT+UDNSCFG={online.cid},1,0,"8.8.8.8"').ok
     try:
-        assert online.resolve(str(services["echo"].name)) == services["echo"].host
+        assert online.resolve(services["echo"].dns_name) == services["echo"].host
     finally:
         online.send(f'AT+UDNSCFG={online.cid},1,0,"0.0.0.0"', check=False)
-    assert online.resolve(str(services["echo"].name)) == services["echo"].host
+    assert online.resolve(services["echo"].dns_name) == services["echo"].host
 
 
 @procedure(
@@ -103,7 +103,7 @@ def test_without_connection(dut: Dut) -> None:
 )
 def test_no_server(online: Dut, services: Mapping[str, Service], far_side: FarSide) -> None:
     """Primary and secondary refuse."""
-    name = str(services["echo"].name)
+    name = services["echo"].dns_name
     far_side.act("server", name="dns", state="down")
     try:
         assert not online.send(f'AT+UDNSRN=0,"{name}"', check=False).ok
@@ -128,7 +128,7 @@ def test_resolution_refusals(online: Dut) -> None:
 )
 def test_override_is_asked(online: Dut, services: Mapping[str, Service], far_side: FarSide) -> None:
     """The setting is shown by the command, and the far side sees the question at that address."""
-    name = str(services["echo"].name)
+    name = services["echo"].dns_name
     assert online.send(f'AT+UDNSCFG={online.cid},1,0,"8.8.8.8"').ok
     try:
         assert online.send(f"AT+UDNSCFG={online.cid},1,0").value("+UDNSCFG")[-1] == "8.8.8.8"

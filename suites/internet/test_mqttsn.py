@@ -213,7 +213,7 @@ def test_without_context(online: Dut, services: Services, record: Recorder) -> N
 @pytest.mark.parametrize("where", ["address", "name"])
 def test_wrong_gateway(online: Dut, services: Services, record: Recorder, where: str) -> None:
     """+UUMQTTSNC: 1,0 and class 14; the next session starts."""
-    host = {"address": str(services["blackhole"].host), "name": "no-such-host.invalid"}[where]
+    host = {"address": services["blackhole"].address, "name": "no-such-host.invalid"}[where]
     with fresh(online) as client:
         with pytest.raises(ClientError) as failed:
             client.use(MqttSnGateway(host, 10000)).connect()

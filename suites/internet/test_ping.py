@@ -60,7 +60,7 @@ def test_no_answer(online: Dut, services: Mapping[str, Service], far_side: FarSi
             online.send(f'AT+UPING="{services["icmp"].name}",1,32,1000,32')
             assert answered.wait(URC_S).fields[-1] == NO_ANSWER
         # a peer that does not answer echo requests may be reached in another way
-        assert online.resolve(str(services["echo"].name)) == services["echo"].host
+        assert online.resolve(services["echo"].dns_name) == services["echo"].host
     finally:
         far_side.act("server", name="icmp", state="up")
     with online.at.expect("+UUPING") as answered:
@@ -144,7 +144,7 @@ def test_ping_after_refusal(online: Dut, services: Mapping[str, Service]) -> Non
         online.send(f'AT+UPING="{services["icmp"].name}",1')
         assert answered.wait(URC_S).fields[0] == 1
     mark = online.at.urcs.mark()
-    online.resolve(str(services["icmp"].name))
+    online.resolve(services["icmp"].dns_name)
     assert [urc.text for urc in online.at.urcs.since(mark) if urc.prefix == "+UUPING"] == []
 
 

@@ -225,7 +225,7 @@ def test_contexts_r8(online: Dut, services: Mapping[str, Service], record: Recor
                      row: MigrationRow) -> None:
     """The resolver takes the context activated last; with that gone, the other."""
     ask(online, record, row)
-    name = str(services["dns"].name)
+    name = services["dns"].dns_name
     record.note(f"context {online.cid}: {name} is {online.resolve(name)}")
     with _context(online, OTHER_CID, OTHER_APN):
         online.send(f"AT+CGACT=1,{OTHER_CID}")
@@ -244,7 +244,7 @@ def test_contexts_r6(online: Dut, services: Mapping[str, Service], network: Netw
     with _context(online, OTHER_CID, network.apn):
         online.send(f"AT+CGACT=1,{OTHER_CID}")
         with online.sockets.tcp(cid=OTHER_CID) as connection:
-            connection.connect(str(echo.host), int(echo.port or 7))
+            connection.connect(echo.address, int(echo.port or 7))
             connection.send(b"over a context of its own")
             assert connection.recv_exactly(25, URC_S) == b"over a context of its own"
         record.note(f"AT+USOCR=6,0,0,{OTHER_CID}: the echo came back by context {OTHER_CID}")

@@ -126,13 +126,13 @@ def test_undefined_context(registered: Dut) -> None:
 def test_first_activated_context(dut_at: DutAt, network: Network, services: Mapping[str, Service]) -> None:
     """With one context left the traffic goes on; without any it is refused."""
     dut = dut_at(DutState.ONLINE)
-    assert dut.resolve(str(services["echo"].name))
+    assert dut.resolve(services["echo"].dns_name)
     dut.ensure('AT+CGDCONT=2,"IP","internet.wind"')
     dut.send("AT+CGACT=1,2")
     try:
-        assert dut.resolve(str(services["echo"].name))
+        assert dut.resolve(services["echo"].dns_name)
         dut.send("AT+CGACT=0,2")
-        assert dut.resolve(str(services["echo"].name))
+        assert dut.resolve(services["echo"].dns_name)
     finally:
         dut.send("AT+CGACT=0,2", check=False)
 
@@ -370,7 +370,7 @@ def test_which_context_carries_what(
     dut.send("AT+CGACT=0,2", check=False)
     dut.send("AT+CGACT=1,2")
     try:
-        dut.resolve(str(echo.name))
+        dut.resolve(echo.dns_name)
         assert far_side.report("flow", service="dns")["cid"] == "2"
         _ping_once(dut, services["icmp"])
         assert far_side.report("flow", service="icmp")["cid"] == "2"
@@ -379,7 +379,7 @@ def test_which_context_carries_what(
         dut.send(f"AT+USOCL={number}")
         assert far_side.report("flow", service="echo")["cid"] == str(dut.cid)
         dut.send("AT+CGACT=0,2")
-        dut.resolve(str(echo.name))
+        dut.resolve(echo.dns_name)
         assert far_side.report("flow", service="dns")["cid"] == str(dut.cid)
     finally:
         dut.send("AT+CGACT=0,2", check=False)
@@ -403,7 +403,7 @@ def test_initial_bearer_carries_no_application(
 ) -> None:
     """User applications are not allowed to use context 0: DNS, ping and sockets are refused."""
     dut = dut_at(DutState.REGISTERED)
-    name = str(services["echo"].name)
+    name = services["echo"].dns_name
     _deactivate_all(dut)
     assert not dut.send(f'AT+UDNSRN=0,"{name}"', check=False).ok
     with dut.at.expect("+UUPINGER") as failed:
@@ -458,7 +458,7 @@ def test_applications_follow_the_default_context(
     if "+UDCONF=19" in dut.profile.unsupported or "udconf_19_refused" in dut.profile.quirks:
         raise NotApplicable("the guide: +UDCONF=19 is not supported on this product version")
     before = dut.send("AT+UDCONF=19").value("+UDCONF")
-    name = str(services["echo"].name)
+    name = services["echo"].dns_name
     dut.ensure(f'AT+CGDCONT=2,"IP","{network.apn}"')
     try:
         dut.ensure("AT+UDCONF=19,2,0")

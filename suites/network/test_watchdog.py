@@ -80,7 +80,7 @@ def in_use(dog: Watchdog, far_side: FarSide) -> Iterator[None]:
 def echo_flow(dut: Dut, services: Services) -> Flow:
     """A socket to the echo server."""
     echo = services["echo"]
-    return SocketFlow(lambda: dut.at, str(echo.host), int(echo.port or 7), cid=CID)
+    return SocketFlow(lambda: dut.at, echo.address, int(echo.port or 7), cid=CID)
 
 
 def reported(record: Recorder) -> Callable[[object], None]:
@@ -118,7 +118,7 @@ def test_dial_up(registered: Dut, far_side: FarSide, services: Services, network
                           remedy="name another port under ports")
     asking = SlotHands(registered, others[0])
     asking.at.sync(10.0)
-    target = str(services["icmp"].host or services["icmp"].name)
+    target = services["icmp"].target
 
     def reaches(link: PppLink, timeout_s: float) -> bool:
         until = time.monotonic() + timeout_s

@@ -183,7 +183,7 @@ def test_data_beside_commands(online: Dut, services: Services, record: Recorder)
     echo, block = services["echo"], bytes(range(256)) * 8
     others = [second, *(online.port(role) for role in online.slot.roles() if role == "uart")]
     with Dut(online.slot, first).sockets.tcp() as connection:
-        connection.connect(str(echo.host), int(echo.port or 7))
+        connection.connect(echo.address, int(echo.port or 7))
         answers = 0
         with first.open_data(f"AT+USODL={connection.number}") as data:
             for _ in range(4):

@@ -23,7 +23,7 @@ def direct_link(dut: Dut, channel: Channel, echo: Service) -> Iterator[str]:
     """A TCP connection to the echo server; the command that makes it a direct link."""
     over = Dut(dut.slot, channel)
     with over.sockets.tcp() as connection:
-        connection.connect(str(echo.host), int(echo.port or 7))
+        connection.connect(echo.address, int(echo.port or 7))
         yield f"AT+USODL={connection.number}"
 
 

@@ -30,8 +30,8 @@ def test_create_resolve_connect(online: Dut, services: Mapping[str, Service], re
     with record.step("close the second"):
         online.send(f"AT+USOCL={second}")
     with record.step("resolve the server's name", depends_on=("service:dns",)):
-        found = online.resolve(str(echo.name))
-        record.measure("resolved address", found, limit=Limit(equals=str(echo.host), source="service map"))
+        found = online.resolve(echo.dns_name)
+        record.measure("resolved address", found, limit=Limit(equals=echo.address, source="service map"))
     with record.step("connect"):
         answer = online.send(f'AT+USOCO={first},"{echo.host}",{echo.port}')
         record.measure(

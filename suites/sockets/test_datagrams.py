@@ -47,7 +47,7 @@ def test_echo_server(online: Dut, services: Mapping[str, Service], record: Recor
     """Resolve, send five characters, read five echoed characters."""
     echo = services["echo"]
     with socket(online, UDP) as number:
-        address = online.resolve(str(echo.name))
+        address = online.resolve(echo.dns_name)
         assert address == echo.host
         with online.at.expect(DATAGRAM) as arrived:
             answer = online.send(f'AT+USOST={number},"{address}",{echo.port},5,"Hello"')

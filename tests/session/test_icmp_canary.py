@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from cellbench.rig.schema import Service
+from cellbench.rig.schema_service import Service
 from cellbench.services.park import Park
 from cellbench.session.canaries import _service
 from cellbench.virtual.world.world import load_world

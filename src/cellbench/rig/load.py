@@ -27,12 +27,12 @@ from cellbench.rig.schema import (
     NoFarSide,
     OneFarSide,
     RigFile,
-    Service,
     SeveralFarSides,
     Sim,
     Slot,
     VirtualFarSide,
 )
+from cellbench.rig.schema_service import Service
 from cellbench.rig.strict import check
 from cellbench.rig.yamlpos import Document, KeyPath, read_document
 

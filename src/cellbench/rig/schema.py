@@ -15,9 +15,9 @@ from pydantic import Field, model_validator
 from cellbench.catalogue.model import Series
 from cellbench.instruments.flasher.settings import FlasherUse
 from cellbench.instruments.settings import Host, InstrumentSettings, Secret, Strict, TcpPort, Text
+from cellbench.rig.schema_service import Role, Service
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,31}$")]
-Role = Annotated[str, Field(pattern=r"^[a-z][a-z0-9\-]{0,31}$")]
 Location = Annotated[str, Field(pattern=r"^[0-9]{1,3}-[0-9]{1,3}(\.[0-9]{1,3}){0,6}$")]
 PortRole = Annotated[str, Field(pattern=r"^[a-z][a-z_\-]{0,30}[0-9]{0,2}$")]
 Pin = Annotated[int, Field(ge=0, le=1023)]
@@ -386,48 +386,6 @@ class Slot(Strict):
     """Extra abilities of the slot."""
     far_side: FarSide | None = None
     """What can make the network act for this slot, in place of the rig's."""
-
-
-class Probe(Strict):
-    """Where the host itself reaches a service, to tell a dead service from a dead module."""
-
-    host: Host
-    """Address as the host uses it."""
-    port: TcpPort
-    """Port as the host uses it."""
-
-
-class Service(Strict):
-    """A role on the far side of the network; suites name the role, never the address."""
-
-    host: Host | None = None
-    """Address as the module shall use it."""
-    name: Host | None = None
-    """Name that the network's resolver knows for it."""
-    port: TcpPort | None = None
-    """Port; unset: the role has none (ICMP)."""
-    ca: Text | None = None
-    """File with the certificate authority that signs the server; relative to this file."""
-    client_certificate: Text | None = None
-    """File with a client certificate that the server takes, where it demands one; relative to this file."""
-    client_key: Text | None = None
-    """File with the key of `client_certificate`; relative to this file."""
-    paths: dict[Role, Text] = Field(default_factory=dict)
-    """Paths or resources on the server, by purpose."""
-    user: Text | None = None
-    """User name on the server."""
-    password: Secret | None = None
-    """Password on the server, by reference."""
-    probe: Probe | None = None
-    """Where the host itself reaches the same server; unset: at host and port, when both are given."""
-
-    @model_validator(mode="after")
-    def _reachable(self) -> Service:
-        if self.host is None and self.name is None:
-            raise ValueError("give host or name, or both")
-        if (self.client_certificate is None) is not (self.client_key is None):
-            raise ValueError("a client certificate takes its key: give client_certificate and client_key")
-        return self
 
 
 class AttachBudgetSettings(Strict):

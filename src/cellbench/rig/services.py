@@ -10,7 +10,7 @@ from typing import Any
 from cellbench.base.errors import NotPossible
 from cellbench.rig.check import file_beside
 from cellbench.rig.load import LoadedRig
-from cellbench.rig.schema import Probe, Service
+from cellbench.rig.schema_service import Probe, Service
 from cellbench.rig.secrets import resolve_secret
 
 

@@ -15,7 +15,7 @@ from cellbench.base.errors import CellbenchError, NetworkError, Owner, RigError
 from cellbench.host.clients.blame import Probe
 from cellbench.host.clients.probes import client_hello, ftp_probe, http_probe, mqtt_probe, tls_probe
 from cellbench.rig.dut import Dut
-from cellbench.rig.schema import Service
+from cellbench.rig.schema_service import Service
 from cellbench.rig.slot import PowerState, Slot
 from cellbench.session.verdicts import Canary
 from cellbench.wire.ip.icmp import echo_request

@@ -23,7 +23,8 @@ from cellbench.rig.destructive import must_be_stated
 from cellbench.rig.dut import Dut, DutState
 from cellbench.rig.load import LoadedRig, complete, load_rig
 from cellbench.rig.reboot import restart, wake
-from cellbench.rig.schema import Apn, Service
+from cellbench.rig.schema import Apn
+from cellbench.rig.schema_service import Service
 from cellbench.rig.secrets import resolve_secret
 from cellbench.rig.services import Services
 from cellbench.rig.slot import PowerState, Slot
